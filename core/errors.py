@@ -1,0 +1,81 @@
+"""The one error format of every answer under /api/ that is not a success."""
+
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from django.db import InterfaceError, OperationalError
+from django.http import HttpResponse
+from drf_standardized_errors.formatter import ExceptionFormatter
+from drf_standardized_errors.handler import ExceptionHandler
+from drf_standardized_errors.types import Error
+from rest_framework import exceptions
+from rest_framework.settings import api_settings
+
+from core.exceptions import LengthRequired, RequestTooLarge, ServiceUnavailable
+
+BY_STATUS: dict[int, type[exceptions.APIException]] = {
+    exc.status_code: exc
+    for exc in (
+        exceptions.ParseError,
+        exceptions.NotAuthenticated,
+        exceptions.PermissionDenied,
+        exceptions.NotFound,
+        exceptions.MethodNotAllowed,
+        LengthRequired,
+        RequestTooLarge,
+        exceptions.UnsupportedMediaType,
+        exceptions.Throttled,
+        exceptions.APIException,
+        ServiceUnavailable,
+    )
+}
+
+
+def is_database_down(exc: BaseException) -> bool:
+    return isinstance(exc, (OperationalError, InterfaceError))
+
+
+class ErrorHandler(ExceptionHandler):
+    def convert_known_exceptions(self, exc: Exception) -> Exception:
+        return ServiceUnavailable() if is_database_down(exc) else super().convert_known_exceptions(exc)
+
+
+class ErrorFormatter(ExceptionFormatter):
+    def get_errors(self) -> list[Error]:
+        exc = self.exc
+        if isinstance(exc, exceptions.ValidationError):
+            errors = super().get_errors()
+            for error in errors:
+                error.attr = error.attr or api_settings.NON_FIELD_ERRORS_KEY
+            return errors
+        # simplejwt puts a dict of detail, code and messages where others have one sentence
+        detail: Any = exc.detail["detail"] if isinstance(exc.detail, dict) else exc.detail
+        code = exc.detail["code"] if isinstance(exc.detail, dict) else exc.get_codes()
+        return [Error(f"{exc.status_code} {code}", str(detail), None)]
+
+
+def error_response(exc: exceptions.APIException) -> HttpResponse:
+    """The answer to `exc` where no REST framework view is at work."""
+    handler = ErrorHandler(exc, {})  # type: ignore[typeddict-item]  # no view is at work
+    return HttpResponse(
+        orjson.dumps(handler.format_exception(exc)),
+        content_type="application/json",
+        status=exc.status_code,
+        headers=handler.get_headers(exc),
+    )
+
+
+def reformat(response: HttpResponse) -> None:
+    """Puts the error format in place of a page that Django itself wrote, its debug pages included."""
+    try:
+        exc_class = BY_STATUS[response.status_code]
+    except KeyError:
+        exc = exceptions.APIException(HTTPStatus(response.status_code).phrase, code="error")
+        exc.status_code = response.status_code
+    else:
+        exc = exc_class.__new__(exc_class)
+        exceptions.APIException.__init__(exc, exc_class.default_detail)
+    plain = error_response(exc)
+    response.content = plain.content
+    response["Content-Type"] = plain["Content-Type"]

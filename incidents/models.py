@@ -1,0 +1,108 @@
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+DESCRIPTION_MAX_LENGTH = 20_000
+
+
+class Status(models.TextChoices):
+    OPEN = "open", _("Open")
+    IN_PROGRESS = "in_progress", _("In progress")
+    RESOLVED = "resolved", _("Resolved")
+    CLOSED = "closed", _("Closed")
+
+
+class Source(models.TextChoices):
+    OPERATOR = "operator", _("Operator")
+    MONITORING = "monitoring", _("Monitoring")
+    PARTNER = "partner", _("Partner")
+
+
+class Channel(models.TextChoices):
+    """The way a change came in."""
+
+    API = "api", _("API")
+    ADMIN = "admin", _("Admin site")
+    ALERTMANAGER = "alertmanager", _("Alertmanager")
+    TELEGRAM = "telegram", _("Telegram")
+    WEBHOOK = "webhook", _("Webhook")
+    COMMAND = "command", _("Command")
+
+
+class IncidentQuerySet(models.QuerySet["Incident"]):
+    def newest_first(self) -> "IncidentQuerySet":
+        return self.order_by("-created_at", "-id")
+
+
+class Incident(models.Model):
+    """A report of a problem. Written by `services` alone, which keep its history."""
+
+    description = models.TextField(_("description"), max_length=DESCRIPTION_MAX_LENGTH)
+    status = models.CharField(_("status"), max_length=16, choices=Status, default=Status.OPEN)
+    source = models.CharField(_("source"), max_length=16, choices=Source)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(_("updated at"), default=timezone.now, editable=False)
+
+    objects = IncidentQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("incident")
+        verbose_name_plural = _("incidents")
+        indexes = [
+            models.Index(fields=["-created_at", "-id"], name="incident_newest"),
+            models.Index(fields=["status", "-created_at", "-id"], name="incident_status_newest"),
+            models.Index(fields=["source", "-created_at", "-id"], name="incident_source_newest"),
+            models.Index(fields=["-updated_at", "-id"], name="incident_updated"),
+        ]
+
+    def __str__(self) -> str:
+        return f"№{self.pk}"
+
+
+class IncidentChange(models.Model):
+    """One entry of an incident's history: who changed what, from what to what. Append-only."""
+
+    incident = models.ForeignKey(
+        Incident, models.PROTECT, related_name="changes", db_index=False, verbose_name=_("incident")
+    )
+    at = models.DateTimeField(_("at"), default=timezone.now, editable=False)
+    actor = models.CharField(_("actor"), max_length=150)
+    channel = models.CharField(_("channel"), max_length=16, choices=Channel)
+    # {"status": ["open", "closed"]}: the old and the new value of each field that changed
+    changes = models.JSONField(_("changes"))
+
+    class Meta:
+        verbose_name = _("change")
+        verbose_name_plural = _("changes")
+        indexes = [models.Index(fields=["incident", "id"], name="incident_change_history")]
+
+    def __str__(self) -> str:
+        return f"№{self.incident_id}: {', '.join(self.changes)}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk is not None:
+            raise TypeError("History is append-only")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("History is append-only")
+
+
+class IdempotencyKey(models.Model):
+    """The first answer to a POST that carried an Idempotency-Key, kept for a day to be given again."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, db_index=False)
+    key = models.CharField(max_length=255)
+    request_hash = models.BinaryField(max_length=32)
+    response = models.BinaryField()
+    incident = models.ForeignKey(Incident, models.PROTECT, db_index=False)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="idempotency_key_once")]
+
+    def __str__(self) -> str:
+        return self.key

