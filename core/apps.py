@@ -1,5 +1,18 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+
+
+def teach_sqlite_upper(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+    """SQLite's own UPPER knows Latin letters alone: a search for Cyrillic would mind its case."""
+    if connection.vendor == "sqlite":
+        connection.connection.create_function("upper", 1, lambda text: text and text.upper(), deterministic=True)
 
 
 class CoreConfig(AppConfig):
     name = "core"
+
+    def ready(self) -> None:
+        connection_created.connect(teach_sqlite_upper)

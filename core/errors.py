@@ -12,7 +12,14 @@ from drf_standardized_errors.types import Error
 from rest_framework import exceptions
 from rest_framework.settings import api_settings
 
-from core.exceptions import LengthRequired, RequestTooLarge, ServiceUnavailable
+from core.exceptions import (
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
+    LengthRequired,
+    PreconditionFailed,
+    RequestTooLarge,
+    ServiceUnavailable,
+)
 
 BY_STATUS: dict[int, type[exceptions.APIException]] = {
     exc.status_code: exc
@@ -22,9 +29,12 @@ BY_STATUS: dict[int, type[exceptions.APIException]] = {
         exceptions.PermissionDenied,
         exceptions.NotFound,
         exceptions.MethodNotAllowed,
+        IdempotencyKeyInUse,
         LengthRequired,
+        PreconditionFailed,
         RequestTooLarge,
         exceptions.UnsupportedMediaType,
+        IdempotencyKeyReused,
         exceptions.Throttled,
         exceptions.APIException,
         ServiceUnavailable,

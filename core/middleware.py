@@ -5,7 +5,7 @@ from uuid import uuid4
 from django.http import HttpRequest, HttpResponse
 
 from core.errors import error_response, is_database_down, reformat
-from core.exceptions import ServiceUnavailable
+from core.exceptions import LengthRequired, ServiceUnavailable
 from core.logging import RequestContext, log_request, request_context
 
 GOOD_REQUEST_ID = re.compile(r"[\w.:@/+=-]{1,128}", re.ASCII)
@@ -22,7 +22,7 @@ class RequestMiddleware:
         context = RequestContext(given if GOOD_REQUEST_ID.fullmatch(given) else uuid4().hex)
         token = request_context.set(context)
         try:
-            response = self.get_response(request)
+            response = self._answer(request)
             if (
                 response.status_code >= 400
                 and not response["Content-Type"].startswith("application/json")
@@ -34,6 +34,12 @@ class RequestMiddleware:
             return response
         finally:
             request_context.reset(token)
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
+        # WSGI has no length for a chunked body: Django would take it for an empty one.
+        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
+            return error_response(LengthRequired())
+        return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         return error_response(ServiceUnavailable()) if is_database_down(exception) else None

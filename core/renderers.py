@@ -15,7 +15,7 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-from core.exceptions import LengthRequired, RequestTooLarge
+from core.exceptions import RequestTooLarge
 
 # Times in UTC, whole seconds, with a Z.
 OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
@@ -46,8 +46,6 @@ class JSONParser(BaseParser):
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         request: Request = (parser_context or {})["request"]
-        if "CONTENT_LENGTH" not in request.META and "HTTP_TRANSFER_ENCODING" in request.META:
-            raise LengthRequired
         if int(request.META.get("CONTENT_LENGTH") or 0) > limit:
             raise RequestTooLarge
         try:

@@ -1,11 +1,15 @@
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Value
+from django.db.models.functions import Upper
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 DESCRIPTION_MAX_LENGTH = 20_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Status(models.TextChoices):
@@ -32,9 +36,22 @@ class Channel(models.TextChoices):
     COMMAND = "command", _("Command")
 
 
+def etag(updated_at: datetime) -> str:
+    """The strong entity tag of an incident last changed then: each change comes a microsecond or more later."""
+    return f'"{(updated_at - EPOCH) // timedelta(microseconds=1):x}"'
+
+
 class IncidentQuerySet(models.QuerySet["Incident"]):
     def newest_first(self) -> "IncidentQuerySet":
-        return self.order_by("-created_at", "-id")
+        return self.in_order("-created_at")
+
+    def in_order(self, ordering: str) -> "IncidentQuerySet":
+        """By a field, descending with a minus before it; ties go by id in the same direction."""
+        return self.order_by(ordering, "-id" if ordering.startswith("-") else "id")
+
+    def mentioning(self, text: str) -> "IncidentQuerySet":
+        """Whose description has the text in it, to the letter but for case."""
+        return self.alias(upper=Upper("description")).filter(upper__contains=Upper(Value(text)))
 
 
 class Incident(models.Model):
@@ -60,6 +77,10 @@ class Incident(models.Model):
 
     def __str__(self) -> str:
         return f"№{self.pk}"
+
+    @property
+    def etag(self) -> str:
+        return etag(self.updated_at)
 
 
 class IncidentChange(models.Model):

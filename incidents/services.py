@@ -1,11 +1,13 @@
-"""The only two writers of incidents: whoever changes one, the history and the moment of the change follow."""
+"""The only two writers of incidents: whoever changes one, its history and the moment of the change follow."""
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
+from core.exceptions import PreconditionFailed
+from core.preconditions import Preconditions
 from incidents.models import Incident, IncidentChange, Status
 
 WRITABLE = ("description", "status", "source")
@@ -23,23 +25,28 @@ def create_incident(*, description: str, source: str, status: str = Status.OPEN,
     return incident
 
 
-def change_incident(incident_id: int, *, values: dict[str, Any], actor: str, channel: str) -> Incident:
+def change_incident(
+    incident_id: int,
+    *,
+    values: Mapping[str, str],
+    actor: str,
+    channel: str,
+    preconditions: Preconditions | None = None,
+) -> Incident:
     """
-    The incident with `values` of its writable fields; nothing is written where nothing differs.
+    The incident with `values` in its writable fields; nothing is written where nothing differs.
 
-    Raises Incident.DoesNotExist.
+    Raises Incident.DoesNotExist and, judged under the row's lock, PreconditionFailed.
     """
     with transaction.atomic():
         incident = Incident.objects.select_for_update().get(pk=incident_id)
-        changes = {
-            field: [getattr(incident, field), value]
-            for field, value in values.items()
-            if value != getattr(incident, field)
-        }
+        if preconditions and preconditions.fail(incident.etag):
+            raise PreconditionFailed
+        changes = {field: [old, value] for field, value in values.items() if value != (old := getattr(incident, field))}
         if changes:
             for field, (_, value) in changes.items():
                 setattr(incident, field, value)
-            # Strictly later than the last change, whatever the clock does: the ETag is made of it.
+            # Later than the last change even where the clock stood still or went back: the ETag is made of it.
             incident.updated_at = max(timezone.now(), incident.updated_at + timedelta(microseconds=1))
             incident.save(update_fields=[*changes, "updated_at"])
             IncidentChange.objects.create(

@@ -1,3 +1,12 @@
-from django.urls import URLPattern
+from django.urls import re_path
 
-urlpatterns: list[URLPattern] = []
+from incidents.views import IncidentViewSet
+
+# Ids end at 2^63: more digits name nothing.
+ONE = r"^incidents/(?P<pk>[0-9]{1,19})"
+
+urlpatterns = [
+    re_path(r"^incidents/?$", IncidentViewSet.as_view({"get": "list", "post": "create"})),
+    re_path(ONE + r"/?$", IncidentViewSet.as_view({"get": "retrieve", "patch": "partial_update"}), name="incident"),
+    re_path(ONE + r"/history/?$", IncidentViewSet.as_view({"get": "history"})),
+]

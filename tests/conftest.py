@@ -69,7 +69,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def user(db: None) -> User:
-    return User.objects.create_user("operator", password="correct horse battery")
+    return User.objects.create_user("operator")
 
 
 @pytest.fixture

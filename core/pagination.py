@@ -1,0 +1,63 @@
+from typing import Any
+
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.pagination import PageNumberPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+
+class PageNumbers(PageNumberPagination):
+    """Pages by number: past the end is 404, a page size that is not offered is an error."""
+
+    page_size = 100
+    page_size_query_param = "page_size"
+    max_page_size = 1000
+
+    def get_page_size(self, request: Request) -> int:
+        """Raises ValidationError."""
+        given = request.query_params.get("page_size")
+        if given is None:
+            return self.page_size
+        size = _positive_integer(given)
+        if not size or size > self.max_page_size:
+            message = f"Ensure this value is an integer from 1 to {self.max_page_size}."
+            raise ValidationError({"page_size": [message]}, code="invalid")
+        return size
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+        """Raises NotFound."""
+        self.url, self.query = request.build_absolute_uri(request.path), request.query_params
+        size = self.get_page_size(request)
+        number = _positive_integer(request.query_params.get("page", "1"))
+        self.count = queryset.count()
+        if not number or (number > 1 and (number - 1) * size >= self.count):
+            raise NotFound
+        self.number, self.has_next = number, number * size < self.count
+        return list(queryset[(number - 1) * size : number * size])
+
+    def get_next_link(self) -> str | None:
+        return self._link(self.number + 1) if self.has_next else None
+
+    def get_previous_link(self) -> str | None:
+        return self._link(self.number - 1) if self.number > 1 else None
+
+    def _link(self, page: int) -> str:
+        # From the parsed query: as it came it may hold raw UTF-8, which WSGI hands on as Latin-1.
+        query = self.query.copy()
+        query["page"] = str(page)
+        return f"{self.url}?{query.urlencode(safe=',')}"
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response(
+            {
+                "count": self.count,
+                "next": self.get_next_link(),
+                "previous": self.get_previous_link(),
+                "results": data,
+            }
+        )
+
+
+def _positive_integer(text: str) -> int | None:
+    # Nineteen digits hold every number that the database can count to.
+    return int(text) or None if text.isascii() and text.isdigit() and len(text) < 20 else None

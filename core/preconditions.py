@@ -1,0 +1,34 @@
+"""Conditional requests: RFC 9110, sections 13.1.1 and 13.1.2."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from django.utils.http import parse_etags
+
+
+class Preconditions(NamedTuple):
+    """The header fields, None where the request has none."""
+
+    if_match: str | None = None
+    if_none_match: str | None = None
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str]) -> "Preconditions":
+        return cls(headers.get("If-Match"), headers.get("If-None-Match"))
+
+    def fail(self, etag: str) -> bool:
+        """Whether a change must not be made: 412."""
+        return self.if_match_fails(etag) or self.if_none_match_fails(etag)
+
+    def if_match_fails(self, etag: str) -> bool:
+        return self.if_match is not None and not _names(self.if_match, etag)
+
+    def if_none_match_fails(self, etag: str) -> bool:
+        """Of a GET: nothing new to send, 304."""
+        return self.if_none_match is not None and _names(self.if_none_match, etag)
+
+
+def _names(header: str, etag: str) -> bool:
+    """Whether the list of tags, or `*`, names `etag`. W/ is ignored: a compressing proxy puts it before strong tags."""
+    tags = parse_etags(header)
+    return "*" in tags or etag in (tag.removeprefix("W/") for tag in tags)

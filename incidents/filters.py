@@ -1,0 +1,79 @@
+from datetime import UTC, datetime
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.translation import gettext_lazy as _
+from django_filters import rest_framework as filters
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+
+from incidents.models import Incident, IncidentQuerySet, Source, Status
+
+ORDERINGS = tuple(sign + field for field in ("created_at", "updated_at", "id") for sign in ("", "-"))
+
+
+class ListField(forms.MultipleChoiceField):
+    """Choices, repeated (`status=open&status=closed`) or separated by commas."""
+
+    def to_python(self, value: Any) -> list[str]:
+        return [choice for item in super().to_python(value) for choice in item.split(",")]
+
+
+class MomentField(forms.Field):
+    """A moment as RFC 3339 writes it, or a date, which means its midnight in UTC."""
+
+    default_error_messages = {"invalid": _("Enter a date, or a date and time with its offset as in RFC 3339.")}
+
+    def to_python(self, value: Any) -> datetime | None:
+        if not value:
+            return None
+        try:
+            if day := parse_date(value):
+                return datetime(day.year, day.month, day.day, tzinfo=UTC)
+            if (moment := parse_datetime(value)) and moment.tzinfo:
+                return moment.astimezone(UTC)
+        except (ValueError, OverflowError):  # the 31st of February; a moment before the year 1 in UTC
+            pass
+        raise ValidationError(self.error_messages["invalid"], code="invalid")
+
+
+class ListFilter(filters.MultipleChoiceFilter):
+    field_class = ListField
+
+
+@extend_schema_field(OpenApiTypes.DATETIME)
+class MomentFilter(filters.Filter):
+    field_class = MomentField
+
+
+class StrictForm(forms.Form):
+    """An empty value is no allowed value: `status=` is a mistake, not the absence of the filter."""
+
+    def clean(self) -> None:
+        for name in self.fields.keys() & self.data.keys():
+            if not all(self.data.getlist(name)) and name not in self.errors:  # type: ignore[attr-defined]
+                self.add_error(name, ValidationError(_("This value may not be empty."), code="blank"))
+
+
+class IncidentFilter(filters.FilterSet):
+    status = ListFilter(choices=Status.choices)
+    source = ListFilter(choices=Source.choices)
+    created_after = MomentFilter("created_at", "gte")
+    created_before = MomentFilter("created_at", "lt")
+    updated_after = MomentFilter("updated_at", "gte")
+    updated_before = MomentFilter("updated_at", "lt")
+    search = filters.CharFilter(method="mentioning", strip=False, min_length=3)
+    ordering = filters.ChoiceFilter(choices=[(name, name) for name in ORDERINGS], empty_label=None, method="order")
+
+    class Meta:
+        model = Incident
+        fields: list[str] = []
+        form = StrictForm
+
+    def mentioning(self, queryset: IncidentQuerySet, name: str, value: str) -> IncidentQuerySet:
+        return queryset.mentioning(value)
+
+    def order(self, queryset: IncidentQuerySet, name: str, value: str) -> IncidentQuerySet:
+        return queryset.in_order(value)

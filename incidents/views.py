@@ -1,0 +1,153 @@
+from typing import Any
+
+from django.http import HttpResponse, HttpResponseNotModified
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import viewsets
+from rest_framework.exceptions import APIException, NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+
+from core.exceptions import PreconditionFailed
+from core.preconditions import Preconditions
+from core.renderers import JSONRenderer
+from incidents import idempotency
+from incidents.filters import IncidentFilter
+from incidents.models import Channel, Incident, IncidentChange
+from incidents.serializers import IncidentChangeSerializer, IncidentSerializer
+from incidents.services import change_incident, create_incident
+
+
+def request_header(name: str, description: str) -> OpenApiParameter:
+    return OpenApiParameter(name, str, OpenApiParameter.HEADER, description=description)
+
+
+def response_header(name: str, description: str, *statuses: int) -> OpenApiParameter:
+    return OpenApiParameter(name, str, OpenApiParameter.HEADER, description=description, response=list(statuses))
+
+
+IF_MATCH = request_header("If-Match", "Entity tags, or `*`: 412 unless the incident has one of them.")
+IF_NONE_MATCH = request_header("If-None-Match", "Entity tags, or `*`: 304 if the incident has one of them.")
+IDEMPOTENCY_KEY = request_header(
+    idempotency.HEADER,
+    "1 to 255 visible characters. The same key and body again gives the first answer again and records nothing.",
+)
+
+
+class IncidentViewSet(viewsets.GenericViewSet[Incident]):
+    """Record, list, read and change incidents. There is no PUT and no DELETE: a record is never lost."""
+
+    queryset = Incident.objects.newest_first()
+    serializer_class = IncidentSerializer
+    filter_backends = (DjangoFilterBackend,)
+    filterset_class = IncidentFilter
+    raises = {
+        "create": ("409 idempotency_key_in_use", "422 idempotency_key_reused"),
+        "retrieve": ("412 precondition_failed",),
+        "partial_update": ("412 precondition_failed",),
+    }
+
+    @extend_schema(summary="List incidents, newest first")
+    def list(self, request: Request) -> Response:
+        incidents = self.filter_queryset(self.get_queryset()).values(*IncidentSerializer.Meta.fields)
+        return self.get_paginated_response(self.paginate_queryset(incidents))
+
+    @extend_schema(
+        summary="Record an incident",
+        parameters=[
+            IDEMPOTENCY_KEY,
+            response_header("Location", "The address of the incident.", 201),
+            response_header("ETag", "The entity tag of the incident.", 201),
+            response_header("Idempotency-Replayed", "`true` where this is an earlier answer.", 201),
+        ],
+        responses={201: IncidentSerializer},
+    )
+    def create(self, request: Request) -> HttpResponse:
+        key = request.headers.get(idempotency.HEADER)
+        if key is not None:
+            idempotency.check_key(key)
+        values = self._validated(request, partial=False)
+
+        def record() -> Incident:
+            return create_incident(**values, actor=request.user.get_username(), channel=Channel.API)
+
+        if key is None:
+            incident = record()
+            answer = idempotency.Answer(incident.pk, rendered(incident), incident.etag)
+        else:
+            answer = idempotency.once(user=request.user, key=key, request=request.data, create=record, render=rendered)
+        # The closing slash is optional in the pattern: reverse() leaves it out.
+        location = reverse("incident", [answer.incident_id], request=request) + "/"
+        headers = {"Location": location, "ETag": answer.etag} | (
+            {"Idempotency-Replayed": "true"} if answer.replayed else {}
+        )
+        return HttpResponse(answer.body, content_type=JSONRenderer.media_type, status=201, headers=headers)
+
+    @extend_schema(
+        summary="Read an incident",
+        parameters=[IF_MATCH, IF_NONE_MATCH, response_header("ETag", "The entity tag of the incident.", 200, 304)],
+        responses={200: IncidentSerializer, 304: None},
+    )
+    def retrieve(self, request: Request, pk: str) -> HttpResponse:
+        incident = self._incident(pk)
+        preconditions = Preconditions.of(request.headers)
+        if preconditions.if_match_fails(incident.etag):
+            raise PreconditionFailed
+        if preconditions.if_none_match_fails(incident.etag):
+            return HttpResponseNotModified(headers={"ETag": incident.etag})
+        return one(incident)
+
+    @extend_schema(
+        summary="Change an incident's status, description or source",
+        parameters=[IF_MATCH, IF_NONE_MATCH, response_header("ETag", "The entity tag of the incident.", 200)],
+        responses=IncidentSerializer,
+    )
+    def partial_update(self, request: Request, pk: str) -> HttpResponse:
+        try:
+            values = self._validated(request, partial=True)
+        except APIException:
+            self._incident(pk)  # what does not exist is 404, whatever its body
+            raise
+        try:
+            incident = change_incident(
+                int(pk),
+                values=values,
+                actor=request.user.get_username(),
+                channel=Channel.API,
+                preconditions=Preconditions.of(request.headers),
+            )
+        except Incident.DoesNotExist:
+            raise NotFound from None
+        return one(incident)
+
+    @extend_schema(
+        summary="Who changed what, oldest first",
+        filters=False,
+        responses=IncidentChangeSerializer(many=True),
+    )
+    def history(self, request: Request, pk: str) -> Response:
+        changes = IncidentChange.objects.filter(incident_id=int(pk)).order_by("id")
+        page = self.paginate_queryset(changes.values(*IncidentChangeSerializer.Meta.fields))
+        if not page:
+            raise NotFound  # an incident's history begins with its creation: none means no incident
+        return self.get_paginated_response(page)
+
+    def _incident(self, pk: str) -> Incident:
+        try:
+            return Incident.objects.get(pk=int(pk))
+        except Incident.DoesNotExist:
+            raise NotFound from None
+
+    def _validated(self, request: Request, *, partial: bool) -> dict[str, Any]:
+        serializer = self.get_serializer(data=request.data, partial=partial)
+        serializer.is_valid(raise_exception=True)
+        return serializer.validated_data
+
+
+def rendered(incident: Incident) -> bytes:
+    return JSONRenderer().render({field: getattr(incident, field) for field in IncidentSerializer.Meta.fields})
+
+
+def one(incident: Incident) -> HttpResponse:
+    return HttpResponse(rendered(incident), content_type=JSONRenderer.media_type, headers={"ETag": incident.etag})

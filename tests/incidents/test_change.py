@@ -1,0 +1,67 @@
+import pytest
+
+from incidents.models import Incident
+from incidents.services import create_incident
+from tests.conftest import errors
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+
+
+@pytest.fixture
+def incident(db):
+    return create_incident(description="Самокат не в сети", source="operator", actor="a", channel="api")
+
+
+def patch(api, incident, body, **kwargs):
+    pk = getattr(incident, "pk", incident)
+    return api.patch(f"/api/v1/incidents/{pk}/", body, content_type="application/json", **kwargs)
+
+
+def test_status_and_description(api, incident):
+    answer = patch(api, incident, {"status": "in_progress", "description": "Обновлённое описание"})
+    assert answer.status_code == 200
+    row = Incident.objects.get()
+    assert (row.status, row.description, row.source) == ("in_progress", "Обновлённое описание", "operator")
+    assert answer.json()["status"] == "in_progress"
+    assert row.updated_at > incident.updated_at
+    assert row.created_at == incident.created_at
+
+
+@pytest.mark.parametrize("status", ["closed", "open", "resolved"])
+def test_any_status_may_follow_any_other(api, incident, status):
+    patch(api, incident, {"status": "closed"})
+    assert patch(api, incident, {"status": status}).json()["status"] == status
+
+
+@pytest.mark.parametrize("body", [{}, {"status": "open"}, {"id": 5, "created_at": "2001-01-01"}])
+def test_nothing_to_change_changes_nothing(api, incident, body):
+    answer = patch(api, incident, body)
+    assert (answer.status_code, answer.json()["id"]) == (200, incident.pk)
+    assert Incident.objects.get().updated_at == incident.updated_at
+
+
+def test_faults_are_named_and_change_nothing(api, incident):
+    answer = patch(api, incident, {"status": "bogus", "descripton": "x", "source": None, "description": ""})
+    assert set(errors(answer)) == {
+        ("invalid_choice", "status"),
+        ("unknown_field", "descripton"),
+        ("null", "source"),
+        ("blank", "description"),
+    }
+    assert Incident.objects.get().updated_at == incident.updated_at
+
+
+@pytest.mark.parametrize("pk", [10**6, 2**63, 10**18 * 9 + 9, 10**40, 0, "abc", "-1", "1.5", "٣"])
+@pytest.mark.parametrize("body", [{"status": "closed"}, {"status": "bogus"}, b"{"])
+def test_what_does_not_exist_is_404_whatever_its_body(api, pk, body):
+    answer = patch(api, pk, body)
+    assert (answer.status_code, errors(answer)) == (404, [("404 not_found", None)])
+    assert answer.json()["errors"][0]["detail"] == "Not found."
+
+
+@pytest.mark.parametrize("method", ["put", "delete"])
+def test_a_record_is_never_replaced_or_deleted(api, incident, method):
+    answer = getattr(api, method)(f"/api/v1/incidents/{incident.pk}/", {}, content_type="application/json")
+    assert (answer.status_code, errors(answer)) == (405, [("405 method_not_allowed", None)])
+    assert "PATCH" in answer["Allow"]
+    assert Incident.objects.exists()

@@ -1,0 +1,114 @@
+import pytest
+
+from incidents.models import Incident
+from tests.conftest import errors
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+
+URL = "/api/v1/incidents/"
+
+
+def post(api, body, **kwargs):
+    return api.post(URL, body, content_type="application/json", **kwargs)
+
+
+def test_as_the_reference_shows(api):
+    answer = post(api, {"description": "Самокат номер 875643 не в сети", "status": "open", "source": "operator"})
+    assert answer.status_code == 201
+    row = Incident.objects.get()
+    at = f"{row.created_at:%Y-%m-%dT%H:%M:%SZ}"
+    assert list(answer.json().items()) == [
+        ("id", row.pk),
+        ("description", "Самокат номер 875643 не в сети"),
+        ("status", "open"),
+        ("source", "operator"),
+        ("created_at", at),
+        ("updated_at", at),
+    ]
+    assert answer["Location"] == f"http://testserver{URL}{row.pk}/"
+    assert answer["Content-Type"] == "application/json"
+    assert "Самокат" in answer.content.decode()
+
+
+def test_status_is_open_where_it_is_left_out_and_space_is_trimmed(api):
+    answer = post(api, {"description": " \n Точка не отвечает\t", "source": "monitoring"}).json()
+    assert (answer["description"], answer["status"]) == ("Точка не отвечает", "open")
+
+
+def test_read_only_fields_are_ignored(api):
+    answer = post(api, {"description": "x", "source": "partner", "id": 77, "created_at": "2001-01-01", "updated_at": 1})
+    assert answer.status_code == 201
+    assert answer.json()["created_at"] > "2024"
+
+
+def test_without_the_closing_slash_nothing_is_lost(api):
+    assert api.post(URL[:-1], {"description": "x", "source": "partner"}, "application/json").status_code == 201
+
+
+def test_twenty_thousand_characters_fit(api):
+    assert post(api, {"description": "ы" * 20_000 + "  ", "source": "partner"}).status_code == 201
+    assert errors(post(api, {"description": "ы" * 20_001, "source": "partner"})) == [("max_length", "description")]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({}, {("required", "description"), ("required", "source")}),
+        ({"description": "  ", "source": "operator"}, {("blank", "description")}),
+        ({"description": None, "source": None}, {("null", "description"), ("null", "source")}),
+        ({"description": 5, "source": "operator"}, {("invalid", "description")}),
+        ({"description": ["x"], "source": "operator"}, {("invalid", "description")}),
+        ({"description": True, "source": "operator"}, {("invalid", "description")}),
+        ({"description": "a\0b", "source": "operator"}, {("null_characters_not_allowed", "description")}),
+        ({"description": "x", "source": "nobody"}, {("invalid_choice", "source")}),
+        ({"description": "x", "source": "operator", "status": "bogus"}, {("invalid_choice", "status")}),
+        ({"description": "x", "source": "operator", "status": None}, {("null", "status")}),
+        ({"description": "x", "source": ["operator"]}, {("invalid_choice", "source")}),
+        ({"description": "x", "sauce": "operator"}, {("required", "source"), ("unknown_field", "sauce")}),
+        ({"description": "x", "source": "operator", "Status": "closed"}, {("unknown_field", "Status")}),
+        ([1], {("invalid", "non_field_errors")}),
+        ("text", {("invalid", "non_field_errors")}),
+        (5, {("invalid", "non_field_errors")}),
+    ],
+)
+def test_what_is_wrong_is_named(api, body, expected):
+    answer = post(api, body if isinstance(body, dict | list) else __import__("json").dumps(body))
+    assert answer.status_code == 400
+    assert set(errors(answer)) == expected
+    assert not Incident.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"\xff\xfe",
+        b'{"description": "\\ud800", "source": "operator"}',
+        b'{"description": NaN}',
+        b"[" * 100_000,
+        b'{"a":' * 50_000 + b"1" + b"}" * 50_000,
+    ],
+)
+def test_what_is_no_json_is_a_parse_error(api, body):
+    answer = post(api, body)
+    assert (answer.status_code, errors(answer)) == (400, [("400 parse_error", None)])
+
+
+def test_a_body_of_null_or_none_at_all(api):
+    assert errors(post(api, b"null")) == [("null", "non_field_errors")]
+    assert {code for code, _ in errors(post(api, b""))} == {"required"}
+
+
+def test_other_media_types_are_refused(api):
+    answer = api.post(URL, "description=x&source=operator", "application/x-www-form-urlencoded")
+    assert (answer.status_code, errors(answer)) == (415, [("415 unsupported_media_type", None)])
+
+
+def test_a_body_over_two_and_a_half_megabytes(api):
+    answer = post(api, b'{"description": "' + b"x" * 20_000_000 + b'"}')
+    assert (answer.status_code, errors(answer)) == (413, [("413 request_too_large", None)])
+
+
+def test_a_chunked_body_is_refused_not_taken_for_an_empty_one(api):
+    answer = api.generic("POST", URL, b"", "application/json", CONTENT_LENGTH=None, HTTP_TRANSFER_ENCODING="chunked")
+    assert (answer.status_code, errors(answer)) == (411, [("411 length_required", None)])

@@ -1,0 +1,149 @@
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+import pytest
+
+from incidents.models import Incident
+from tests.conftest import errors
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+
+URL = "/api/v1/incidents/"
+START = datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
+
+
+def add(count=1, start=START, **values):
+    values = {"description": "Самокат не в сети", "source": "operator", "status": "open"} | values
+    moments = [start + timedelta(minutes=number) for number in range(count)]
+    return Incident.objects.bulk_create([Incident(created_at=at, updated_at=at, **values) for at in moments])
+
+
+def ids(api, query=""):
+    answer = api.get(URL + query)
+    assert answer.status_code == 200, answer.content
+    body = answer.json()
+    assert body["count"] == len(body["results"]) or body["next"] or body["previous"]
+    return [row["id"] for row in body["results"]]
+
+
+def test_an_empty_list(api):
+    assert api.get(URL).json() == {"count": 0, "next": None, "previous": None, "results": []}
+
+
+def test_newest_first_ties_by_id(api):
+    rows = add(3) + add(2, START + timedelta(minutes=2))
+    expected = sorted(rows, key=lambda row: (row.created_at, row.pk), reverse=True)
+    assert ids(api) == [row.pk for row in expected]
+
+
+def test_pages(api):
+    add(250)
+    first = api.get(URL).json()
+    assert (first["count"], len(first["results"]), first["previous"]) == (250, 100, None)
+    second = api.get(first["next"]).json()
+    third = api.get(second["next"]).json()
+    assert (len(third["results"]), third["next"]) == (50, None)
+    assert api.get(third["previous"]).json() == second
+    assert api.get(second["previous"]).json() == first
+    seen = [row["id"] for page in (first, second, third) for row in page["results"]]
+    assert len(set(seen)) == 250
+
+
+def test_links_keep_the_filters(api):
+    add(3)
+    link = api.get(f"{URL}?status=open,closed&page_size=1&page=2&search=само").json()["next"]
+    assert urlsplit(link).query.count("page=3") == 1
+    assert api.get(link).json()["count"] == 3
+
+
+@pytest.mark.parametrize("page", ["4", "0", "-1", "abc", "", "1.0", "last", "٢", "9" * 30, "9" * 5000, "+1"])
+def test_a_page_that_is_not_there(api, page):
+    add(3)
+    answer = api.get(URL, {"page": page, "page_size": 1})
+    assert (answer.status_code, errors(answer)) == (404, [("404 not_found", None)])
+
+
+@pytest.mark.parametrize("size", ["0", "1001", "-5", "abc", "", "1.5", "9" * 5000])
+def test_a_page_size_that_is_not_offered(api, size):
+    assert errors(api.get(URL, {"page_size": size})) == [("invalid", "page_size")]
+
+
+def test_page_size(api):
+    add(3)
+    assert len(ids(api, "?page_size=2")) == 2
+    assert len(ids(api, "?page_size=1000")) == 3
+
+
+def test_status_and_source_repeated_or_with_commas(api):
+    (a,), (b,), (c,) = add(), add(status="closed", source="partner"), add(status="resolved", source="monitoring")
+    assert ids(api, "?status=closed") == [b.pk]
+    assert set(ids(api, "?status=open,closed")) == {a.pk, b.pk}
+    assert set(ids(api, "?status=open&status=resolved")) == {a.pk, c.pk}
+    assert set(ids(api, "?source=operator,partner&status=closed,resolved")) == {b.pk}
+
+
+def test_moments_after_includes_before_does_not(api):
+    a, b, c = add(3)
+    at = f"{b.created_at:%Y-%m-%dT%H:%M:%SZ}"
+    assert ids(api, f"?created_after={at}") == [c.pk, b.pk]
+    assert ids(api, f"?created_before={at}") == [a.pk]
+    assert ids(api, f"?updated_after={at}&updated_before={c.updated_at:%Y-%m-%dT%H:%M:%S%%2B00:00}") == [b.pk]
+    assert ids(api, "?created_after=2024-01-15&created_before=2024-01-16") == [c.pk, b.pk, a.pk]
+    assert ids(api, "?created_before=2024-01-15T13:31:00%2B03:00") == [a.pk]
+
+
+def test_search_is_literal_and_knows_cyrillic(api):
+    (a,), (b,), (c,) = add(description="ЗАРЯД 50% осталось"), add(description="Ёлка упала_на путь"), add()
+    assert ids(api, "?search=заряд") == [a.pk]
+    assert ids(api, "?search=50%25") == [a.pk]
+    assert ids(api, "?search=ёЛкА") == [b.pk]
+    assert ids(api, "?search=ла_на") == [b.pk]
+    assert ids(api, "?search=не__ети") == []
+    assert ids(api, "?search=%20не в ") == [c.pk]
+    assert ids(api, "?search=%5C%5C%25") == []
+
+
+def test_ordering(api):
+    rows = add(3)
+    Incident.objects.filter(pk=rows[0].pk).update(updated_at=START + timedelta(days=1))
+    a, b, c = (row.pk for row in rows)
+    assert ids(api, "?ordering=created_at") == [a, b, c]
+    assert ids(api, "?ordering=-updated_at") == [a, c, b]
+    assert ids(api, "?ordering=updated_at") == [b, c, a]
+    assert ids(api, "?ordering=id") == [a, b, c]
+    assert ids(api, "?ordering=-id") == [c, b, a]
+
+
+def test_an_unknown_parameter_is_ignored(api):
+    add(2)
+    assert len(ids(api, "?colour=red")) == 2
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "code"),
+    [
+        ("status", "bogus", "invalid_choice"),
+        ("status", "open,bogus", "invalid_choice"),
+        ("status", "", "invalid_choice"),
+        ("source", "open", "invalid_choice"),
+        ("created_after", "yesterday", "invalid"),
+        ("created_after", "2024-02-31", "invalid"),
+        ("created_after", "2024-01-15T10:30:00", "invalid"),
+        ("created_before", "0001-01-01T00:00:00+14:00", "invalid"),
+        ("updated_after", "", "blank"),
+        ("updated_before", "10000-01-01", "invalid"),
+        ("search", "ab", "min_length"),
+        ("search", "", "blank"),
+        ("search", "a\0bc", "null_characters_not_allowed"),
+        ("ordering", "status", "invalid_choice"),
+        ("ordering", "-id,id", "invalid_choice"),
+    ],
+)
+def test_a_value_that_is_not_allowed_names_its_parameter(api, parameter, value, code):
+    answer = api.get(URL, {parameter: value})
+    assert (answer.status_code, errors(answer)) == (400, [(code, parameter)])
+
+
+def test_all_faults_at_once(api):
+    answer = api.get(URL, {"status": "x", "created_after": "y", "search": "z"})
+    assert {attr for _, attr in errors(answer)} == {"status", "created_after", "search"}
