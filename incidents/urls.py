@@ -2,8 +2,8 @@ from django.urls import re_path
 
 from incidents.views import IncidentViewSet
 
-# Ids end at 2^63: more digits name nothing.
-ONE = r"^incidents/(?P<pk>[0-9]{1,19})"
+# Ids end at 2^63: eighteen digits always fit the column, and no service comes to more.
+ONE = r"^incidents/(?P<pk>[0-9]{1,18})"
 
 urlpatterns = [
     re_path(r"^incidents/?$", IncidentViewSet.as_view({"get": "list", "post": "create"})),

@@ -1,0 +1,64 @@
+import pytest
+
+from incidents.models import Incident
+from tests.conftest import errors
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+
+URL = "/api/v1/incidents/"
+
+
+@pytest.fixture
+def created(api):
+    return api.post(URL, {"description": "x", "source": "operator"}, "application/json")
+
+
+def patch(api, created, body, **headers):
+    return api.patch(f"{URL}{created.json()['id']}/", body, "application/json", headers=headers)
+
+
+def get(api, created, **headers):
+    return api.get(f"{URL}{created.json()['id']}/", headers=headers)
+
+
+def test_a_strong_tag_that_moves_with_each_change(api, created):
+    assert created["ETag"].startswith('"')
+    assert get(api, created)["ETag"] == created["ETag"]
+    changed = patch(api, created, {"status": "closed"})["ETag"]
+    back = patch(api, created, {"status": "open"})["ETag"]
+    assert len({created["ETag"], changed, back}) == 3
+    assert patch(api, created, {"status": "open"})["ETag"] == back == get(api, created)["ETag"]
+
+
+@pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', '"other" , W/{},"third"', "*"])
+def test_if_match_lets_through_what_is_current(api, created, form):
+    answer = patch(api, created, {"status": "closed"}, if_match=form.format(created["ETag"]))
+    assert answer.status_code == 200
+    assert get(api, created, if_match=form.format(answer["ETag"])).status_code == 200
+
+
+@pytest.mark.parametrize("form", ['"other"', "unquoted", "", '"a", "b"', "{}x"])
+def test_if_match_refuses_what_is_not(api, created, form):
+    answer = patch(api, created, {"status": "closed"}, if_match=form.format(created["ETag"].strip('"')))
+    assert (answer.status_code, errors(answer)) == (412, [("412 precondition_failed", None)])
+    assert Incident.objects.get().status == "open"
+
+
+def test_the_second_of_two_editors_is_told(api, created):
+    assert patch(api, created, {"status": "closed"}, if_match=created["ETag"]).status_code == 200
+    assert patch(api, created, {"status": "resolved"}, if_match=created["ETag"]).status_code == 412
+    assert patch(api, created, {"status": "closed"}, if_match=created["ETag"]).status_code == 412
+    assert Incident.objects.get().status == "closed"
+
+
+def test_if_none_match(api, created):
+    for form in (created["ETag"], f"W/{created['ETag']}", f'"other", {created["ETag"]}', "*"):
+        answer = get(api, created, if_none_match=form)
+        assert (answer.status_code, answer.content, answer["ETag"]) == (304, b"", created["ETag"])
+        assert patch(api, created, {"status": "closed"}, if_none_match=form).status_code == 412
+    assert get(api, created, if_none_match='"other"').status_code == 200
+    assert patch(api, created, {"status": "closed"}, if_none_match='"other"').status_code == 200
+
+
+def test_what_does_not_exist_is_404_before_any_precondition(api):
+    assert api.patch(f"{URL}5/", {}, "application/json", headers={"if-match": '"x"'}).status_code == 404
