@@ -5,19 +5,23 @@ Semantics: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-h
 """
 
 import hashlib
+import logging
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from time import monotonic
 from typing import Any, NamedTuple
 
 import orjson
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError
 
 from core.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
 from incidents.models import IdempotencyKey, Incident, etag
+
+logger = logging.getLogger(__name__)
 
 HEADER = "Idempotency-Key"
 KEPT = timedelta(hours=24)
@@ -99,3 +103,22 @@ def _first_answer(user: Any, key: str, request_hash: bytes) -> Answer | None:
 def delete_expired() -> int:
     """Forgets the keys that are older than a day; returns how many."""
     return IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEPT).delete()[0]
+
+
+CLEANING_INTERVAL = 3600.0  # seconds, for each process
+_next_cleaning = monotonic() + CLEANING_INTERVAL
+
+
+def delete_expired_now_and_then(**kwargs: Any) -> None:
+    """
+    Called when an answer has been sent, so that no client waits for it; and needs no scheduler in a deployment.
+
+    Where no request comes, no key comes either.
+    """
+    global _next_cleaning
+    if monotonic() >= _next_cleaning:
+        _next_cleaning = monotonic() + CLEANING_INTERVAL
+        try:
+            delete_expired()
+        except DatabaseError:
+            logger.warning("Expired idempotency keys were not deleted: the next attempt is in an hour", exc_info=True)

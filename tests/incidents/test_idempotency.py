@@ -5,6 +5,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from identity.models import User
+from incidents import idempotency
 from incidents.models import IdempotencyKey, Incident, IncidentChange
 from tests.conftest import api_for, errors
 
@@ -78,3 +79,13 @@ def test_keys_are_kept_for_a_day(api):
     IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(hours=25))
     call_command("delete_expired_keys")
     assert post(api).json()["id"] != first.json()["id"]
+
+
+def test_an_answered_request_cleans_up_once_an_hour(api, monkeypatch):
+    post(api)
+    IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    api.get(URL)
+    assert IdempotencyKey.objects.exists()
+    monkeypatch.setattr(idempotency, "_next_cleaning", 0.0)
+    api.get(URL)
+    assert not IdempotencyKey.objects.exists()

@@ -1,0 +1,71 @@
+.DEFAULT_GOAL := help
+.PHONY: help install run test check lint format migrate superuser audit lock
+HOST ?= 127.0.0.1
+PORT ?= 8000
+# Kept out of the recipes' way: a locale that pip or PostgreSQL does not know, and the caller's own virtual environment.
+unexport VIRTUAL_ENV
+MANAGE := DEBUG=True .venv/bin/python manage.py
+POETRY := POETRY_VIRTUALENVS_CREATE=false .poetry/bin/poetry
+EXPORT = $(POETRY) export --quiet
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: .venv/run ## Make .venv with what the service needs
+
+run: .venv/run ## Serve on SQLite (PostgreSQL where POSTGRES_HOST is set): PORT=8000 HOST=127.0.0.1
+	@$(MANAGE) develop $(HOST):$(PORT)
+
+test: .venv/test ## Run the tests on SQLite, then on PostgreSQL, which they start themselves
+	.venv/bin/pytest -m "not e2e" --database sqlite
+	.venv/bin/pytest -m "not e2e"
+
+check: lint .poetry/bin/poetry ## Lint, types, migrations, deployment settings, the lock, and the tests
+	DEBUG=True .venv/bin/mypy .
+	$(MANAGE) makemigrations --check --dry-run
+	SECRET_KEY=$$(head -c 64 /dev/urandom | base64 -w 0) ALLOWED_HOSTS=example.org USE_HTTPS=True DEBUG=False \
+		.venv/bin/python manage.py check --deploy --fail-level WARNING
+	$(POETRY) check --lock
+	$(EXPORT) --only main | diff docker/requirements.txt -
+	$(EXPORT) --only main,dev | diff docker/requirements-dev.txt -
+	$(EXPORT) --only main,dev,test | diff tests/requirements.txt -
+	@$(MAKE) test
+
+lint: .venv/test ## Find faults of style and formatting
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+format: .venv/test ## Format the code and mend what can be mended
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+migrate: .venv/run ## Apply the migrations
+	$(MANAGE) migrate
+
+superuser: .venv/run ## Make a superuser
+	$(MANAGE) createsuperuser
+
+audit: .venv/test ## Look the dependencies up in the vulnerability database (SAFETY_API_KEY)
+	@set -a; [ ! -f .env ] || . ./.env; docker/audit
+
+lock: .poetry/bin/poetry ## Resolve the dependencies of pyproject.toml anew and export them for pip
+	$(POETRY) lock
+	$(EXPORT) --only main --output docker/requirements.txt
+	$(EXPORT) --only main,dev --output docker/requirements-dev.txt
+	$(EXPORT) --only main,dev,test --output tests/requirements.txt
+
+# pip installs, from whatever index it is configured for; the lock's hashes vouch for what comes.
+.venv/run: docker/requirements-dev.txt
+	@python=$$(docker/find-python) && $$python -m venv --clear .venv
+	@echo "Installing the dependencies into .venv"
+	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.venv/test: tests/requirements.txt .venv/run
+	@echo "Installing the development tools into .venv"
+	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.poetry/bin/poetry:
+	@python=$$(docker/find-python) && $$python -m venv .poetry
+	@.poetry/bin/pip install --quiet --disable-pip-version-check "poetry~=2.5" poetry-plugin-export

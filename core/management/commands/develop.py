@@ -1,0 +1,25 @@
+import os
+from typing import Any
+
+from django.contrib.staticfiles.management.commands.runserver import Command as RunServer
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+
+class Command(RunServer):
+    help = "Migrates, sees to a first superuser and serves, reloading when the code changes. For development only."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        # The reloader runs the command a second time, in the process that serves.
+        if os.environ.get("RUN_MAIN") != "true":
+            executor = MigrationExecutor(connection)
+            if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+                call_command("migrate", verbosity=0)
+            call_command("ensure_superuser")
+        super().handle(*args, **options)
+
+    def on_bind(self, server_port: int) -> None:
+        host = "127.0.0.1" if self.addr in ("0", "0.0.0.0", "::") else self.addr  # noqa: S104
+        base = f"http://{f'[{host}]' if ':' in host else host}:{server_port}/api"
+        self.stdout.write(f"Swagger UI  {base}/v1/schema/swagger-ui/\nAdmin       {base}/admin/")

@@ -1,0 +1,86 @@
+"""Requests at the same moment, on real connections: PostgreSQL alone, since SQLite lets one writer in at a time."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from django.db import connections, transaction
+
+from incidents.models import IdempotencyKey, Incident, IncidentChange
+from incidents.services import create_incident
+from tests.conftest import errors
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+URL = "/api/v1/incidents/"
+BODY = {"description": "Самокат номер 875643 не в сети", "source": "operator"}
+
+
+def at_once(*calls):
+    """Their results, in order."""
+    barrier = Barrier(len(calls))
+
+    def run(call):
+        barrier.wait()
+        try:
+            return call()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
+def patch(api, pk, body, **headers):
+    return lambda: api.patch(f"{URL}{pk}/", body, "application/json", headers=headers)
+
+
+def test_the_same_key_at_the_same_moment_is_one_incident(api):
+    for number in range(10):
+        headers = {"idempotency-key": f"key-{number}"}
+        answers = at_once(*[lambda h=headers: api.post(URL, BODY, "application/json", headers=h)] * 8)
+        assert {answer.status_code for answer in answers} == {201}
+        assert len({answer.content for answer in answers}) == 1
+        assert sum("Idempotency-Replayed" not in answer for answer in answers) == 1
+    assert (Incident.objects.count(), IncidentChange.objects.count()) == (10, 10)
+
+
+def test_a_first_request_that_hangs_is_not_waited_for_without_end(api, user):
+    with transaction.atomic():
+        incident = create_incident(**BODY, actor="a", channel="api")
+        IdempotencyKey.objects.create(user=user, key="k", request_hash=b"", response=b"", incident=incident)
+        (answer,) = at_once(lambda: api.post(URL, BODY, "application/json", headers={"idempotency-key": "k"}))
+    assert (answer.status_code, errors(answer)) == (409, [("409 idempotency_key_in_use", None)])
+    assert int(answer["Retry-After"]) > 0
+    assert Incident.objects.count() == 1
+
+
+def test_changes_of_different_fields_both_survive(api):
+    for _ in range(10):
+        incident = create_incident(**BODY, actor="a", channel="api")
+        at_once(
+            patch(api, incident.pk, {"status": "closed"}),
+            patch(api, incident.pk, {"description": "другое"}),
+            patch(api, incident.pk, {"source": "partner"}),
+        )
+        incident.refresh_from_db()
+        assert (incident.status, incident.description, incident.source) == ("closed", "другое", "partner")
+
+
+def test_changes_of_the_same_field_all_stand_in_the_history_in_order(api):
+    incident = create_incident(**BODY, actor="a", channel="api")
+    answers = at_once(*[patch(api, incident.pk, {"description": f"{number}"}) for number in range(8)])
+    assert {answer.status_code for answer in answers} == {200}
+    steps = [entry.changes["description"] for entry in IncidentChange.objects.order_by("id")]
+    assert [before for before, _ in steps[1:]] == [after for _, after in steps[:-1]]
+    incident.refresh_from_db()
+    assert steps[-1][1] == incident.description
+    assert sorted(after for _, after in steps[1:]) == [f"{number}" for number in range(8)]
+
+
+def test_of_editors_with_the_same_tag_one_wins(api):
+    incident = create_incident(**BODY, actor="a", channel="api")
+    answers = at_once(
+        *[patch(api, incident.pk, {"description": f"{number}"}, if_match=incident.etag) for number in range(8)]
+    )
+    assert sorted(answer.status_code for answer in answers) == [200] + [412] * 7
