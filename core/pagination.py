@@ -1,5 +1,6 @@
 from typing import Any
 
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
@@ -20,7 +21,7 @@ class PageNumbers(PageNumberPagination):
             return self.page_size
         size = _positive_integer(given)
         if not size or size > self.max_page_size:
-            message = f"Ensure this value is an integer from 1 to {self.max_page_size}."
+            message = _("Ensure this value is an integer from 1 to %(limit)d.") % {"limit": self.max_page_size}
             raise ValidationError({"page_size": [message]}, code="invalid")
         return size
 

@@ -111,6 +111,17 @@ class IncidentChange(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("History is append-only")
 
+    def described(self) -> list[tuple[str, str | None, str]]:
+        """The name of each field that changed, its old and its new value, in words."""
+        fields = (field for field in Incident._meta.concrete_fields if field.name in self.changes)
+        return [
+            (
+                str(field.verbose_name),
+                *(dict(field.flatchoices).get(value, value) for value in self.changes[field.name]),
+            )
+            for field in fields
+        ]
+
 
 class IdempotencyKey(models.Model):
     """The first answer to a POST that carried an Idempotency-Key, kept for a day to be given again."""

@@ -20,6 +20,6 @@ class Command(RunServer):
         super().handle(*args, **options)
 
     def on_bind(self, server_port: int) -> None:
-        host = "127.0.0.1" if self.addr in ("0", "0.0.0.0", "::") else self.addr  # noqa: S104
+        host = "127.0.0.1" if self.addr in ("0", "0.0.0.0", "::") else self.addr  # type: ignore[attr-defined]  # noqa: S104
         base = f"http://{f'[{host}]' if ':' in host else host}:{server_port}/api"
         self.stdout.write(f"Swagger UI  {base}/v1/schema/swagger-ui/\nAdmin       {base}/admin/")

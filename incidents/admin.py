@@ -1,0 +1,106 @@
+from typing import Any
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import Field, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.functional import cached_property
+from django.utils.text import Truncator
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from incidents.models import Channel, Incident, IncidentChange, IncidentQuerySet, Status
+from incidents.services import WRITABLE, change_incident, create_incident
+
+admin.site.site_header = admin.site.site_title = _("Incident service")
+
+
+class BoundedPaginator(Paginator):
+    """Counts no further than an operator pages: a count of a million rows would cost more than the page."""
+
+    COUNTED = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        return self.object_list[: self.COUNTED].count()  # type: ignore[attr-defined]
+
+
+@admin.register(Incident)
+class IncidentAdmin(admin.ModelAdmin):
+    list_display = ("id", "short_description", "status", "source", "created_at", "updated_at")
+    list_display_links = ("id", "short_description")
+    list_editable = ("status",)
+    list_filter = ("status", "source", "created_at")
+    list_per_page = 50
+    search_fields = ("description",)
+    search_help_text = _("Part of the description")
+    ordering = ("-created_at", "-id")
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    fields = (*WRITABLE, "created_at", "updated_at")
+    readonly_fields = ("created_at", "updated_at")
+    actions = ("open", "take", "resolve", "close")
+
+    @admin.display(description=_("description"), ordering=None)
+    def short_description(self, incident: Incident) -> str:
+        return Truncator(incident.description).chars(80)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Incident | None = None) -> bool:
+        return False  # a record is never lost
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Incident], search_term: str
+    ) -> tuple[IncidentQuerySet, bool]:
+        found = IncidentQuerySet(Incident, query=queryset.query)
+        return found.mentioning(search_term) if search_term else found, False
+
+    def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name in WRITABLE and field:
+            # The form sends what the operator was shown: what somebody changed meanwhile is not taken for an edit.
+            field.show_hidden_initial = True
+        return field
+
+    def save_model(self, request: HttpRequest, obj: Incident, form: Any, change: bool) -> None:
+        values = {name: form.cleaned_data[name] for name in form.cleaned_data.keys() & set(WRITABLE)}
+        actor = request.user.get_username()
+        if change:
+            edited = {name: value for name, value in values.items() if name in form.changed_data}
+            saved = change_incident(obj.pk, values=edited, actor=actor, channel=Channel.ADMIN)
+        else:
+            saved = create_incident(**values, actor=actor, channel=Channel.ADMIN)
+        obj.__dict__.update(saved.__dict__)
+
+    def _set_status(self, request: HttpRequest, queryset: QuerySet[Incident], status: Status) -> None:
+        ids = list(queryset.exclude(status=status).order_by("id").values_list("id", flat=True))
+        for pk in ids:
+            change_incident(pk, values={"status": status}, actor=request.user.get_username(), channel=Channel.ADMIN)
+        self.message_user(
+            request, ngettext("%d incident was changed.", "%d incidents were changed.", len(ids)) % len(ids)
+        )
+
+    @admin.action(description=_("Status: open"), permissions=["change"])
+    def open(self, request: HttpRequest, queryset: QuerySet[Incident]) -> None:
+        self._set_status(request, queryset, Status.OPEN)
+
+    @admin.action(description=_("Status: in progress"), permissions=["change"])
+    def take(self, request: HttpRequest, queryset: QuerySet[Incident]) -> None:
+        self._set_status(request, queryset, Status.IN_PROGRESS)
+
+    @admin.action(description=_("Status: resolved"), permissions=["change"])
+    def resolve(self, request: HttpRequest, queryset: QuerySet[Incident]) -> None:
+        self._set_status(request, queryset, Status.RESOLVED)
+
+    @admin.action(description=_("Status: closed"), permissions=["change"])
+    def close(self, request: HttpRequest, queryset: QuerySet[Incident]) -> None:
+        self._set_status(request, queryset, Status.CLOSED)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The incident's own history, whichever way a change came in, not only what was done in the admin."""
+        incident = self.get_object(request, object_id)
+        paginator = Paginator(incident.changes.order_by("-id") if incident else IncidentChange.objects.none(), 100)
+        page = paginator.get_page(request.GET.get("p"))
+        context = {"action_list": page, "page_range": paginator.get_elided_page_range(page.number)}
+        return super().history_view(request, object_id, {**(extra_context or {}), **context})

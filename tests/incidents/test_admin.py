@@ -1,0 +1,148 @@
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+
+from identity.models import User
+from incidents.models import Incident, IncidentChange
+from incidents.services import change_incident, create_incident
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+
+URL = "/api/admin/incidents/incident/"
+
+
+@pytest.fixture
+def operator(db):
+    user = User.objects.create_user("petrova", is_staff=True)
+    user.groups.add(Group.objects.get(name="operators"))
+    return user
+
+
+@pytest.fixture
+def site(operator):
+    client = Client(headers={"accept-language": "ru"})
+    client.force_login(operator)
+    return client
+
+
+def make(**values):
+    return create_incident(
+        **{"description": "Самокат не в сети", "source": "operator"} | values, actor="a", channel="api"
+    )
+
+
+def form(client, url):
+    """What the browser would send of the page's form, hidden initial values included."""
+    page = client.get(url)
+    assert page.status_code == 200
+    bound = page.context.get("adminform")
+    forms = [bound.form] if bound else [*page.context["cl"].formset.forms, page.context["cl"].formset.management_form]
+    data = {}
+    for one in forms:
+        for field in one:
+            value = field.value()
+            data[field.html_name] = "" if value is None else value
+            if field.field.show_hidden_initial:
+                data[field.html_initial_name] = data[field.html_name]
+    return data
+
+
+def test_the_list_in_russian(site):
+    make(description="Очень длинное описание " * 20)
+    page = site.get(URL).content.decode()
+    assert "Открыт" in page and "Оператор" in page and "Инциденты" in page
+    assert "…" in page and "Очень длинное описание " * 20 not in page
+
+
+def test_adding_writes_history(site):
+    answer = site.post(URL + "add/", {"description": " Точка не отвечает ", "status": "open", "source": "partner"})
+    assert answer.status_code == 302
+    change = IncidentChange.objects.get()
+    assert change.incident.description == "Точка не отвечает"
+    assert (change.actor, change.channel) == ("petrova", "admin")
+
+
+def test_changing_writes_what_was_edited(site):
+    incident = make()
+    url = f"{URL}{incident.pk}/change/"
+    data = form(site, url)
+    change_incident(incident.pk, values={"status": "resolved"}, actor="b", channel="api")  # somebody else, meanwhile
+    assert site.post(url, data | {"description": "другое"}).status_code == 302
+    incident.refresh_from_db()
+    assert (incident.status, incident.description) == ("resolved", "другое")
+    last = IncidentChange.objects.order_by("-id")[0]
+    assert (last.channel, last.changes) == ("admin", {"description": ["Самокат не в сети", "другое"]})
+
+
+def test_saving_without_an_edit_changes_nothing(site):
+    incident = make()
+    url = f"{URL}{incident.pk}/change/"
+    assert site.post(url, form(site, url)).status_code == 302
+    assert IncidentChange.objects.count() == 1
+    assert Incident.objects.get().updated_at == incident.updated_at
+
+
+def test_status_is_edited_in_the_list(site):
+    incidents = [make(), make()]
+    data = form(site, URL)
+    index = next(key[5] for key, value in data.items() if key.endswith("-id") and value == incidents[0].pk)
+    assert site.post(URL, data | {f"form-{index}-status": "closed", "_save": "1"}).status_code == 302
+    assert list(Incident.objects.order_by("id").values_list("status", flat=True)) == ["closed", "open"]
+    assert IncidentChange.objects.filter(channel="admin").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("action", "status"), [("open", "open"), ("take", "in_progress"), ("resolve", "resolved"), ("close", "closed")]
+)
+def test_status_by_bulk_action(site, action, status):
+    incidents = [make(), make(status="resolved"), make(status="closed")]
+    already = sum(incident.status == status for incident in incidents)
+    data = {"action": action, "_selected_action": [incident.pk for incident in incidents]}
+    assert site.post(URL, data).status_code == 302
+    assert set(Incident.objects.values_list("status", flat=True)) == {status}
+    assert IncidentChange.objects.filter(channel="admin", actor="petrova").count() == 3 - already
+
+
+def test_filters_and_search(site):
+    make(status="closed"), make(description="ЗАРЯД 5%")
+    assert site.get(f"{URL}?status__exact=closed").context["cl"].result_count == 1
+    assert site.get(f"{URL}?q=заряд").context["cl"].result_count == 1
+    assert site.get(f"{URL}?q=5%25").context["cl"].result_count == 1
+
+
+def test_history_is_shown_and_not_editable(site):
+    incident = make()
+    change_incident(incident.pk, values={"status": "closed"}, actor="Alertmanager", channel="alertmanager")
+    page = site.get(f"{URL}{incident.pk}/history/").content.decode()
+    assert "Alertmanager" in page and "Открыт → Закрыт" in page.replace("\n", " ")
+    assert site.get("/api/admin/incidents/incidentchange/").status_code == 404
+
+
+def test_history_of_what_does_not_exist(site):
+    assert site.get(f"{URL}77/history/").status_code == 302
+    assert site.get(f"{URL}abc/history/").status_code == 302
+
+
+def test_nothing_is_deleted(site, admin_user):
+    incident = make()
+    site.force_login(admin_user)
+    assert site.post(f"{URL}{incident.pk}/delete/", {"post": "yes"}).status_code == 403
+    site.post(URL, {"action": "delete_selected", "_selected_action": [incident.pk], "post": "yes"})
+    assert Incident.objects.exists()
+
+
+def test_operators_see_incidents_and_nothing_else(site):
+    index = site.get("/api/admin/").context["available_apps"]
+    assert [model["object_name"] for app in index for model in app["models"]] == ["Incident"]
+    assert site.get("/api/admin/identity/user/").status_code in (403, 404)
+
+
+def test_the_list_takes_as_many_queries_for_fifty_rows_as_for_one(site, django_assert_num_queries):
+    make()
+    site.get(URL)
+    with django_assert_num_queries(6):
+        site.get(URL)
+    for _ in range(49):
+        make()
+    with django_assert_num_queries(6):
+        site.get(URL)
