@@ -1,0 +1,42 @@
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from incidents.models import Incident, Source
+from incidents.services import create_incident
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+
+
+def test_a_year_of_reports_in_the_shares_asked_for(capsys):
+    call_command("load_sample", count=2_000)
+    assert Incident.objects.count() == 2_000
+    share = {status: Incident.objects.filter(status=status).count() / 20 for status in ("open", "in_progress")}
+    assert 3 < share["open"] < 8 and 3 < share["in_progress"] < 8
+    assert 15 < Incident.objects.filter(status="resolved").count() / 20 < 25
+    assert set(Incident.objects.values_list("source", flat=True)) == set(Source.values)
+    oldest = Incident.objects.order_by("created_at")[0].created_at
+    assert timedelta(days=364) < timezone.now() - oldest < timedelta(days=366)
+    assert "2000 incidents added" in capsys.readouterr().out
+
+
+def test_each_history_replays_to_the_present(db):
+    call_command("load_sample", count=200)
+    for incident in Incident.objects.prefetch_related("changes"):
+        state = {}
+        entries = sorted(incident.changes.all(), key=lambda entry: entry.pk)
+        for entry in entries:
+            for field, (old, new) in entry.changes.items():
+                assert state.get(field) == old
+                state[field] = new
+        assert state == {field: getattr(incident, field) for field in ("description", "status", "source")}
+        assert (entries[0].at, entries[-1].at) == (incident.created_at, incident.updated_at)
+
+
+def test_a_second_time_and_a_report_after_it(db):
+    call_command("load_sample", count=3)
+    call_command("load_sample", count=3)
+    create_incident(description="x", source="operator", actor="a", channel="api")
+    assert Incident.objects.count() == 7
