@@ -1,0 +1,37 @@
+import pytest
+from django.db import OperationalError, connection
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+
+
+@pytest.mark.parametrize("path", ["/api/health/", "/api/health", "/api/health/ready/", "/api/health/ready"])
+def test_ready(client, path):
+    answer = client.get(path, headers={"host": "evil.example"})
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ok", "checks": {"database": "ok", "migrations": "ok"}}
+
+
+@pytest.mark.parametrize("path", ["/api/health/live/", "/api/health/live"])
+def test_live_touches_nothing(client, path, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        answer = client.get(path, headers={"host": "evil.example"})
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+def test_not_ready_without_a_database(client, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OperationalError("no route to host 10.0.0.5")
+
+    monkeypatch.setattr(connection, "cursor", fail)
+    monkeypatch.setattr(connection, "close", lambda: None)
+    answer = client.get("/api/health/")
+    assert answer.status_code == 503
+    assert answer.json() == {"status": "unavailable", "checks": {"database": "unavailable", "migrations": "unknown"}}
+    assert client.get("/api/health/live/").status_code == 200
+
+
+def test_not_ready_with_a_migration_missing(client):
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'incidents' AND name LIKE '0003%%'", [])
+    answer = client.get("/api/health/ready/")
+    assert (answer.status_code, answer.json()["checks"]["migrations"]) == (503, "missing")

@@ -1,0 +1,46 @@
+import pytest
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def document(client):
+    answer = client.get("/api/schema/", headers={"accept": "text/html"})
+    assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
+    return answer.json()
+
+
+def test_the_routes_of_the_contract(document):
+    assert document["openapi"].startswith("3.")
+    paths = {path: sorted(operations) for path, operations in document["paths"].items()}
+    assert paths["/api/v1/incidents/"] == ["get", "post"]
+    assert paths["/api/v1/incidents/{id}/"] == ["get", "patch"]
+    assert paths["/api/v1/incidents/{id}/history/"] == ["get"]
+    assert "/api/identity/auth/jwt/create/" in paths
+
+
+def test_one_error_component_with_the_codes_of_each_answer(document):
+    assert [name for name in document["components"]["schemas"] if "Error" in name] == ["Error"]
+    answers = document["paths"]["/api/v1/incidents/"]["post"]["responses"]
+    assert {"201", "400", "401", "409", "411", "413", "415", "422", "500", "503"} == answers.keys()
+    assert answers["422"]["description"] == "422 idempotency_key_reused"
+    assert "401 token_not_valid" in answers["401"]["description"]
+    answers = document["paths"]["/api/v1/incidents/{id}/"]["patch"]["responses"]
+    assert {"200", "400", "401", "404", "411", "412", "413", "415", "500", "503"} == answers.keys()
+
+
+def test_headers_are_documented(document):
+    operation = document["paths"]["/api/v1/incidents/"]["post"]
+    assert "Idempotency-Key" in [parameter["name"] for parameter in operation["parameters"]]
+    assert operation["responses"]["201"]["headers"].keys() == {"ETag", "Location", "Idempotency-Replayed"}
+    names = [parameter["name"] for parameter in document["paths"]["/api/v1/incidents/{id}/"]["patch"]["parameters"]]
+    assert {"If-Match", "If-None-Match"} <= set(names)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/schema/swagger-ui/", "/api/schema/redoc/"])
+def test_pages_load_nothing_from_elsewhere(client, path):
+    answer = client.get(path)
+    page = answer.content.decode()
+    assert "/static/drf_spectacular_sidecar/" in page
+    assert "https://" not in page
+    assert answer["Content-Security-Policy"].startswith("default-src 'self'")
