@@ -1,0 +1,34 @@
+"""gunicorn as the service runs it, in a container and out of one. `--bind` and `--workers` on the command line win."""
+
+import os
+
+bind = "0.0.0.0:8000"
+workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
+worker_class = "gthread"
+threads = 2
+# Each worker listens for itself: from a shared socket one worker takes most of the kept connections.
+reuse_port = True
+# A worker that is renewed serves at once. No connection is opened before the fork: Django's are made on first use.
+preload_app = True
+http_parser = "fast"
+
+# Longer than nginx keeps an idle connection (60 seconds): the server must not be the first to close.
+keepalive = 75
+worker_connections = 10_000
+backlog = 4096
+timeout = 30
+# Longer than nginx waits for an answer (30 seconds): whoever is still waited for is answered.
+graceful_timeout = 35
+max_requests = 100_000
+max_requests_jitter = 20_000
+
+limit_request_line = 8190
+limit_request_fields = 100
+limit_request_field_size = 8190
+
+# The heartbeat file must never wait for a disk.
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108
+control_socket_disable = True
+# core/logging.py writes one line for each request.
+accesslog = None
+errorlog = "-"
