@@ -71,7 +71,6 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_filters",
     "corsheaders",
-    "axes",
     "core",
     "identity",
     "incidents",
@@ -89,7 +88,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "axes.middleware.AxesMiddleware",
 ]
 if DEBUG:
     MIDDLEWARE.append("querycount.middleware.QueryCountMiddleware")
@@ -149,7 +147,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Identity
 AUTH_USER_MODEL = "identity.User"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["identity.backends.ThrottledBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -162,11 +160,29 @@ AUTH_PASSWORD_VALIDATORS = [
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.int("ACCESS_TOKEN_LIFETIME_MINUTES", default=60)),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=env.int("REFRESH_TOKEN_LIFETIME_DAYS", default=180)),
+    "TOKEN_OBTAIN_SERIALIZER": "identity.serializers.TokenObtainSerializer",
+    "TOKEN_REFRESH_SERIALIZER": "identity.serializers.TokenRefreshSerializer",
+    "TOKEN_VERIFY_SERIALIZER": "identity.serializers.TokenVerifySerializer",
+}
+DJOSER = {
+    "TOKEN_MODEL": None,
+    "SERIALIZERS": {
+        "user": "identity.serializers.UserSerializer",
+        "current_user": "identity.serializers.UserSerializer",
+        "user_create": "identity.serializers.UserCreateSerializer",
+    },
+    "PERMISSIONS": {
+        "user": ["identity.permissions.SelfOrModelPermissions"],
+        "user_list": ["identity.permissions.ModelPermissions"],
+        "user_create": ["identity.permissions.ModelPermissions"],
+        "user_delete": ["identity.permissions.ModelPermissions"],
+        "set_password": ["rest_framework.permissions.IsAuthenticated"],
+    },
 }
 
 # API
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["identity.authentication.JWTAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["core.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["core.renderers.JSONParser"],

@@ -52,8 +52,10 @@ elif not os.environ.get("DATABASE_URL") and not os.environ.get("POSTGRES_HOST"):
 django.setup()
 
 from django.test import Client  # noqa: E402
+from rest_framework_simplejwt.tokens import AccessToken  # noqa: E402
 
 from identity.models import User  # noqa: E402
+from identity.tokens import issue  # noqa: E402
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -79,9 +81,7 @@ def api(user: User) -> Client:
 
 
 def api_for(user: User) -> Client:
-    from rest_framework_simplejwt.tokens import AccessToken
-
-    return Client(headers={"authorization": f"Bearer {AccessToken.for_user(user)}"})
+    return Client(headers={"authorization": f"Bearer {issue(AccessToken, user)}"})
 
 
 def errors(response: Any) -> list[tuple[str, str | None]]:

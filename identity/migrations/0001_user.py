@@ -1,5 +1,4 @@
 
-
 import django.contrib.auth.models
 import django.contrib.auth.validators
 import django.utils.timezone
@@ -37,11 +36,22 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'user',
                 'verbose_name_plural': 'users',
-                'db_table': 'identity_user',
                 'abstract': False,
             },
             managers=[
                 ('objects', django.contrib.auth.models.UserManager()),
             ],
+        ),
+        migrations.CreateModel(
+            name='LoginFailure',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('address', models.CharField(max_length=45)),
+                ('account', models.BinaryField(max_length=32)),
+                ('at', models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
+            ],
+            options={
+                'indexes': [models.Index(fields=['address', '-at'], name='login_failure_recent')],
+            },
         ),
     ]

@@ -1,0 +1,27 @@
+import os
+import secrets
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from identity.models import User
+
+
+class Command(BaseCommand):
+    help = (
+        "Makes a first superuser where there is none: from DJANGO_SUPERUSER_USERNAME, _PASSWORD and _EMAIL, "
+        "or, in development only, `admin` with a random password that is printed once."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if User.objects.filter(is_superuser=True).exists():
+            return
+        username = os.environ.get("DJANGO_SUPERUSER_USERNAME") or "admin"
+        password = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
+        if not password and not settings.DEBUG:
+            return
+        email = os.environ.get("DJANGO_SUPERUSER_EMAIL") or ""
+        User.objects.create_superuser(username, email, password or (random := secrets.token_urlsafe(12)))
+        if not password:
+            self.stdout.write(f"First superuser: {username}, password {random} (shown this once)")

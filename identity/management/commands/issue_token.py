@@ -1,0 +1,26 @@
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rest_framework_simplejwt.tokens import AccessToken
+
+from identity.models import User
+from identity.tokens import issue
+
+
+class Command(BaseCommand):
+    help = "Prints a long-lived access token, for systems that cannot refresh one."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("username")
+        parser.add_argument("--days", type=int, default=365, help="how long it lives (365)")
+
+    def handle(self, *args: Any, username: str, days: int, **options: Any) -> None:
+        if not 1 <= days <= 36_500:
+            raise CommandError("--days takes a number from 1 to 36500")
+        user = User.objects.filter(username=username, is_active=True).first()
+        if not user:
+            raise CommandError(f"There is no active user {username}")
+        token = issue(AccessToken, user)
+        token.set_exp(lifetime=timedelta(days=days))
+        self.stdout.write(str(token))

