@@ -58,14 +58,14 @@ lock: .poetry/bin/poetry ## Resolve the dependencies of pyproject.toml anew and 
 .venv/run: docker/requirements-dev.txt
 	@python=$$(docker/find-python) && $$python -m venv --clear .venv
 	@echo "Installing the dependencies into .venv"
-	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@.venv/bin/pip install -qq --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 .venv/test: tests/requirements.txt .venv/run
 	@echo "Installing the development tools into .venv"
-	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@.venv/bin/pip install -qq --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 .poetry/bin/poetry:
 	@python=$$(docker/find-python) && $$python -m venv .poetry
-	@.poetry/bin/pip install --quiet --disable-pip-version-check "poetry~=2.5" poetry-plugin-export
+	@.poetry/bin/pip install -qq --disable-pip-version-check "poetry~=2.5" poetry-plugin-export
