@@ -1,15 +1,16 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint format migrate superuser audit lock
+.PHONY: help install run test e2e torture check static lint format migrate superuser audit lock
 HOST ?= 127.0.0.1
 PORT ?= 8000
+MINUTES ?= 10
 # Kept out of the recipes' way: a locale that pip or PostgreSQL does not know, and the caller's own virtual environment.
 unexport VIRTUAL_ENV
 MANAGE := DEBUG=True .venv/bin/python manage.py
 POETRY := POETRY_VIRTUALENVS_CREATE=false .poetry/bin/poetry
-EXPORT = $(POETRY) export --quiet
+EXPORT = $(POETRY) export
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: .venv/run ## Make .venv with what the service needs
 
@@ -20,7 +21,15 @@ test: .venv/test ## Run the tests on SQLite, then on PostgreSQL, which they star
 	.venv/bin/pytest -m "not e2e" --database sqlite
 	.venv/bin/pytest -m "not e2e"
 
-check: lint .poetry/bin/poetry ## Lint, types, migrations, deployment settings, the lock, and the tests
+e2e: .venv/test ## Run what needs other programs: Chromium, Node.js, Docker (.ci/run installs them)
+	.venv/bin/pytest -m e2e
+
+torture: .venv/test ## Kill workers, gunicorn and PostgreSQL under load: MINUTES=10
+	MINUTES=$(MINUTES) .venv/bin/pytest -s tests/e2e/test_torture.py
+
+check: static test ## All that can be checked here: lint, types, migrations, settings, the lock, the tests
+
+static: lint .poetry/bin/poetry
 	DEBUG=True .venv/bin/mypy .
 	$(MANAGE) makemigrations --check --dry-run
 	SECRET_KEY=$$(head -c 64 /dev/urandom | base64 -w 0) ALLOWED_HOSTS=example.org USE_HTTPS=True DEBUG=False \
@@ -29,7 +38,6 @@ check: lint .poetry/bin/poetry ## Lint, types, migrations, deployment settings, 
 	$(EXPORT) --only main | diff docker/requirements.txt -
 	$(EXPORT) --only main,dev | diff docker/requirements-dev.txt -
 	$(EXPORT) --only main,dev,test | diff tests/requirements.txt -
-	@$(MAKE) test
 
 lint: .venv/test ## Find faults of style and formatting
 	.venv/bin/ruff check .

