@@ -4,7 +4,6 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse
 from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
@@ -12,6 +11,7 @@ from drf_standardized_errors.types import Error
 from rest_framework import exceptions
 from rest_framework.settings import api_settings
 
+from core.database import DOWN
 from core.exceptions import (
     IdempotencyKeyInUse,
     IdempotencyKeyReused,
@@ -42,13 +42,9 @@ BY_STATUS: dict[int, type[exceptions.APIException]] = {
 }
 
 
-def is_database_down(exc: BaseException) -> bool:
-    return isinstance(exc, (OperationalError, InterfaceError))
-
-
 class ErrorHandler(ExceptionHandler):
     def convert_known_exceptions(self, exc: Exception) -> Exception:
-        return ServiceUnavailable() if is_database_down(exc) else super().convert_known_exceptions(exc)
+        return ServiceUnavailable() if isinstance(exc, DOWN) else super().convert_known_exceptions(exc)
 
 
 class ErrorFormatter(ExceptionFormatter):

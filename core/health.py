@@ -1,13 +1,12 @@
 """Is the process alive, is the service ready. Asked by balancers: no token, any Host header."""
 
 from collections.abc import Callable
-from time import monotonic
 
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from core.errors import is_database_down
+from core.database import DOWN, on_live_connection
 
 
 class HealthMiddleware:
@@ -35,22 +34,15 @@ def ready() -> HttpResponse:
 
 
 def _database() -> str:
-    started = monotonic()
-    for _ in range(2):
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT 1")
-        except DatabaseError as exc:
-            if not is_database_down(exc):
-                raise
-            # A kept connection that died with a restarted server says so at once: a new one tells
-            # more. One that ran into its time-out has used up the 3 seconds an answer may take.
-            connection.close()
-            if monotonic() - started > 0.5:
-                break
-        else:
-            return "ok"
-    return "unavailable"
+    def ask() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+
+    try:
+        on_live_connection(ask)
+    except DOWN:
+        return "unavailable"
+    return "ok"
 
 
 def _migrations() -> str:

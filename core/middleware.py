@@ -4,7 +4,8 @@ from uuid import uuid4
 
 from django.http import HttpRequest, HttpResponse
 
-from core.errors import error_response, is_database_down, reformat
+from core.database import DOWN
+from core.errors import error_response, reformat
 from core.exceptions import LengthRequired, ServiceUnavailable
 from core.logging import RequestContext, log_request, request_context
 
@@ -42,4 +43,4 @@ class RequestMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        return error_response(ServiceUnavailable()) if is_database_down(exception) else None
+        return error_response(ServiceUnavailable()) if isinstance(exception, DOWN) else None

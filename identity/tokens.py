@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.tokens import Token
 
+from core.database import on_live_connection
 from identity.models import User
 
 CLAIM = "password_changed_at"
@@ -27,7 +28,7 @@ def user_of(token: Token) -> User:
     """The user that the token speaks for now. Raises InvalidToken."""
     user_id: Any = token.get("user_id")
     if isinstance(user_id, str) and user_id.isdecimal() and len(user_id) < 19:
-        user = User.objects.filter(pk=int(user_id), is_active=True).first()
+        user = on_live_connection(User.objects.filter(pk=int(user_id), is_active=True).first)
         if user and token.get(CLAIM) == microseconds(user.password_changed_at):
             return user
     raise InvalidToken(_("Token is invalid"))
