@@ -3,10 +3,11 @@
 from typing import Any
 
 from drf_spectacular import openapi
-from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.plumbing import ResolvedComponent, force_instance
 from rest_framework.permissions import AllowAny
 
 from core.errors import BY_STATUS
+from core.serializers import StrictSerializer
 
 ERROR = {
     "type": "object",
@@ -42,6 +43,12 @@ VALIDATION = (
 
 class AutoSchema(openapi.AutoSchema):
     """A view names in `raises` the codes it sends beyond the common ones: {action or method: codes}."""
+
+    def _map_serializer(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> Any:
+        schema = super()._map_serializer(serializer, direction, bypass_extensions)  # type: ignore[no-untyped-call]
+        if isinstance(force_instance(serializer), StrictSerializer):  # type: ignore[no-untyped-call]
+            schema["additionalProperties"] = False
+        return schema
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)

@@ -48,6 +48,14 @@ class PageNumbers(PageNumberPagination):
         query["page"] = str(page)
         return f"{self.url}?{query.urlencode(safe=',')}"
 
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        page = {"type": "integer", "minimum": 1, "default": 1}
+        size = {"type": "integer", "minimum": 1, "maximum": self.max_page_size, "default": self.page_size}
+        return [
+            {"name": name, "in": "query", "required": False, "schema": schema}
+            for name, schema in (("page", page), ("page_size", size))
+        ]
+
     def get_paginated_response(self, data: Any) -> Response:
         return Response(
             {

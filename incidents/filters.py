@@ -6,7 +6,6 @@ from django.core.exceptions import ValidationError
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext_lazy as _
 from django_filters import rest_framework as filters
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
 from incidents.models import Incident, IncidentQuerySet, Source, Status
@@ -34,7 +33,9 @@ class MomentField(forms.Field):
                 return datetime(day.year, day.month, day.day, tzinfo=UTC)
             if (moment := parse_datetime(value)) and moment.tzinfo:
                 return moment.astimezone(UTC)
-        except (ValueError, OverflowError):  # the 31st of February; a moment before the year 1 in UTC
+        except OverflowError:  # the first day of the year 1 or the last of 9999, in another zone
+            return (datetime.min if value.startswith("0001") else datetime.max).replace(tzinfo=UTC)
+        except ValueError:  # the 31st of February
             pass
         raise ValidationError(self.error_messages["invalid"], code="invalid")
 
@@ -43,9 +44,17 @@ class ListFilter(filters.MultipleChoiceFilter):
     field_class = ListField
 
 
-@extend_schema_field(OpenApiTypes.DATETIME)
+@extend_schema_field({"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]})
 class MomentFilter(filters.Filter):
     field_class = MomentField
+
+
+@extend_schema_field({"type": "string", "minLength": 3, "pattern": r"^[^\u0000]*$"})
+class TextFilter(filters.CharFilter):
+    """Text to the letter, its outer white space included."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(strip=False, min_length=3, **kwargs)
 
 
 class StrictForm(forms.Form):
@@ -64,7 +73,7 @@ class IncidentFilter(filters.FilterSet):
     created_before = MomentFilter("created_at", "lt")
     updated_after = MomentFilter("updated_at", "gte")
     updated_before = MomentFilter("updated_at", "lt")
-    search = filters.CharFilter(method="mentioning", strip=False, min_length=3)
+    search = TextFilter(method="mentioning")
     ordering = filters.ChoiceFilter(choices=[(name, name) for name in ORDERINGS], empty_label=None, method="order")
 
     class Meta:

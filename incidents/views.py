@@ -19,8 +19,8 @@ from incidents.serializers import IncidentChangeSerializer, IncidentSerializer
 from incidents.services import change_incident, create_incident
 
 
-def request_header(name: str, description: str) -> OpenApiParameter:
-    return OpenApiParameter(name, str, OpenApiParameter.HEADER, description=description)
+def request_header(name: str, description: str, **schema: str) -> OpenApiParameter:
+    return OpenApiParameter(name, {"type": "string", **schema}, OpenApiParameter.HEADER, description=description)
 
 
 def response_header(name: str, description: str, *statuses: int) -> OpenApiParameter:
@@ -32,6 +32,7 @@ IF_NONE_MATCH = request_header("If-None-Match", "Entity tags, or `*`: 304 if the
 IDEMPOTENCY_KEY = request_header(
     idempotency.HEADER,
     "1 to 255 visible characters. The same key and body again gives the first answer again and records nothing.",
+    pattern=r"^[\x21-\x7e]{1,255}$",
 )
 
 

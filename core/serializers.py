@@ -1,0 +1,23 @@
+from typing import Any
+
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Takes a field that does not exist for an error: a typing mistake never passes for a change."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Raises ValidationError with all that is wrong at once."""
+        unknown = {}
+        if isinstance(data, dict):
+            message = ErrorDetail(_("This field does not exist."), code="unknown_field")
+            unknown = {name: [message] for name in data if name not in self.fields}
+        try:
+            value = super().to_internal_value(data)
+        except ValidationError as exc:
+            raise ValidationError({**exc.detail, **unknown}) from None  # type: ignore[dict-item]
+        if unknown:
+            raise ValidationError(unknown)
+        return value
