@@ -85,3 +85,5 @@ def reformat(response: HttpResponse) -> None:
     plain = error_response(exc)
     response.content = plain.content
     response["Content-Type"] = plain["Content-Type"]
+    # CommonMiddleware has counted the page that was here.
+    response["Content-Length"] = str(len(plain.content))

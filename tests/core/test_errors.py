@@ -29,6 +29,7 @@ def test_an_unknown_path(quiet, path):
         answer = getattr(quiet, method)(path)
         assert (answer.status_code, errors(answer)) == (404, [("404 not_found", None)])
         assert answer["Content-Type"] == "application/json"
+        assert answer["Content-Length"] == str(len(answer.content))
         assert answer.json()["errors"][0]["detail"] == "Not found."
 
 
