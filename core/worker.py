@@ -1,0 +1,186 @@
+"""gunicorn's threaded worker, in which a thread is given to whole requests only: slow clients keep nobody waiting."""
+
+import re
+import socket
+import struct
+from collections import OrderedDict
+from concurrent.futures import Future
+from functools import partial
+from selectors import EVENT_READ
+from time import monotonic
+from typing import Any
+
+from gunicorn.http.errors import LimitRequestHeaders
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
+
+CONTENT_LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
+CHUNKED = re.compile(rb"\r\ntransfer-encoding[ \t]*:", re.IGNORECASE)
+EXPECTS_CONTINUE = re.compile(rb"\r\nexpect[ \t]*:", re.IGNORECASE)
+LARGEST_HEAD = 65_536
+LARGEST_BODY = 3_145_728  # a longer one the service refuses unread
+MOST_HELD = 134_217_728  # bytes of unfinished requests in a worker
+LINGER = 2.0  # seconds that a client has to read its last answer
+STALLED = struct.pack("ll", 10, 0)  # seconds and microseconds without progress that free a thread
+
+
+class Connection(TConn):
+    """A client, and what has arrived of its next request."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.state: OrderedDict[Connection, None]
+        self.received = bytearray()
+        self.length = 0  # of the whole request, 0 while its head is incomplete
+        self.whole = True  # False where a request goes on to its thread before its end has come
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, STALLED)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, STALLED)
+        # Takes most answers whole: the thread need not wait for their reader.
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 262_144)
+
+    def has_request(self) -> bool:
+        """
+        Is there something for a thread to do?
+
+        Raises LimitRequestHeaders for a head that does not end.
+        """
+        if not self.length:
+            head = self.received.find(b"\r\n\r\n") + 4
+            if head < 4:
+                if len(self.received) > LARGEST_HEAD:
+                    raise LimitRequestHeaders("max buffer headers")
+                return False
+            found = CONTENT_LENGTH.search(self.received, 0, head)
+            body = int(found[1]) if found else 0
+            self.length = head + body
+            self.whole = body <= LARGEST_BODY and not CHUNKED.search(self.received, 0, head)
+            if self.whole and len(self.received) < self.length and EXPECTS_CONTINUE.search(self.received, 0, head):
+                self.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return not self.whole or len(self.received) >= self.length
+
+    def take(self) -> bytes:
+        """The request, or what there is of it."""
+        data = bytes(self.received)
+        self.received.clear()
+        self.length = 0
+        return data
+
+
+class Worker(ThreadWorker):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Who waits for what. Each has one time-out for all, so that the oldest is the first to expire.
+        self.kept: OrderedDict[Connection, None] = OrderedDict()
+        self.reading: OrderedDict[Connection, None] = OrderedDict()
+        self.closing: OrderedDict[Connection, None] = OrderedDict()
+        self.held = 0
+
+    def accept(self, listener: socket.socket) -> None:
+        try:
+            sock, address = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        if self.nr_conns >= self.worker_connections - 1:
+            for state in (self.closing, self.reading, self.kept):
+                if state:
+                    self.drop(next(iter(state)))
+                    break
+        self.nr_conns += 1
+        self.wait(Connection(self.cfg, sock, address, listener.getsockname()), self.reading, self.cfg.timeout)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        super().set_accept_enabled(enabled)
+        if not self.alive:
+            # What the kernel has accepted for this worker nobody else can answer; what comes later, others can.
+            for listener in self.sockets:
+                before = -1
+                while before < self.nr_conns:
+                    before = self.nr_conns
+                    self.accept(listener)
+                listener.close()
+
+    def wait(self, connection: Connection, state: OrderedDict[Connection, None], seconds: float) -> None:
+        connection.sock.setblocking(False)
+        connection.timeout = monotonic() + seconds
+        connection.state = state
+        state[connection] = None
+        self.poller.register(connection.sock, EVENT_READ, partial(self.read, connection))
+
+    def forget(self, connection: Connection) -> None:
+        del connection.state[connection]
+        self.held -= len(connection.received)
+        self.poller.unregister(connection.sock)
+
+    def drop(self, connection: Connection) -> None:
+        self.forget(connection)
+        self.nr_conns -= 1
+        connection.close()
+
+    def read(self, connection: Connection, sock: socket.socket) -> None:
+        try:
+            data = sock.recv(65_536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data or self.held > MOST_HELD:
+            self.drop(connection)
+        elif connection.state is not self.closing:
+            if connection.state is self.kept:
+                self.forget(connection)
+                self.wait(connection, self.reading, self.cfg.timeout)
+            self.proceed(connection, data)
+
+    def proceed(self, connection: Connection, data: bytes) -> None:
+        connection.received += data
+        self.held += len(data)
+        try:
+            ready = connection.has_request()
+        except (LimitRequestHeaders, OSError) as exc:
+            self.handle_error(None, connection.sock, connection.client, exc)
+            self.forget(connection)
+            self.close(connection)
+        else:
+            if ready:
+                self.forget(connection)
+                connection.init()
+                connection.parser.unreader.unread(connection.take())
+                self.enqueue_req(connection)
+
+    def _keepalive_after(self, connection: Connection, keepalive: bool) -> bool:
+        # The rest of a request that is not here is not waited for.
+        return connection.whole and super()._keepalive_after(connection, keepalive)
+
+    def finish_request(self, connection: Connection, future: Future) -> None:
+        try:
+            keep = future.result()
+        except Exception:
+            keep = False
+        if not keep:
+            self.close(connection)
+        elif following := connection.parser.unreader.take_buffered():
+            self.wait(connection, self.reading, self.cfg.timeout)
+            self.proceed(connection, following)
+        else:
+            self.wait(connection, self.kept, self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER)
+
+    def close(self, connection: Connection) -> None:
+        """Ends the answer, and leaves the client the time to read it."""
+        try:
+            connection.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.nr_conns -= 1
+            connection.close()
+        else:
+            self.wait(connection, self.closing, LINGER)
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        now = monotonic()
+        for state in (self.kept, self.reading, self.closing):
+            while state and (force or next(iter(state)).timeout <= now):
+                self.drop(next(iter(state)))
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        for connection in [*self.kept, *self.reading]:
+            if not connection.received:
+                connection.timeout = min(connection.timeout, deadline)
+                connection.state.move_to_end(connection, last=False)
