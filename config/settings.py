@@ -170,6 +170,8 @@ DJOSER = {
         "user": "identity.serializers.UserSerializer",
         "current_user": "identity.serializers.UserSerializer",
         "user_create": "identity.serializers.UserCreateSerializer",
+        # Who may delete users needs no password for it: a DELETE has no body.
+        "user_delete": "rest_framework.serializers.Serializer",
     },
     "PERMISSIONS": {
         "user": ["identity.permissions.SelfOrModelPermissions"],

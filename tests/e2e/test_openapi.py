@@ -1,0 +1,29 @@
+"""The running service against its own document: schemathesis, all checks, in all phases."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.servers import BIN, Gunicorn, Postgres
+
+pytestmark = pytest.mark.e2e
+
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+
+
+def test_schemathesis_finds_nothing(tmp_path):
+    postgres = Postgres(tmp_path / "data")
+    gunicorn = Gunicorn(postgres.port, tmp_path / "gunicorn.log")
+    try:
+        command = [BIN / "st", "--config-file", CONFIG, "run", f"{gunicorn.url}/api/schema/"]
+        options = ["--header", f"Authorization: Bearer {gunicorn.token()}", "--max-examples", "50", "--no-color"]
+        run = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, text=True)
+        summary = re.search(r"Test cases:\n\s*(.*)", run.stdout)
+        print(f"\nschemathesis: {summary and summary[1]}")
+        assert run.returncode == 0, run.stdout
+        assert "ERROR" not in gunicorn.log.read_text()
+    finally:
+        gunicorn.kill()
+        postgres.kill()
