@@ -13,6 +13,7 @@ from incidents.models import Channel, Incident, IncidentChange, IncidentQuerySet
 from incidents.services import WRITABLE, change_incident, create_incident
 
 admin.site.site_header = admin.site.site_title = _("Incident service")
+admin.site.site_url = "/api/v1/schema/swagger-ui/"
 
 
 class BoundedPaginator(Paginator):
