@@ -229,7 +229,7 @@ WHITENOISE_AUTOREFRESH = DEBUG
 # Alerts
 TELEGRAM_BOT_TOKEN = env.str("TELEGRAM_BOT_TOKEN", default="")
 TELEGRAM_LOGGING_CHAT = env.str("TELEGRAM_LOGGING_CHAT", default="")
-TELEGRAM_API_URL = env.str("TELEGRAM_API_URL", default="https://api.telegram.org")
+TELEGRAM_API_URL = env.str("TELEGRAM_API_URL", default="") or "https://api.telegram.org"
 
 # Logging: core/logging.py
 LOG_FILE = env.str("LOG_FILE", default="")

@@ -15,4 +15,6 @@ class CoreConfig(AppConfig):
     name = "core"
 
     def ready(self) -> None:
+        from core import checks  # noqa: F401  # registers them
+
         connection_created.connect(teach_sqlite_upper)

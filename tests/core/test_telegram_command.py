@@ -1,0 +1,29 @@
+"""manage.py send_test_alert"""
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.core.conftest import TOKEN, refusal
+
+
+def test_a_test_alert_arrives(bot_api, capsys):
+    call_command("send_test_alert")
+    assert "test alert" in bot_api.message()
+    assert capsys.readouterr().out == "Sent to chat -1001234567890.\n"
+
+
+@pytest.mark.parametrize(
+    ("fault", "advice"),
+    [(refusal(401, "Unauthorized"), "token is right"), (refusal(500, "Oops"), "Try again later")],
+)
+def test_a_failure_says_what_to_do(bot_api, fault, advice):
+    bot_api.faults = [fault]
+    with pytest.raises(CommandError, match=advice) as caught:
+        call_command("send_test_alert")
+    assert fault[1]["description"] in str(caught.value)
+    assert TOKEN not in str(caught.value)
+
+
+def test_without_configuration_it_names_the_variables():
+    with pytest.raises(CommandError, match=r"TELEGRAM_BOT_TOKEN .* TELEGRAM_LOGGING_CHAT"):
+        call_command("send_test_alert")
