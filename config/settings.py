@@ -231,5 +231,24 @@ TELEGRAM_BOT_TOKEN = env.str("TELEGRAM_BOT_TOKEN", default="")
 TELEGRAM_LOGGING_CHAT = env.str("TELEGRAM_LOGGING_CHAT", default="")
 TELEGRAM_API_URL = env.str("TELEGRAM_API_URL", default="") or "https://api.telegram.org"
 
-# Logging: core/logging.py
-LOG_FILE = env.str("LOG_FILE", default="")
+# Logging: core/logging.py. JSON lines into LOG_FILE; "-" is the console: text with DEBUG, else JSON on standard output.
+LOG_FILE = env.str("LOG_FILE", default="") or ("-" if DEBUG else "logs/incidents.log")
+if LOG_FILE != "-":
+    _lines = {"class": "core.logging.JSONLinesHandler", "filename": str(BASE_DIR / LOG_FILE)}
+else:
+    _formatter, _stream = ("ConsoleFormatter", "stderr") if DEBUG else ("JSONFormatter", "stdout")
+    _lines = {"class": "logging.StreamHandler", "formatter": _formatter, "stream": f"ext://sys.{_stream}"}
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {name: {"()": f"core.logging.{name}"} for name in ("ConsoleFormatter", "JSONFormatter")},
+    "handlers": {"lines": _lines},
+    "root": {"handlers": ["lines"], "level": "INFO"},
+    "loggers": {
+        # The line of the request tells a client's fault already.
+        "django": {},
+        "django.request": {"level": "ERROR"},
+        "django.server": {"level": "CRITICAL"},
+        "request": {"handlers": ["lines"], "propagate": False},
+    },
+}

@@ -3,6 +3,7 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.log import log_response
 
 from core.database import DOWN
 from core.errors import error_response, reformat
@@ -20,7 +21,8 @@ class RequestMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.headers.get("X-Request-ID", "")
-        context = RequestContext(given if GOOD_REQUEST_ID.fullmatch(given) else uuid4().hex)
+        request_id = given if GOOD_REQUEST_ID.fullmatch(given) else uuid4().hex
+        context = RequestContext(request_id, request.method or "", request.path)
         token = request_context.set(context)
         try:
             response = self._answer(request)
@@ -43,4 +45,10 @@ class RequestMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        return error_response(ServiceUnavailable()) if isinstance(exception, DOWN) else None
+        if not isinstance(exception, DOWN):
+            return None
+        response = error_response(ServiceUnavailable())
+        log_response(
+            "%s: %s", response.reason_phrase, request.path, response=response, request=request, exception=exception
+        )
+        return response

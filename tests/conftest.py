@@ -41,6 +41,7 @@ os.environ |= {
     "SECRET_KEY": "only-for-the-tests-0123456789abcdefghijklmnopqrstuvwxyz",
     "DEBUG": "False",
     "ALLOWED_HOSTS": "testserver,localhost,127.0.0.1",
+    "LOG_FILE": "/dev/null",
     "TELEGRAM_BOT_TOKEN": "",
     "TELEGRAM_LOGGING_CHAT": "",
     "USE_HTTPS": "False",
