@@ -242,13 +242,17 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {name: {"()": f"core.logging.{name}"} for name in ("ConsoleFormatter", "JSONFormatter")},
-    "handlers": {"lines": _lines},
-    "root": {"handlers": ["lines"], "level": "INFO"},
+    "handlers": {"lines": _lines, "telegram": {"class": "core.logging.TelegramHandler"}},
+    "root": {"handlers": ["lines", "telegram"], "level": "INFO"},
     "loggers": {
         # The line of the request tells a client's fault already.
         "django": {},
         "django.request": {"level": "ERROR"},
         "django.server": {"level": "CRITICAL"},
-        "request": {"handlers": ["lines"], "propagate": False},
+        # No alerts about what any passer-by can cause, nor about what sends alerts.
+        **{
+            name: {"handlers": ["lines"], "propagate": False}
+            for name in ("request", "django.security", "core.telegram", "urllib3")
+        },
     },
 }

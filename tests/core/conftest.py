@@ -1,10 +1,13 @@
 import json
+import logging
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Queue
 
 import pytest
 from django.test import override_settings
+
+from core.logging import TelegramHandler
 
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1"
 OK = (200, {"ok": True, "result": {"message_id": 7}})
@@ -65,3 +68,17 @@ def bot_api():
             yield server
         server.released.set()
         server.shutdown()
+
+
+@pytest.fixture
+def alerts(bot_api, monkeypatch):
+    """The Bot API server, and the service's own handler at work, in less of a hurry to be kind than in production."""
+    handler = next(handler for handler in logging.getLogger().handlers if isinstance(handler, TelegramHandler))
+    monkeypatch.setattr(TelegramHandler, "GATHER", 0.1)
+    monkeypatch.setattr(TelegramHandler, "FIRST_WAIT", 0.1)
+    monkeypatch.setattr(TelegramHandler, "SHUTDOWN", 0.5)
+    monkeypatch.setattr(handler, "_pid", 0)
+    bot_api.handler = handler
+    yield bot_api
+    bot_api.released.set()
+    handler.close()

@@ -1,0 +1,264 @@
+"""Critical errors to a chat, by the service's own handler, against a Bot API server that misbehaves."""
+
+import json
+import logging
+import re
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+from django.conf import settings as django_settings
+
+from core import telegram
+from core.logging import TelegramHandler
+from incidents import views
+from tests.core.conftest import TOKEN, refusal
+
+LIST = "/api/v1/incidents/"
+REPORT = {"description": "x", "source": "operator"}
+
+logger = logging.getLogger("incidents")
+
+
+def crash(api, monkeypatch, message, **headers):
+    def fail(**values):
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(views, "create_incident", fail)
+    api.raise_request_exception = False
+    answer = api.post(LIST + "?q=s3cr3t", REPORT, "application/json", headers=headers)
+    assert answer.status_code == 500
+
+
+@pytest.mark.django_db
+def test_a_crash_is_told_with_all_that_helps(api, alerts, monkeypatch):
+    crash(api, monkeypatch, "the disk is on fire", **{"x-request-id": "order-66"})
+    path, params = alerts.calls.get(timeout=10)
+    text = params.pop("text")
+    assert path == f"/bot{TOKEN}/sendMessage"
+    assert params == {"chat_id": "-1001234567890", "link_preview_options": {"is_disabled": True}}
+    for part in ("ERROR django.request", f"POST {LIST}", "order-66", "operator", "incidents/views.py"):
+        assert part in text
+    assert text.endswith("RuntimeError: the disk is on fire")
+    assert alerts.calls.empty()
+
+
+@pytest.mark.django_db
+def test_no_secret_is_shown(api, alerts, monkeypatch):
+    secrets = f"postgres://u:s3cr3t@db password=s3cr3t {TOKEN} {django_settings.SECRET_KEY} end"
+    token = api.defaults["HTTP_AUTHORIZATION"]
+    crash(api, monkeypatch, f"{token} {secrets}", cookie="sessionid=s3cr3t")
+    logger.error("headers %s of %s", {"Cookie": "a=s3cr3t", "Authorization": "s3cr3t"}, secrets)
+    for text in (alerts.message(), alerts.message()):
+        assert " end" in text
+        for secret in ("s3cr3t", TOKEN, django_settings.SECRET_KEY, token):
+            assert secret not in text
+
+
+@pytest.mark.django_db
+def test_what_any_passer_by_can_cause_is_no_alert(client, alerts):
+    for host in ("evil.example", "testserver"):
+        client.get("/api/nothing/", headers={"host": host})
+    logger.warning("a warning")
+    logger.error("an error")
+    assert "an error" in alerts.message()
+    assert alerts.calls.empty()
+
+
+def test_a_flood_is_one_message_with_a_count(alerts):
+    for number in range(500):
+        logger.error("number %d", number)
+    assert alerts.message().startswith("ERROR incidents ×500\nnumber 0\n")
+
+
+def test_what_goes_on_is_told_again_with_its_count_when_some_time_has_passed(alerts, monkeypatch):
+    monkeypatch.setattr(TelegramHandler, "QUIET", 1)
+    for number in range(20):
+        logger.error("number %d", number)
+        if number == 0:
+            assert alerts.message().startswith("ERROR incidents\n")
+    assert alerts.message().startswith("ERROR incidents ×19\n")
+
+
+def test_the_place_is_the_last_line_of_ours(alerts):
+    try:
+        json.loads("{")
+    except ValueError:
+        logger.exception("unreadable")
+    assert re.search(r"^tests/core/test_alerts\.py:\d+$", alerts.message(), re.MULTILINE)
+
+
+def test_other_errors_are_other_messages(alerts):
+    for kind in (ValueError, KeyError):
+        try:
+            raise kind("x")
+        except kind:
+            logger.exception("same place, other type")
+    logger.error("other place")
+    logging.getLogger("identity").error("other logger")
+    assert len({alerts.message() for _ in range(4)}) == 4
+
+
+def test_a_long_error_fits_one_message_and_keeps_what_matters(alerts):
+    try:
+        raise ValueError("😀ж" * 5000 + "\nthe end")
+    except ValueError:
+        logger.exception("the start %s", "😀" * 5000)
+    text = alerts.message()
+    assert telegram.length(text) <= 4096
+    assert text.startswith("ERROR incidents\nthe start 😀") and text.endswith("\nthe end")
+    assert "tests/core/test_alerts.py:" in text
+    text.encode()  # no character was cut in two
+
+
+def test_a_long_line_uses_the_room_there_is(alerts):
+    try:
+        raise ValueError("😀" * 5000)
+    except ValueError:
+        logger.exception("x")
+    assert 4090 <= telegram.length(alerts.message()) <= 4096
+
+
+def test_telegrams_wish_to_wait_is_obeyed(alerts):
+    alerts.faults = [refusal(429, retry_after=1)]
+    logger.error("patience")
+    assert "patience" in alerts.message()
+    refused = time.monotonic()
+    assert "patience" in alerts.message()
+    assert time.monotonic() - refused > 0.9
+
+
+@pytest.mark.parametrize("fault", [refusal(500), (502, b"<html>"), "hang"])
+def test_what_is_transient_is_tried_again(alerts, monkeypatch, fault):
+    monkeypatch.setattr(telegram, "TIMEOUT", (0.2, 0.2))
+    alerts.faults = [fault, fault]
+    logger.error("again")
+    assert all("again" in alerts.message() for _ in range(3))
+
+
+def test_a_refused_connection_is_tried_again(alerts, settings):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        good, settings.TELEGRAM_API_URL = settings.TELEGRAM_API_URL, f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        logger.error("is anybody there")
+        while not alerts.handler._backoff:
+            time.sleep(0.01)
+        settings.TELEGRAM_API_URL = good
+        assert "is anybody there" in alerts.message()
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+def test_what_is_refused_for_good_is_given_up_and_causes_no_alert_itself(alerts, caplog, status):
+    with caplog.at_level("WARNING", "core.telegram"):
+        alerts.faults = [refusal(status, f"no such chat {TOKEN}")]
+        logger.error("refused")
+        assert "refused" in alerts.message()
+        logger.error("the next")
+        assert "the next" in alerts.message()
+    alerts.handler.close()
+    assert alerts.calls.empty()
+    assert TOKEN not in caplog.text
+
+
+def test_an_alert_that_fails_holds_up_no_other(alerts):
+    alerts.faults = [refusal(500)]
+    logger.error("failing")
+    logger.error("other")
+    assert ["other" in alerts.message() for _ in range(3)] == [False, True, False]
+
+
+def test_no_more_is_kept_than_fits_and_the_rest_is_counted(alerts, monkeypatch):
+    monkeypatch.setattr(TelegramHandler, "LIMIT", 3)
+    for number in range(10):
+        logging.getLogger(f"incidents.{number}").error("x")
+    assert "(and 7 alerts that were too many)" in alerts.message()
+    assert ["too many" in alerts.message() for _ in range(2)] == [False, False]
+
+
+@pytest.mark.parametrize("missing", ["TELEGRAM_BOT_TOKEN", "TELEGRAM_LOGGING_CHAT"])
+def test_not_configured_it_is_off(alerts, settings, missing):
+    setattr(settings, missing, "")
+    logger.error("to nobody")
+    assert alerts.handler._pid == 0  # not even a thread
+
+
+def test_its_own_errors_and_those_of_its_library_are_no_alerts(alerts, monkeypatch):
+    def fail(*args, **kwargs):
+        logging.getLogger("urllib3.connectionpool").error("refused")
+        logging.getLogger("anything").error("below")
+        raise RuntimeError("a fault of ours")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(telegram, "call", fail)
+        logger.error("first")
+        while alerts.handler._pending or not alerts.handler._quiet:
+            time.sleep(0.01)
+    logger.error("second")
+    assert "second" in alerts.message()
+    alerts.handler.close()
+    assert alerts.calls.empty()
+
+
+@pytest.mark.django_db
+def test_a_request_does_not_wait_for_telegram(api, alerts, monkeypatch):
+    alerts.faults = ["hang"] * 100
+    crash(api, monkeypatch, "the first")
+    assert "the first" in alerts.message()  # it hangs from here on
+    for number in range(5):
+        crash(api, monkeypatch, f"number {number}")
+    assert not alerts.released.is_set()
+    assert alerts.handler._thread.is_alive()
+
+
+PROCESS = """
+import django, logging, os
+django.setup()
+logging.getLogger("a").error("the parent")
+{}
+"""
+FORK = """
+logging.getLogger("b").error("the parent")
+if not os.fork():
+    logging.getLogger("c").error("the child")
+else:
+    os.wait()
+"""
+
+
+def run(alerts, settings, code=""):
+    """A process that logs an error and ends at once; None where it does not end."""
+    environment = {
+        name: getattr(settings, name) for name in ("TELEGRAM_API_URL", "TELEGRAM_BOT_TOKEN", "TELEGRAM_LOGGING_CHAT")
+    } | {
+        "SECRET_KEY": settings.SECRET_KEY,
+        "ALLOWED_HOSTS": "x",
+        "LOG_FILE": "-",
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+    }
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROCESS.format(code)]
+    return subprocess.run(
+        command, cwd=settings.BASE_DIR, env=environment, timeout=30, capture_output=True, text=True, check=True
+    )
+
+
+def test_the_end_of_the_process_does_not_lose_an_alert(bot_api, settings):
+    bot_api.faults = [refusal(500)]
+    run(bot_api, settings)
+    assert "the parent" in bot_api.message() and "the parent" in bot_api.message()
+
+
+@pytest.mark.parametrize("fault", ["hang", refusal(429, retry_after=3600)])
+def test_nor_does_telegram_keep_the_process_from_its_end(bot_api, settings, fault):
+    bot_api.faults = [fault] * 10
+    ended = run(bot_api, settings)
+    assert bot_api.calls.qsize() == 1
+    assert not bot_api.released.is_set()
+    assert (ended.stderr, TOKEN in ended.stdout) == ("", False)
+
+
+def test_a_forked_process_sends_its_own_alerts_and_only_those(bot_api, settings):
+    run(bot_api, settings, FORK)
+    assert sorted(bot_api.message().split()[1] for _ in range(3)) == ["a", "b", "c"]
+    assert bot_api.calls.empty()

@@ -1,0 +1,111 @@
+"""Alerts as a Bot API server that others wrote receives them; `npm ci --prefix tests/e2e/telegram` installs it."""
+
+import logging
+import subprocess
+from pathlib import Path
+
+import pytest
+import requests
+from django.core.management import call_command
+
+from core import telegram
+from core.logging import TelegramHandler
+from tests.core.conftest import TOKEN
+from tests.e2e.servers import Gunicorn, Postgres, free_port, wait_until
+
+pytestmark = pytest.mark.e2e
+
+CHAT = "123456789"
+
+
+class TelegramTestAPI:
+    def __init__(self):
+        self.url = f"http://127.0.0.1:{(port := free_port())}"
+        program = f"new (require('telegram-test-api'))({{host: '127.0.0.1', port: {port}}}).start()"
+        self.process = subprocess.Popen(["node", "-e", program], cwd=Path(__file__).with_name("telegram"))
+        wait_until(self.answers)
+
+    def answers(self):
+        assert self.process.poll() is None
+        try:
+            return self.messages() == []
+        except requests.ConnectionError:
+            return False
+
+    def messages(self):
+        """All that the bot has sent."""
+        answer = requests.post(f"{self.url}/getUpdatesHistory", json={"token": TOKEN}, timeout=5)
+        return [update["message"] for update in answer.json()["result"]]
+
+
+@pytest.fixture
+def bot_api(settings):
+    server = TelegramTestAPI()
+    settings.TELEGRAM_API_URL, settings.TELEGRAM_BOT_TOKEN, settings.TELEGRAM_LOGGING_CHAT = server.url, TOKEN, CHAT
+    yield server
+    server.process.kill()
+    server.process.wait()
+
+
+def test_the_test_alert_is_delivered(bot_api):
+    call_command("send_test_alert")
+    (message,) = bot_api.messages()
+    assert (message["chat_id"], message["text"][:12]) == (CHAT, "A test alert")
+
+
+def test_a_message_is_edited(bot_api):
+    sent = telegram.call("sendMessage", chat_id=CHAT, text="Открыт")
+    telegram.call("editMessageText", chat_id=CHAT, message_id=sent["message_id"], text="Закрыт")
+    assert [message["text"] for message in bot_api.messages()] == ["Закрыт"]
+
+
+def test_a_flood_is_one_message_that_fits(bot_api):
+    handler = TelegramHandler()
+    logger = logging.Logger("flood")
+    logger.addHandler(handler)
+    for _ in range(100):
+        try:
+            raise ValueError("😀" * 3000 + "\npassword=s3cr3t\nконец")
+        except ValueError:
+            logger.exception("Всё сломалось")
+    handler.close()
+    (message,) = bot_api.messages()
+    assert message["text"].startswith("ERROR flood ×100\nВсё сломалось\n")
+    assert message["text"].endswith("\nконец")
+    assert telegram.length(message["text"]) <= 4096
+    assert "s3cr3t" not in message["text"]
+
+
+@pytest.fixture
+def postgres(tmp_path):
+    server = Postgres(tmp_path / "data")
+    yield server
+    if server.process.poll() is None:
+        server.kill()
+
+
+@pytest.fixture
+def service(bot_api, postgres, tmp_path):
+    telegram_settings = {
+        "TELEGRAM_API_URL": bot_api.url,
+        "TELEGRAM_BOT_TOKEN": TOKEN,
+        "TELEGRAM_LOGGING_CHAT": CHAT,
+    }
+    server = Gunicorn(postgres.port, tmp_path / "gunicorn.log", **telegram_settings)
+    yield server
+    if server.process.poll() is None:
+        server.kill()
+
+
+def test_the_workers_of_gunicorn_tell_of_a_lost_database(bot_api, postgres, service):
+    token = service.token()
+    postgres.stop()
+    authorization = {"Authorization": f"Bearer {token}"}
+    answer = requests.get(f"{service.url}/api/v1/incidents/", headers=authorization, timeout=30)
+    assert answer.status_code == 503
+    service.stop()  # the end of a worker sends what waits
+    (message,) = bot_api.messages()
+    for part in ("ERROR django.request", "GET /api/v1/incidents/", answer.headers["X-Request-ID"], "OperationalError"):
+        assert part in message["text"]
+    assert TOKEN not in message["text"] and token not in message["text"]
+    assert TOKEN not in service.log.read_text() + service.log.with_suffix(".json").read_text()
