@@ -220,11 +220,17 @@ LANGUAGES = [("en", "English"), ("ru", "Русский")]
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-# Static files: served by the service itself straight from the packages, no collectstatic needed
+# Static files: served by the service itself. Straight from the packages, no collectstatic needed, or, in the image, from
+# STATIC_ROOT: compressed, and named after their content, so that browsers keep them for good.
 STATIC_URL = "/static/"
-STATIC_ROOT = env.str("STATIC_ROOT", default=None)
-WHITENOISE_USE_FINDERS = True
+STATIC_ROOT = env.str("STATIC_ROOT", default="") or None
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_AUTOREFRESH = DEBUG
+if STATIC_ROOT:
+    STORAGES = {
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    }
 
 # Alerts
 TELEGRAM_BOT_TOKEN = env.str("TELEGRAM_BOT_TOKEN", default="")
