@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test e2e torture check static lint format migrate superuser audit lock
+.PHONY: help install run test e2e torture check static lint format migrate superuser audit lock deploy backup restore
 HOST ?= 127.0.0.1
 PORT ?= 8000
 MINUTES ?= 10
@@ -77,3 +77,17 @@ lock: .poetry/bin/poetry ## Resolve the dependencies of pyproject.toml anew and 
 .poetry/bin/poetry:
 	@python=$$(docker/find-python) && $$python -m venv .poetry
 	@.poetry/bin/pip install -qq --disable-pip-version-check "poetry~=2.5" poetry-plugin-export
+
+# Production in containers
+PRODUCTION := docker compose --env-file .env.prod -f docker-compose.prod.yml
+
+deploy: ## Build the image and put it in the place of the running one without refusing a request
+	@docker/deploy
+
+backup: ## Write a verified dump of the production database to the volume "backups"
+	@$(PRODUCTION) exec -T --user root db backup
+
+restore: ## Restore a dump into an empty production database: FILE=... (FORCE=1 replaces a full one)
+	@$(PRODUCTION) up --detach --wait --no-recreate db
+	@$(PRODUCTION) exec -T --user root --env FORCE=$(FORCE) db restore "$(FILE)"
+	@$(PRODUCTION) run --rm -T --no-deps migrate
