@@ -346,6 +346,40 @@ def test_behind_pgbouncer_in_transaction_mode(production, client):
     )
 
 
+DEAF = """
+services:
+  web:
+    healthcheck: {disable: true}
+    entrypoint:
+      - python
+      - -uc
+      - |
+        from socketserver import BaseRequestHandler, ThreadingTCPServer
+        class Deaf(BaseRequestHandler):
+            def handle(self):
+                print(self.request.recv(65536).split(b" HTTP")[0].decode())
+        ThreadingTCPServer(("", 8000), Deaf).serve_forever()
+"""
+
+
+def test_another_replica_is_asked_only_where_a_request_may_be_repeated(production):
+    (production.path / "deaf.yml").write_text(DEAF)
+    production.compose("-f", "deaf.yml", "up", "--detach", "--no-deps", "--scale", "web=2", "web")
+
+    def both_are_asked():
+        requests.options(production.incidents)
+        log = production.compose("logs", "--no-color", "web").stdout.splitlines()
+        return len({line.split("|")[0] for line in log if "OPTIONS" in line}) == 2
+
+    until(both_are_asked)
+    for method in ("GET", "POST", "PATCH"):
+        answer = requests.request(method, production.incidents)
+        assert (answer.status_code, errors(answer)) == (503, [("503 service_unavailable", None)])
+    requests.post(production.incidents, headers={"Idempotency-Key": "1"})
+    asked = production.compose("logs", "web").stdout
+    assert [asked.count(f"{method} /api/v1") for method in ("GET", "PATCH", "POST")] == [2, 1, 1 + 2]
+
+
 @pytest.mark.parametrize("env_file", [True, False], ids=["with .env", "without .env"])
 def test_development(tmp_path, env_file):
     port = free_port()
