@@ -220,8 +220,8 @@ LANGUAGES = [("en", "English"), ("ru", "Русский")]
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-# Static files: served by the service itself. Straight from the packages, no collectstatic needed, or, in the image, from
-# STATIC_ROOT: compressed, and named after their content, so that browsers keep them for good.
+# Static files: served by the service itself, straight from the packages without collectstatic, or, in the image,
+# from STATIC_ROOT: compressed, and named after their content, so that browsers keep them for good.
 STATIC_URL = "/static/"
 STATIC_ROOT = env.str("STATIC_ROOT", default="") or None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None

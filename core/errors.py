@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpResponse
 from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
@@ -44,7 +45,11 @@ BY_STATUS: dict[int, type[exceptions.APIException]] = {
 
 class ErrorHandler(ExceptionHandler):
     def convert_known_exceptions(self, exc: Exception) -> Exception:
-        return ServiceUnavailable() if isinstance(exc, DOWN) else super().convert_known_exceptions(exc)
+        if isinstance(exc, DOWN):
+            return ServiceUnavailable()
+        if isinstance(exc, SuspiciousOperation):  # more than a thousand query parameters, for one
+            return exceptions.ParseError()
+        return super().convert_known_exceptions(exc)
 
 
 class ErrorFormatter(ExceptionFormatter):

@@ -68,6 +68,11 @@ def test_the_database_is_gone(quiet, monkeypatch):
     assert b"secret" not in answer.content
 
 
+def test_ten_thousand_parameters(quiet):
+    answer = quiet.get(LIST, {f"a{number}": 1 for number in range(10_000)})
+    assert (answer.status_code, errors(answer)) == (400, [("400 parse_error", None)])
+
+
 def test_a_host_that_is_not_ours(quiet):
     with override_settings(ALLOWED_HOSTS=["example.org"]):
         answer = quiet.get(LIST)
