@@ -1,8 +1,11 @@
 """gunicorn's threaded worker, in which a thread is given to whole requests only: slow clients keep nobody waiting."""
 
+import os
 import re
+import signal
 import socket
 import struct
+import sys
 from collections import OrderedDict
 from concurrent.futures import Future
 from functools import partial
@@ -20,6 +23,7 @@ LARGEST_HEAD = 65_536
 LARGEST_BODY = 3_145_728  # a longer one the service refuses unread
 MOST_HELD = 134_217_728  # bytes of unfinished requests in a worker
 LINGER = 2.0  # seconds that a client has to read its last answer
+SUCCESSOR_STARTS = 2.0  # seconds given to a new worker before an old one stops
 STALLED = struct.pack("ll", 10, 0)  # seconds and microseconds without progress that free a thread
 
 
@@ -73,6 +77,22 @@ class Worker(ThreadWorker):
         self.reading: OrderedDict[Connection, None] = OrderedDict()
         self.closing: OrderedDict[Connection, None] = OrderedDict()
         self.held = 0
+        # By itself a worker would end before there is another, and nobody might be listening meanwhile.
+        self.max_requests: int
+        self.renew_every, self.max_requests = self.max_requests, sys.maxsize
+        self.renew_at = self.renew_every
+        self.successor_at = 0.0
+
+    def notify(self) -> None:
+        super().notify()
+        if self.successor_at:
+            if self.successor_at < monotonic() or not self.alive:
+                os.kill(self.ppid, signal.SIGTTOU)  # one worker less: the oldest
+                self.successor_at = 0.0
+        elif self.nr >= self.renew_at:
+            os.kill(self.ppid, signal.SIGTTIN)  # one worker more
+            self.successor_at = monotonic() + SUCCESSOR_STARTS
+            self.renew_at += self.renew_every
 
     def accept(self, listener: socket.socket) -> None:
         try:
@@ -90,6 +110,7 @@ class Worker(ThreadWorker):
     def set_accept_enabled(self, enabled: bool) -> None:
         super().set_accept_enabled(enabled)
         if not self.alive:
+            self.notify()
             # What the kernel has accepted for this worker nobody else can answer; what comes later, others can.
             for listener in self.sockets:
                 before = -1

@@ -16,11 +16,13 @@ POST = b"POST /api/v1/incidents/ HTTP/1.1\r\nHost: nobody\r\nContent-Length: 500
 
 
 class Server:
-    def __init__(self) -> None:
+    def __init__(self, options: str = "") -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        command = f"-c docker/gunicorn.conf.py --workers=1 --bind=127.0.0.1:{self.port} config.wsgi:application"
+        command = (
+            f"-c docker/gunicorn.conf.py --workers=1 --bind=127.0.0.1:{self.port} config.wsgi:application {options}"
+        )
         self.process = subprocess.Popen(
             [Path(sys.executable).with_name("gunicorn"), *command.split()],
             stderr=subprocess.PIPE,
@@ -137,3 +139,16 @@ def test_a_stopping_server_answers_what_it_has_begun_to_read(server):
     assert server.process.wait(timeout=20) == 0
     with pytest.raises(ConnectionRefusedError):
         server.connect()
+
+
+def test_a_worker_is_renewed_without_a_gap():
+    server = Server("--max-requests=30 --max-requests-jitter=0")
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+    first = children.read_text()
+    try:
+        while first in children.read_text():
+            assert server.ask() == b"HTTP/1.1 200 OK"
+        assert children.read_text().split()
+    finally:
+        server.process.kill()
+        server.process.communicate()
