@@ -14,7 +14,8 @@ BODY = {"description": "Самокат не в сети", "source": "operator"}
 
 @pytest.fixture(params=[1, 50])
 def pk(db, request):
-    return [create_incident(**BODY, actor="a", channel="api").pk for _ in range(request.param)][0]
+    incidents = [create_incident(**BODY, actor="a", channel="api") for _ in range(request.param)]
+    return incidents[0].pk
 
 
 @pytest.mark.parametrize(
