@@ -61,6 +61,10 @@ class Postgres:
         self.start()
 
     def start(self) -> None:
+        self.spawn()
+        wait_until(self.answers)
+
+    def spawn(self) -> None:
         options = [f"--port={self.port}", f"--unix_socket_directories={self.home}", "--max_connections=200"]
         self.process = subprocess.Popen(
             [self.bin / "postgres", "-D", self.home, *options],
@@ -70,7 +74,6 @@ class Postgres:
             start_new_session=True,
             **self.who,
         )
-        wait_until(self.answers)
 
     def connect(self) -> psycopg.Connection[Any]:
         return psycopg.connect(
@@ -78,6 +81,8 @@ class Postgres:
         )
 
     def answers(self) -> bool:
+        if self.process.poll() is not None:  # sessions of the one that was killed still hold its memory: once more
+            self.spawn()
         try:
             self.connect().close()
         except psycopg.OperationalError:
@@ -91,7 +96,6 @@ class Postgres:
     def kill(self) -> None:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(30)
-        time.sleep(0.2)  # its children let go of the shared memory
 
 
 class Gunicorn:
