@@ -1,4 +1,4 @@
-"""A production deployment of the working tree in containers, under a name and on ports of its own."""
+"""Deployments of the working tree in containers, under names and on ports of their own."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 from pathlib import Path
+from time import sleep
 
 import requests
 
@@ -31,9 +32,10 @@ class Project:
 
     file = "docker-compose.prod.yml"
 
-    def __init__(self, path: Path, name: str, **environment: str) -> None:
+    def __init__(self, path: Path, **environment: str) -> None:
         self.path = path
-        self.environment = os.environ | {"COMPOSE_PROJECT_NAME": name, "TAG": name} | environment
+        self.name = f"incidents-e2e-{free_port()}"
+        self.environment = os.environ | {"COMPOSE_PROJECT_NAME": self.name, "TAG": self.name} | environment
         files = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", cwd=ROOT).stdout
         for file in files.splitlines():
             if (ROOT / file).is_file():
@@ -56,13 +58,22 @@ class Project:
         return self.compose("exec", "-T", "db", *command).stdout.strip()
 
     def remove(self) -> None:
-        self.compose("down", "--volumes", "--remove-orphans", "--rmi", "local", "--timeout", "5")
+        self.compose("down", "--volumes", "--remove-orphans", "--timeout", "5")
+        ours = (f"--filter=reference={pattern}" for pattern in (f"incidents:{self.name}", f"{self.name}-*"))
+        run(
+            "docker",
+            "image",
+            "rm",
+            "--force",
+            *run("docker", "image", "ls", "--quiet", *ours).stdout.split(),
+            check=False,
+        )
 
 
 class Production(Project):
-    def __init__(self, path: Path, name: str = "incidents-e2e") -> None:
+    def __init__(self, path: Path) -> None:
         self.port, self.https_port = free_port(), free_port()
-        super().__init__(path, name, HTTP_PORT=str(self.port), HTTPS_PORT=str(self.https_port))
+        super().__init__(path, HTTP_PORT=str(self.port), HTTPS_PORT=str(self.https_port))
         self.url = f"http://127.0.0.1:{self.port}"
         self.incidents = f"{self.url}/api/v1/incidents/"
         self.password = secrets.token_hex(16)
@@ -89,11 +100,14 @@ class Production(Project):
         self.compose("exec", *name, *create)
 
     def log_in(self, session: requests.Session) -> requests.Session:
-        answer = session.post(
-            f"{self.url}/api/identity/auth/jwt/create/",
-            json={"username": "operator", "password": "only-for-the-tests"},
-            timeout=30,
-        )
+        """As a client does: a 503, such as for each connection that died with a database, is sent again."""
+        url = f"{self.url}/api/identity/auth/jwt/create/"
+        account = {"username": "operator", "password": "only-for-the-tests"}
+        for _ in range(20):
+            answer = session.post(url, json=account, timeout=30)
+            if answer.status_code != 503:
+                break
+            sleep(0.2)
         assert answer.status_code == 200, answer.text
         session.headers["Authorization"] = f"Bearer {answer.json()['access']}"
         return session
