@@ -35,7 +35,9 @@ class Project:
     def __init__(self, path: Path, **environment: str) -> None:
         self.path = path
         self.name = f"incidents-e2e-{free_port()}"
-        self.environment = os.environ | {"COMPOSE_PROJECT_NAME": self.name, "TAG": self.name} | environment
+        # `make e2e` runs this too: a make below it would print more than its own recipe does.
+        outer = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+        self.environment = outer | {"COMPOSE_PROJECT_NAME": self.name, "TAG": self.name} | environment
         files = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", cwd=ROOT).stdout
         for file in files.splitlines():
             if (ROOT / file).is_file():

@@ -69,6 +69,11 @@ def test_a_restart_between_two_requests_goes_unnoticed(postgres, service, api):
     postgres.stop()
     postgres.start()
     assert [api.get(url).status_code for _ in range(8)] == [200] * 8
+    postgres.stop()
+    postgres.start()
+    login = f"{service.url}/api/identity/auth/jwt/create/"
+    answers = [requests.post(login, json={"username": "nobody", "password": "x"}, timeout=9) for _ in range(4)]
+    assert {answer.status_code for answer in answers} == {401}
 
 
 def test_a_database_host_that_swallows_packets(tmp_path, service):
