@@ -234,7 +234,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {name: {"()": f"core.logging.{name}"} for name in ("ConsoleFormatter", "JSONFormatter")},
-    "handlers": {"lines": _lines, "telegram": {"class": "core.logging.TelegramHandler"}},
+    "handlers": {"lines": _lines, "telegram": {"class": "core.alerts.TelegramHandler"}},
     "root": {"handlers": ["lines", "telegram"], "level": "INFO"},
     "loggers": {
         # The line of the request tells a client's fault already.

@@ -7,7 +7,7 @@ from queue import Queue
 import pytest
 from django.test import override_settings
 
-from core.logging import TelegramHandler
+from core.alerts import TelegramHandler
 
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1"
 OK = (200, {"ok": True, "result": {"message_id": 7}})

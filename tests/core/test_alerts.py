@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings as django_settings
 
 from core import telegram
-from core.logging import TelegramHandler
+from core.alerts import TelegramHandler
 from incidents import views
 from tests.core.conftest import TOKEN, refusal
 

@@ -9,7 +9,7 @@ import requests
 from django.core.management import call_command
 
 from core import telegram
-from core.logging import TelegramHandler
+from core.alerts import TelegramHandler
 from tests.core.conftest import TOKEN
 from tests.e2e.servers import Gunicorn, Postgres, free_port, wait_until
 
