@@ -2,12 +2,14 @@
 
 import os
 import pwd
+import random
 import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,12 @@ BIN = ROOT / ".venv/bin"
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """Below the ports that the kernel gives to clients: one of theirs might take it while its server is down."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until(ready: Any, seconds: float = 30) -> None:
@@ -66,14 +71,15 @@ class Postgres:
 
     def spawn(self) -> None:
         options = [f"--port={self.port}", f"--unix_socket_directories={self.home}", "--max_connections=200"]
-        self.process = subprocess.Popen(
-            [self.bin / "postgres", "-D", self.home, *options],
-            cwd="/",
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            **self.who,
-        )
+        with self.home.with_suffix(".log").open("a") as log:
+            self.process = subprocess.Popen(
+                [self.bin / "postgres", "-D", self.home, *options],
+                cwd="/",
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                **self.who,
+            )
 
     def connect(self) -> psycopg.Connection[Any]:
         return psycopg.connect(
