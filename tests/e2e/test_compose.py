@@ -10,7 +10,8 @@ import pytest
 import requests
 
 from tests.conftest import errors
-from tests.e2e.production import Production, Project, free_port, run
+from tests.e2e.production import Production, Project, run
+from tests.e2e.servers import free_port
 
 pytestmark = pytest.mark.e2e
 
