@@ -72,16 +72,17 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "core.middleware.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "core.middleware.ApiMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 if DEBUG:
-    MIDDLEWARE.append("querycount.middleware.QueryCountMiddleware")
+    MIDDLEWARE.insert(0, "querycount.middleware.QueryCountMiddleware")
     QUERYCOUNT = {"DISPLAY_DUPLICATES": 5, "IGNORE_REQUEST_PATTERNS": [r"^/static/", r"^/api/admin/jsi18n/"]}
 ROOT_URLCONF = "config.urls"
 # A redirected POST is a lost report: routes take both forms of their path instead.
@@ -131,6 +132,8 @@ else:
         connect_timeout=2,
         tcp_user_timeout=2000,
         keepalives_idle=10,
+        # Of core.database.fetch; the ORM's cursor prepares nothing. None is for a pooler that cannot keep statements.
+        prepare_threshold=5,
     )
     # The development server makes a thread for each connection: kept ones would pile up there.
     DATABASES["default"]["CONN_MAX_AGE"] = 0 if DEBUG else None

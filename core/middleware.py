@@ -2,8 +2,13 @@ import re
 from collections.abc import Callable
 from uuid import uuid4
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.middleware import locale
+from django.template.response import SimpleTemplateResponse
+from django.urls import resolve
 from django.utils.log import log_response
+from django.utils.translation import activate
 
 from core.database import DOWN
 from core.errors import error_response, reformat
@@ -20,7 +25,7 @@ class RequestMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get("X-Request-ID", "")
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = given if GOOD_REQUEST_ID.fullmatch(given) else uuid4().hex
         context = RequestContext(request_id, request.method or "", request.path)
         token = request_context.set(context)
@@ -52,3 +57,27 @@ class RequestMiddleware:
             "%s: %s", response.reason_phrase, request.path, response=response, request=request, exception=exception
         )
         return response
+
+
+class LocaleMiddleware(locale.LocaleMiddleware):
+    """Django's, where it has something to find out: programs seldom name a language."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "HTTP_ACCEPT_LANGUAGE" in request.META or "HTTP_COOKIE" in request.META:
+            return super().__call__(request)  # type: ignore[return-value]  # not in an async server
+        activate(settings.LANGUAGE_CODE)
+        return self.get_response(request)  # type: ignore[return-value]
+
+
+class ApiMiddleware:
+    """Whatever is not the admin goes to its view at once: a token's bearer needs no session, CSRF token or messages."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info.startswith("/api/admin/"):
+            return self.get_response(request)
+        request.resolver_match = view, args, kwargs = resolve(request.path_info)
+        response = view(request, *args, **kwargs)
+        return response.render() if isinstance(response, SimpleTemplateResponse) else response
