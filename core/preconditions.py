@@ -1,7 +1,7 @@
 """Conditional requests: RFC 9110, sections 13.1.1 and 13.1.2."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.utils.http import parse_etags
 
@@ -13,8 +13,8 @@ class Preconditions(NamedTuple):
     if_none_match: str | None = None
 
     @classmethod
-    def of(cls, headers: Mapping[str, str]) -> "Preconditions":
-        return cls(headers.get("If-Match"), headers.get("If-None-Match"))
+    def of(cls, environ: Mapping[str, Any]) -> "Preconditions":
+        return cls(environ.get("HTTP_IF_MATCH"), environ.get("HTTP_IF_NONE_MATCH"))
 
     def fail(self, etag: str) -> bool:
         """Whether a change must not be made: 412."""

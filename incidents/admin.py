@@ -67,17 +67,19 @@ class IncidentAdmin(admin.ModelAdmin):
         actor = request.user.get_username()
         if change:
             edited = {name: value for name, value in values.items() if name in form.changed_data}
-            saved = change_incident(obj.pk, values=edited, actor=actor, channel=Channel.ADMIN)
+            saved = change_incident(Incident.objects.get(pk=obj.pk), values=edited, actor=actor, channel=Channel.ADMIN)
         else:
             saved = create_incident(**values, actor=actor, channel=Channel.ADMIN)
         obj.__dict__.update(saved.__dict__)
 
     def _set_status(self, request: HttpRequest, queryset: QuerySet[Incident], status: Status) -> None:
-        ids = list(queryset.exclude(status=status).order_by("id").values_list("id", flat=True))
-        for pk in ids:
-            change_incident(pk, values={"status": status}, actor=request.user.get_username(), channel=Channel.ADMIN)
+        incidents = list(queryset.exclude(status=status).order_by("id"))
+        for incident in incidents:
+            change_incident(
+                incident, values={"status": status}, actor=request.user.get_username(), channel=Channel.ADMIN
+            )
         self.message_user(
-            request, ngettext("%d incident was changed.", "%d incidents were changed.", len(ids)) % len(ids)
+            request, ngettext("%d incident was changed.", "%d incidents were changed.", len(incidents)) % len(incidents)
         )
 
     @admin.action(description=_("Status: open"), permissions=["change"])

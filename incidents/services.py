@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
-from django.db import transaction
+import orjson
+from django.db import connection, transaction
 from django.utils import timezone
+from psycopg.types.json import Jsonb
 
+from core.database import fetch
 from core.exceptions import PreconditionFailed
 from core.preconditions import Preconditions
 from incidents.models import Incident, IncidentChange, Status
@@ -15,18 +19,15 @@ WRITABLE = ("description", "status", "source")
 
 def create_incident(*, description: str, source: str, status: str = Status.OPEN, actor: str, channel: str) -> Incident:
     """The new incident, committed together with the first entry of its history."""
-    with transaction.atomic():
-        now = timezone.now()
-        incident = Incident.objects.create(
-            description=description, status=status, source=source, created_at=now, updated_at=now
-        )
-        changes = {field: [None, getattr(incident, field)] for field in WRITABLE}
-        IncidentChange.objects.create(incident=incident, at=now, actor=actor, channel=channel, changes=changes)
+    now = timezone.now()
+    incident = Incident(description=description, status=status, source=source, created_at=now, updated_at=now)
+    changes = {field: [None, getattr(incident, field)] for field in WRITABLE}
+    _insert(incident, at=now, actor=actor, channel=channel, changes=changes)
     return incident
 
 
 def change_incident(
-    incident_id: int,
+    incident: Incident,
     *,
     values: Mapping[str, str],
     actor: str,
@@ -34,22 +35,70 @@ def change_incident(
     preconditions: Preconditions | None = None,
 ) -> Incident:
     """
-    The incident with `values` in its writable fields; nothing is written where nothing differs.
+    The incident, as it was read, with `values` in its writable fields; nothing is written where nothing differs.
 
-    Raises Incident.DoesNotExist and, judged under the row's lock, PreconditionFailed.
+    Raises PreconditionFailed.
     """
-    with transaction.atomic():
-        incident = Incident.objects.select_for_update().get(pk=incident_id)
+    # Nobody holds a lock while it thinks: what was read and judged is written if it still stands in the database, and
+    # else read and judged again. Each turn means that another writer was successful.
+    while True:
         if preconditions and preconditions.fail(incident.etag):
             raise PreconditionFailed
         changes = {field: [old, value] for field, value in values.items() if value != (old := getattr(incident, field))}
-        if changes:
-            for field, (_, value) in changes.items():
-                setattr(incident, field, value)
-            # Later than the last change even where the clock stood still or went back: the ETag is made of it.
-            incident.updated_at = max(timezone.now(), incident.updated_at + timedelta(microseconds=1))
-            incident.save(update_fields=[*changes, "updated_at"])
-            IncidentChange.objects.create(
-                incident=incident, at=incident.updated_at, actor=actor, channel=channel, changes=changes
-            )
-    return incident
+        # Later than the last change even where the clock stood still or went back: the ETag is made of it.
+        at = max(timezone.now(), incident.updated_at + timedelta(microseconds=1))
+        if not changes or _update(incident, at=at, actor=actor, channel=channel, changes=changes):
+            return incident
+        incident.refresh_from_db()
+
+
+# On PostgreSQL one statement writes the incident and its history, and is a transaction by itself.
+
+CHANGE = """
+change AS (
+  INSERT INTO incidents_incidentchange (incident_id, at, actor, channel, changes)
+  SELECT id, %(at)s, %(actor)s, %(channel)s, %(changes)s FROM incident
+)
+SELECT id FROM incident
+"""
+INSERT = f"""
+WITH incident AS (
+  INSERT INTO incidents_incident (description, status, source, created_at, updated_at)
+  VALUES (%(description)s, %(status)s, %(source)s, %(at)s, %(at)s) RETURNING id
+), {CHANGE}
+"""  # noqa: S608
+UPDATE = f"""
+WITH incident AS (
+  UPDATE incidents_incident SET {{columns}}, updated_at = %(at)s
+  WHERE id = %(id)s AND updated_at = %(unchanged_since)s RETURNING id
+), {CHANGE}
+"""  # noqa: S608
+
+
+def _insert(incident: Incident, **change: Any) -> None:
+    if connection.vendor == "postgresql":
+        values = {field: getattr(incident, field) for field in WRITABLE}
+        ((incident.pk,),) = fetch(INSERT, {**values, **change, "changes": Jsonb(change["changes"], orjson.dumps)})
+        incident._state.adding = False
+    else:
+        with transaction.atomic():
+            incident.save()
+            IncidentChange.objects.create(incident=incident, **change)
+
+
+def _update(incident: Incident, **change: Any) -> bool:
+    """Whether the incident was still as it was read, and now is as `change` says."""
+    unchanged_since, incident.updated_at = incident.updated_at, change["at"]
+    values = {field: value for field, (_, value) in change["changes"].items()}
+    for field, value in values.items():
+        setattr(incident, field, value)
+    if connection.vendor == "postgresql":
+        change["changes"] = Jsonb(change["changes"], orjson.dumps)
+        sql = UPDATE.format(columns=", ".join(f"{field} = %({field})s" for field in values))
+        return bool(fetch(sql, {**values, **change, "id": incident.pk, "unchanged_since": unchanged_since}))
+    with transaction.atomic():
+        unchanged = Incident.objects.filter(pk=incident.pk, updated_at=unchanged_since)
+        if not unchanged.update(**values, updated_at=change["at"]):
+            return False
+        IncidentChange.objects.create(incident=incident, **change)
+        return True

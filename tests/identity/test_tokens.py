@@ -8,7 +8,7 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from identity.models import User
 from identity.tokens import issue
-from tests.conftest import api_for, errors
+from tests.conftest import errors
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -188,9 +188,3 @@ def test_issue_token_prints_a_token_and_nothing_else(petrova, capsys):
 def test_issue_token_refuses(petrova, username, days):
     with pytest.raises(CommandError):
         call_command("issue_token", username, days=days)
-
-
-def test_one_query_tells_the_user(petrova, django_assert_num_queries):
-    api = api_for(petrova)
-    with django_assert_num_queries(2):
-        api.get(LIST + "1/")

@@ -66,7 +66,7 @@ def test_changing_writes_what_was_edited(site):
     incident = make()
     url = f"{URL}{incident.pk}/change/"
     data = form(site, url)
-    change_incident(incident.pk, values={"status": "resolved"}, actor="b", channel="api")  # somebody else, meanwhile
+    change_incident(incident, values={"status": "resolved"}, actor="b", channel="api")  # somebody else, meanwhile
     assert site.post(url, data | {"description": "другое"}).status_code == 302
     incident.refresh_from_db()
     assert (incident.status, incident.description) == ("resolved", "другое")
@@ -112,7 +112,7 @@ def test_filters_and_search(site):
 
 def test_history_is_shown_and_not_editable(site):
     incident = make()
-    change_incident(incident.pk, values={"status": "closed"}, actor="Alertmanager", channel="alertmanager")
+    change_incident(incident, values={"status": "closed"}, actor="Alertmanager", channel="alertmanager")
     page = site.get(f"{URL}{incident.pk}/history/").content.decode()
     assert "Alertmanager" in page and "Открыт → Закрыт" in page.replace("\n", " ")
     assert site.get("/api/admin/incidents/incidentchange/").status_code == 404

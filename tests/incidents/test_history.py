@@ -39,7 +39,7 @@ def test_what_changes_nothing_is_no_entry(api):
 def test_pages_oldest_first(api):
     incident = create_incident(description="x", source="operator", actor="a", channel="telegram")
     for number in range(4):
-        change_incident(incident.pk, values={"description": f"{number}"}, actor="b", channel="admin")
+        change_incident(incident, values={"description": f"{number}"}, actor="b", channel="admin")
     page = history(api, incident.pk, "?page_size=2&page=2")
     assert [entry["changes"]["description"][1] for entry in page["results"]] == ["1", "2"]
     assert page["count"] == 5
