@@ -1,0 +1,73 @@
+"""PostgreSQL keeps a table for searches, whose text is that of the incidents whoever writes."""
+
+from importlib import import_module
+
+import pytest
+from django.apps import apps
+from django.db import connection
+
+from incidents.models import Incident
+from tests.incidents.test_counts import rows
+
+pytestmark = pytest.mark.django_db
+
+KEPT = "TABLE incidents_search"
+WRITTEN = "SELECT id, upper(description) FROM incidents_incident"
+
+
+@pytest.fixture
+def incidents():
+    return Incident.objects.bulk_create(Incident(description=f"Ёлка {n}", source="operator") for n in range(50))
+
+
+def execute(sql):
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE incidents_incident SET description = description || ' упала' WHERE id % 2 = 0",
+        "UPDATE incidents_incident SET id = id + 1000000",
+        "UPDATE incidents_incident SET id = id + 1000000, description = 'other'",
+        "DELETE FROM incidents_incident WHERE id % 2 = 0",
+        "INSERT INTO incidents_incident SELECT * FROM incidents_incident "
+        "ON CONFLICT (id) DO UPDATE SET description = 'other'",
+        "MERGE INTO incidents_incident i USING generate_series(1, 9) g ON i.id % 9 = g "
+        "WHEN MATCHED AND g < 4 THEN DELETE WHEN MATCHED THEN UPDATE SET description = 'other'",
+        "TRUNCATE incidents_incident CASCADE",
+    ],
+)
+def test_it_follows_what_is_written_by_hand(incidents, sql):
+    before = rows(KEPT)
+    execute(sql)
+    assert rows(KEPT) == rows(WRITTEN) != before
+
+
+def test_a_change_of_the_status_does_not_touch_it(incidents):
+    places = rows("SELECT ctid::text, * FROM incidents_search")
+    Incident.objects.update(status="closed")
+    assert rows("SELECT ctid::text, * FROM incidents_search") == places
+
+
+@pytest.mark.parametrize("batch", [1, 7, 1_000_000])
+def test_the_migration_fills_it_beside_writers(incidents, monkeypatch, batch):
+    execute("TRUNCATE incidents_search")
+    migration = import_module("incidents.migrations.0006_fill_search")
+    monkeypatch.setattr(migration, "BATCH", batch)
+    Incident.objects.filter(pk=incidents[3].pk).update(description="changed before it was filled")
+    Incident.objects.create(description="new", source="operator")
+    with connection.schema_editor() as editor:
+        migration.forwards(apps, editor)
+    assert rows(KEPT) == rows(WRITTEN)
+    assert len(rows(KEPT)) == 51
+
+
+def test_the_migration_can_be_undone(incidents):
+    migration = import_module("incidents.migrations.0005_search")
+    with connection.schema_editor() as editor:
+        migration.backwards(apps, editor)
+        Incident.objects.create(description="new", source="operator")
+        migration.forwards(apps, editor)
+    assert rows(KEPT) == []
