@@ -3,7 +3,7 @@ from typing import Any, NoReturn
 
 from django.conf import settings
 from django.db import connection, models
-from django.db.models import Value
+from django.db.models import F, Q, Value
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Upper
 from django.utils import timezone
@@ -79,6 +79,9 @@ class Incident(models.Model):
             models.Index(fields=["status", "-created_at", "-id"], name="incident_status_newest"),
             models.Index(fields=["source", "-created_at", "-id"], name="incident_source_newest"),
             models.Index(fields=["-updated_at", "-id"], name="incident_updated"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(updated_at__gte=F("created_at")), name="incident_created_then_updated")
         ]
 
     def __str__(self) -> str:

@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
+from django.http import QueryDict
 
+from incidents.filters import IncidentFilter
 from incidents.models import Incident
 from tests.incidents.test_concurrency import at_once
 
@@ -23,6 +25,19 @@ def plan(queryset, *but):
 @pytest.mark.parametrize("text", ["самокат", "САМ", "50 %", "a_b\\c"])
 def test_a_search_has_its_index(text):
     assert "Bitmap Index Scan on incidents_search_text" in plan(Incident.objects.mentioning(text), "indexscan")
+
+
+@pytest.mark.django_db
+@pytest.mark.both_databases
+def test_nothing_is_updated_before_it_is_created():
+    with pytest.raises(IntegrityError):
+        Incident.objects.create(description="a", source="operator", updated_at=MOMENT)
+
+
+@pytest.mark.django_db
+def test_updated_before_does_not_pass_what_was_created_since():
+    incidents = IncidentFilter(QueryDict("updated_before=2024-01-15"), Incident.objects.newest_first()).qs
+    assert "Index Cond: (created_at < " in plan(incidents, "bitmapscan")
 
 
 @pytest.mark.django_db

@@ -1,0 +1,15 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("incidents", "0007_prefer_indexes")]
+
+    operations = [
+        # Reads all rows under a lock: of ten million in a second or two.
+        migrations.AddConstraint(
+            "incident",
+            models.CheckConstraint(
+                condition=models.Q(updated_at__gte=models.F("created_at")), name="incident_created_then_updated"
+            ),
+        )
+    ]
