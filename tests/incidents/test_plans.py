@@ -41,13 +41,19 @@ def test_updated_before_does_not_pass_what_was_created_since():
 
 
 @pytest.mark.django_db
+def test_what_was_updated_is_filtered_and_counted_in_an_index():
+    columns = Incident.objects.filter(updated_at__gte=MOMENT).values("created_at", "status", "source", "id")
+    assert "Index Only Scan using incident_updated_covering" in plan(columns, "bitmapscan")
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("index", "ordering", "filters"),
     [
         ("incident_newest", "-created_at", {"created_at__lt": MOMENT}),
         ("incident_newest", "created_at", {}),
-        ("incident_updated", "-updated_at", {"updated_at__gte": MOMENT}),
-        ("incident_updated", "updated_at", {}),
+        ("incident_updated_covering", "-updated_at", {"updated_at__gte": MOMENT}),
+        ("incident_updated_covering", "updated_at", {}),
         ("incidents_incident_pkey", "-id", {}),
         ("incidents_incident_pkey", "id", {}),
     ],
