@@ -29,12 +29,12 @@ def on_live_connection[T](read: Callable[[], T]) -> T:
         return read()
 
 
-def fetch(sql: str, params: Sequence[Any] | Mapping[str, Any], *, prepare: bool = True) -> list[tuple[Any, ...]]:
+def fetch(sql: str, params: Sequence[Any] | Mapping[str, Any], *, prepare: bool | None = None) -> list[tuple[Any, ...]]:
     """
     The rows of a statement, on PostgreSQL alone.
 
-    It is planned once for a connection, and its rows come in binary: the ORM's own cursor does neither. Where the best
-    plan depends on the parameters, `prepare` is False. Raises django.db's errors.
+    One that comes often is planned once for a connection, and rows come in binary: the ORM's own cursor does neither.
+    Where the best plan depends on the parameters, `prepare` is False. Raises django.db's errors.
     """
     database = connections[DEFAULT_DB_ALIAS]
     database.ensure_connection()

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -27,14 +28,20 @@ class PageNumbers(PageNumberPagination):
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """Raises NotFound."""
-        self.url, self.query = request.build_absolute_uri(request.path), request.query_params
+        return self.paginate(lambda offset, limit: (queryset.count(), list(queryset[offset : offset + limit])), request)
+
+    def paginate(self, read: Callable[[int, int], tuple[int, list[Any]]], request: Request) -> list[Any]:
+        """The page that is asked for, where `read` gives count and rows for an offset and a limit. Raises NotFound."""
+        self._request = request
         size = self.get_page_size(request)
         number = _positive_integer(request.query_params.get("page", "1"))
-        self.count = queryset.count()
-        if not number or (number > 1 and (number - 1) * size >= self.count):
+        if not number:
+            raise NotFound
+        self.count, rows = read((number - 1) * size, size)
+        if number > 1 and not rows:
             raise NotFound
         self.number, self.has_next = number, number * size < self.count
-        return list(queryset[(number - 1) * size : number * size])
+        return rows
 
     def get_next_link(self) -> str | None:
         return self._link(self.number + 1) if self.has_next else None
@@ -44,9 +51,9 @@ class PageNumbers(PageNumberPagination):
 
     def _link(self, page: int) -> str:
         # From the parsed query: as it came it may hold raw UTF-8, which WSGI hands on as Latin-1.
-        query = self.query.copy()
+        query = self._request.query_params.copy()
         query["page"] = str(page)
-        return f"{self.url}?{query.urlencode(safe=',')}"
+        return f"{self._request.build_absolute_uri(self._request.path)}?{query.urlencode(safe=',')}"
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         page = {"type": "integer", "minimum": 1, "default": 1}
@@ -68,5 +75,5 @@ class PageNumbers(PageNumberPagination):
 
 
 def _positive_integer(text: str) -> int | None:
-    # Nineteen digits hold every number that the database can count to.
-    return int(text) or None if text.isascii() and text.isdigit() and len(text) < 20 else None
+    # With fifteen digits and the largest page, the database can still count to the offset.
+    return int(text) or None if text.isascii() and text.isdigit() and len(text) < 16 else None

@@ -11,6 +11,8 @@ from typing import Any
 
 from django.db import connection
 
+from core.database import fetch
+
 DAY = timedelta(days=1)
 LAST_DAY = datetime(9999, 12, 31, tzinfo=UTC)  # that Python knows: nothing can be rounded up beyond it
 
@@ -43,11 +45,11 @@ def locate(filters: Mapping[str, Any], offset: int = 0) -> Place | None:
     several = sum(map(len, chosen.values())) > 1
     if not ordering.endswith("created_at") or not (offset or several):
         counts, params = _counts(chosen, *period, by_day=any(period))
-        (count,) = _row(f"SELECT coalesce(sum(n), 0)::bigint FROM ({counts}) AS counts", params)  # noqa: S608
+        ((count,),) = fetch(f"SELECT coalesce(sum(n), 0)::bigint FROM ({counts}) AS counts", params)  # noqa: S608
         return Place(count, None, offset)
     counts, params = _counts(chosen, *period, by_day=True)
     first, order = ("max", "DESC") if ordering.startswith("-") else ("min", "ASC")
-    count, day, skipped = _row(
+    ((count, day, skipped),) = fetch(
         f"""
         SELECT coalesce(sum(n), 0)::bigint, {first}(day) FILTER (WHERE running > %(offset)s),
                coalesce(sum(n) FILTER (WHERE running <= %(offset)s), 0)::bigint
@@ -101,9 +103,3 @@ WHERE created_at >= %({start})s AND created_at < %({end})s{choice}
 
 def _midnight(moment: datetime) -> datetime:
     return moment.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def _row(sql: str, params: dict[str, Any]) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        return cursor.fetchone()

@@ -1,3 +1,5 @@
+from functools import partial
+
 from django.http import HttpResponse, HttpResponseNotModified
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -9,11 +11,13 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from core.exceptions import PreconditionFailed
+from core.pagination import PageNumbers
 from core.preconditions import Preconditions
 from core.renderers import JSONRenderer
 from identity.authentication import JWTAuthentication
 from incidents import idempotency
-from incidents.filters import IncidentFilter
+from incidents.filters import IncidentFilter, clean
+from incidents.listing import read_page
 from incidents.models import Channel, Incident
 from incidents.serializers import IncidentChangeSerializer, IncidentSerializer
 from incidents.services import change_incident, create_incident
@@ -60,8 +64,8 @@ class IncidentViewSet(viewsets.GenericViewSet[Incident]):
 
     @extend_schema(summary="List incidents, newest first")
     def list(self, request: Request) -> Response:
-        incidents = self.filter_queryset(self.get_queryset()).values(*IncidentSerializer.Meta.fields)
-        return self.get_paginated_response(self.paginate_queryset(incidents))
+        pages = PageNumbers()
+        return pages.get_paginated_response(pages.paginate(partial(read_page, clean(request.query_params)), request))
 
     @extend_schema(
         summary="Record an incident",
