@@ -1,4 +1,9 @@
-"""gunicorn's threaded worker, in which a thread is given to whole requests only: slow clients keep nobody waiting."""
+"""
+gunicorn's threaded worker, in which a thread is given to whole requests only: slow clients keep nobody waiting.
+
+The thread that polls handles a request itself: passing it to another and back costs as much as half an answer. Where
+one lasts, a deputy polls meanwhile, and what it reads is handled by the thread pool.
+"""
 
 import os
 import re
@@ -10,7 +15,8 @@ from collections import OrderedDict
 from concurrent.futures import Future
 from functools import partial
 from selectors import EVENT_READ
-from time import monotonic
+from threading import Lock, Thread, get_ident
+from time import monotonic, sleep
 from typing import Any
 
 from gunicorn.http.errors import LimitRequestHeaders
@@ -24,6 +30,7 @@ LARGEST_BODY = 3_145_728  # a longer one the service refuses unread
 MOST_HELD = 134_217_728  # bytes of unfinished requests in a worker
 LINGER = 2.0  # seconds that a client has to read its last answer
 SUCCESSOR_STARTS = 2.0  # seconds given to a new worker before an old one stops
+LASTING, IDLE = 0.002, 0.05  # seconds between two looks of the deputy, and where there was nothing to see
 STALLED = struct.pack("ll", 10, 0)  # seconds and microseconds without progress that free a thread
 
 
@@ -82,6 +89,55 @@ class Worker(ThreadWorker):
         self.renew_every, self.max_requests = self.max_requests, sys.maxsize
         self.renew_at = self.renew_every
         self.successor_at = 0.0
+
+        self.polling = Lock()  # held by the thread that polls
+        self.handling = 0  # the number of the request that the main thread is at
+        self.handled = 0
+        self.relieved = False  # whether the deputy has polled since the main thread did
+
+    def run(self) -> None:
+        self.main_thread = get_ident()
+        Thread(target=self.stand_in, name="deputy", daemon=True).start()
+        with self.polling:
+            super().run()
+
+    def stand_in(self) -> None:
+        seen, pause = 0, IDLE
+        while True:
+            sleep(pause)
+            pause = LASTING if self.handled != seen else IDLE
+            lasting, seen = seen, self.handled
+            while self.handling and self.handling == lasting:
+                with self.polling:
+                    if self.handling == lasting:
+                        self.relieved = True
+                        self.notify()
+                        self.murder_keepalived()
+                        for key, _ in self.poller.select(1.0):
+                            key.data(key.fileobj)
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        self.relieved = False
+        for key, _ in self.poller.select(timeout):
+            key.data(key.fileobj)
+            if self.relieved:
+                break  # the deputy may have read the rest
+
+    def enqueue_req(self, connection: Connection) -> None:
+        if get_ident() != self.main_thread:  # but the deputy, which goes on polling
+            super().enqueue_req(connection)
+            return
+        self.handled += 1
+        self.handling = self.handled
+        self.polling.release()
+        try:
+            keep = self.handle(connection)
+        finally:
+            self.handling = 0
+            if self.polling.locked():
+                self.method_queue.defer(int)  # does nothing but wake the deputy
+            self.polling.acquire()
+        self.finish(connection, keep)
 
     def notify(self) -> None:
         super().notify()
@@ -176,13 +232,20 @@ class Worker(ThreadWorker):
             keep = future.result()
         except Exception:
             keep = False
+        self.finish(connection, keep)
+
+    def finish(self, connection: Connection, keep: bool) -> None:
         if not keep:
             self.close(connection)
         elif following := connection.parser.unreader.take_buffered():
-            self.wait(connection, self.reading, self.cfg.timeout)
-            self.proceed(connection, following)
+            # Not at once: of a thousand requests in one packet each would go a call deeper.
+            self.method_queue.defer(self.resume, connection, following)
         else:
             self.wait(connection, self.kept, self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER)
+
+    def resume(self, connection: Connection, following: bytes) -> None:
+        self.wait(connection, self.reading, self.cfg.timeout)
+        self.proceed(connection, following)
 
     def close(self, connection: Connection) -> None:
         """Ends the answer, and leaves the client the time to read it."""

@@ -16,13 +16,11 @@ POST = b"POST /api/v1/incidents/ HTTP/1.1\r\nHost: nobody\r\nContent-Length: 500
 
 
 class Server:
-    def __init__(self, options: str = "") -> None:
+    def __init__(self, options: str = "", application: str = "config.wsgi:application") -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        command = (
-            f"-c docker/gunicorn.conf.py --workers=1 --bind=127.0.0.1:{self.port} config.wsgi:application {options}"
-        )
+        command = f"-c docker/gunicorn.conf.py --workers=1 --bind=127.0.0.1:{self.port} {application} {options}"
         self.process = subprocess.Popen(
             [Path(sys.executable).with_name("gunicorn"), *command.split()],
             stderr=subprocess.PIPE,
@@ -97,6 +95,31 @@ def test_requests_in_one_packet_and_in_many(shared):
         for byte in ASK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"):
             client.sendall(bytes([byte]))
         assert everything(client).count(b"HTTP/1.1 200 OK") == 3
+
+
+def test_a_thousand_requests_in_one_packet(shared):
+    with shared.connect() as client:
+        client.sendall(ASK * 1_000 + ASK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        assert everything(client).count(b"HTTP/1.1 200 OK") == 1_001
+
+
+def test_others_are_answered_beside_requests_that_last():
+    server = Server(application="tests.core.lasting:application")
+    try:
+        for _ in range(2):
+            with server.connect() as one, server.connect() as other:
+                for client in (one, other):
+                    client.sendall(b"GET /?1.5 HTTP/1.1\r\n\r\n")
+                assert [server.ask(b"GET / HTTP/1.1\r\n\r\n") for _ in range(50)] == [b"HTTP/1.1 200 OK"] * 50
+                for client in (one, other):
+                    client.setblocking(False)
+                    with pytest.raises(BlockingIOError):
+                        client.recv(1)
+                    client.setblocking(True)
+                    assert client.recv(100).startswith(b"HTTP/1.1 200 OK")
+    finally:
+        server.process.kill()
+        server.process.communicate()
 
 
 def test_a_body_that_comes_late(shared):
