@@ -1,7 +1,8 @@
 import re
+import secrets
 from collections.abc import Callable
-from uuid import uuid4
 
+from corsheaders import middleware as cors
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.middleware import locale
@@ -26,7 +27,7 @@ class RequestMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if GOOD_REQUEST_ID.fullmatch(given) else uuid4().hex
+        request_id = given if GOOD_REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
         context = RequestContext(request_id, request.method or "", request.path)
         token = request_context.set(context)
         try:
@@ -59,25 +60,39 @@ class RequestMiddleware:
         return response
 
 
+class CorsMiddleware(cors.CorsMiddleware):
+    """Its own, where a browser names an origin."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "HTTP_ORIGIN" in request.META:
+            return super().__call__(request)  # type: ignore[return-value]  # not in an asynchronous server
+        return self.get_response(request)  # type: ignore[return-value]
+
+
 class LocaleMiddleware(locale.LocaleMiddleware):
     """Django's, where it has something to find out: programs seldom name a language."""
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "HTTP_ACCEPT_LANGUAGE" in request.META or "HTTP_COOKIE" in request.META:
-            return super().__call__(request)  # type: ignore[return-value]  # not in an async server
+            return super().__call__(request)  # type: ignore[return-value]
         activate(settings.LANGUAGE_CODE)
         return self.get_response(request)  # type: ignore[return-value]
 
 
 class ApiMiddleware:
-    """Whatever is not the admin goes to its view at once: a token's bearer needs no session, CSRF token or messages."""
+    """A request to the API goes to its view at once: no session, CSRF token or message is for a token's bearer."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path_info.startswith("/api/admin/"):
+        path = request.path_info
+        if not path.startswith("/api/") or path.startswith("/api/admin/"):
             return self.get_response(request)
-        request.resolver_match = view, args, kwargs = resolve(request.path_info)
+        request.get_host()  # raises DisallowedHost
+        request.resolver_match = view, args, kwargs = resolve(path)
         response = view(request, *args, **kwargs)
-        return response.render() if isinstance(response, SimpleTemplateResponse) else response
+        if isinstance(response, SimpleTemplateResponse):
+            response.render()
+        response["Content-Length"] = str(len(response.content))
+        return response

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import NotFound, ValidationError
@@ -51,9 +52,9 @@ class PageNumbers(PageNumberPagination):
 
     def _link(self, page: int) -> str:
         # From the parsed query: as it came it may hold raw UTF-8, which WSGI hands on as Latin-1.
-        query = self._request.query_params.copy()
-        query["page"] = str(page)
-        return f"{self._request.build_absolute_uri(self._request.path)}?{query.urlencode(safe=',')}"
+        query = dict(self._request.query_params.lists()) | {"page": page}
+        path = self._request.build_absolute_uri(self._request.path)
+        return f"{path}?{urlencode(query, doseq=True, safe=',')}"
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         page = {"type": "integer", "minimum": 1, "default": 1}
@@ -63,15 +64,16 @@ class PageNumbers(PageNumberPagination):
             for name, schema in (("page", page), ("page_size", size))
         ]
 
+    def body(self, rows: list[Any]) -> dict[str, Any]:
+        return {
+            "count": self.count,
+            "next": self.get_next_link(),
+            "previous": self.get_previous_link(),
+            "results": rows,
+        }
+
     def get_paginated_response(self, data: Any) -> Response:
-        return Response(
-            {
-                "count": self.count,
-                "next": self.get_next_link(),
-                "previous": self.get_previous_link(),
-                "results": data,
-            }
-        )
+        return Response(self.body(data))
 
 
 def _positive_integer(text: str) -> int | None:

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from django.db import connection
-
 from core.database import fetch
 
 DAY = timedelta(days=1)
+BY_ROWS = {"search", "updated_after", "updated_before"}
 LAST_DAY = datetime(9999, 12, 31, tzinfo=UTC)  # that Python knows: nothing can be rounded up beyond it
 
 
@@ -30,25 +29,37 @@ class Place:
     offset: int
 
 
-def locate(filters: Mapping[str, Any], offset: int = 0) -> Place | None:
-    """
-    The place behind the first `offset` incidents of the list that `filters`, an IncidentFilter's clean data, ask for.
+def choice(filters: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
+    """SQL conditions for the status and source that `filters` choose, and their parameters."""
+    conditions, params = [], {}
+    for column in ("status", "source"):
+        if values := filters.get(column):
+            # Of one value alone an index knows the newest.
+            one = len(values) == 1
+            conditions.append(f"{column} = %({column})s" if one else f"{column} = ANY(%({column})s)")
+            params[column] = values[0] if one else values
+    return conditions, params
 
-    None where only the rows can tell: with `search` or `updated_*`, and on SQLite.
+
+def count(filters: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
     """
-    if connection.vendor != "postgresql" or any(filters.get(k) for k in ("search", "updated_after", "updated_before")):
+    A SELECT of how many incidents `filters`, an IncidentFilter's clean data, choose, and its parameters.
+
+    None where only the rows can tell.
+    """
+    if BY_ROWS & filters.keys():
         return None
-    chosen = {column: filters[column] for column in ("status", "source") if filters.get(column)}
-    period = filters.get("created_after"), filters.get("created_before")
-    ordering = filters.get("ordering") or "-created_at"
-    # An index leads to the first row of one status or source. That of several may lie behind all rows of the others.
-    several = sum(map(len, chosen.values())) > 1
-    if not ordering.endswith("created_at") or not (offset or several):
-        counts, params = _counts(chosen, *period, by_day=any(period))
-        ((count,),) = fetch(f"SELECT coalesce(sum(n), 0)::bigint FROM ({counts}) AS counts", params)  # noqa: S608
-        return Place(count, None, offset)
-    counts, params = _counts(chosen, *period, by_day=True)
-    first, order = ("max", "DESC") if ordering.startswith("-") else ("min", "ASC")
+    counts, params = _counts(filters, by_day="created_after" in filters or "created_before" in filters)
+    return f"SELECT coalesce(sum(n), 0)::bigint FROM ({counts}) AS counts", params  # noqa: S608
+
+
+def locate(filters: Mapping[str, Any], offset: int) -> Place | None:
+    """The place behind the first `offset` incidents of the list, newest or oldest first. None as with `count`."""
+    if BY_ROWS & filters.keys():
+        return None
+    counts, params = _counts(filters, by_day=True)
+    ascending = filters.get("ordering") == "created_at"
+    first, order = ("min", "ASC") if ascending else ("max", "DESC")
     ((count, day, skipped),) = fetch(
         f"""
         SELECT coalesce(sum(n), 0)::bigint, {first}(day) FILTER (WHERE running > %(offset)s),
@@ -60,17 +71,17 @@ def locate(filters: Mapping[str, Any], offset: int = 0) -> Place | None:
     )
     if day is None:
         return Place(count, None, offset)
-    bound = datetime.combine(day, time.min, UTC) + (DAY if order == "DESC" else timedelta())
+    bound = datetime.combine(day, time.min, UTC) + (timedelta() if ascending else DAY)
     return Place(count, bound, offset - skipped)
 
 
-def _counts(
-    chosen: dict[str, list[str]], after: datetime | None, before: datetime | None, *, by_day: bool
-) -> tuple[str, dict[str, Any]]:
+def _counts(filters: Mapping[str, Any], *, by_day: bool) -> tuple[str, dict[str, Any]]:
     """SQL whose rows (day, n) add up to the count, and its parameters."""
-    choice = "".join(f" AND {column} = ANY(%({column})s)" for column in chosen)
-    params: dict[str, Any] = dict(chosen)
-    days, parts = choice, ""
+    after: datetime | None = filters.get("created_after")
+    before: datetime | None = filters.get("created_before")
+    conditions, params = choice(filters)
+    chosen = "".join(f" AND {condition}" for condition in conditions)
+    days, parts = chosen, ""
     if after:
         after = min(after, LAST_DAY)
         midnight = _midnight(after)
@@ -82,10 +93,10 @@ def _counts(
     # What the moments cut off from a day is counted by its rows.
     if after and after < params["first"]:
         params["until"] = min(params["first"], before or LAST_DAY)
-        parts += PART.format(start="after", end="until", choice=choice)
+        parts += PART.format(start="after", end="until", chosen=chosen)
     if before and before > params["last"]:
         params["since"] = max(params["last"], params["first"]) if after else params["last"]
-        parts += PART.format(start="since", end="before", choice=choice)
+        parts += PART.format(start="since", end="before", chosen=chosen)
     level = "IS NOT NULL" if by_day else "IS NULL"
     return COUNTS.format(level=level, days=days, parts=parts), params
 
@@ -97,7 +108,7 @@ UNION ALL SELECT day, n FROM incidents_countdelta WHERE day IS NOT NULL{days}{pa
 """
 PART = """
 UNION ALL SELECT (%({start})s AT TIME ZONE 'UTC')::date, count(*) FROM incidents_incident
-WHERE created_at >= %({start})s AND created_at < %({end})s{choice}
+WHERE created_at >= %({start})s AND created_at < %({end})s{chosen}
 """
 
 

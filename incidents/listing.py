@@ -6,13 +6,13 @@ from typing import Any
 from django.db import connection
 
 from core.database import fetch
-from incidents.counts import locate
+from incidents import counts
 from incidents.filters import apply
 from incidents.models import Incident
 from incidents.serializers import IncidentSerializer
 
 FIELDS = IncidentSerializer.Meta.fields
-SELECT = f"SELECT {', '.join(FIELDS)} FROM incidents_incident"  # noqa: S608
+COLUMNS = ", ".join(FIELDS)
 CONDITIONS = {
     "created_after": "created_at >= %(created_after)s",
     "created_before": "created_at < %(created_before)s",
@@ -24,42 +24,50 @@ CONDITIONS = {
 
 
 def read_page(filters: Mapping[str, Any], offset: int, limit: int) -> tuple[int, list[dict[str, Any]]]:
-    """The count of the incidents that `filters`, clean data, choose, and `limit` of them behind the first `offset`."""
+    """How many incidents `filters`, an IncidentFilter's clean data, choose, and `limit` of them behind `offset`."""
     if connection.vendor != "postgresql":
         incidents = apply(filters, Incident.objects.newest_first()).values(*FIELDS)
         return incidents.count(), list(incidents[offset : offset + limit])
-    conditions, params = _where(filters)
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    ordering: str = filters.get("ordering", "-created_at")
+    by_creation = ordering.endswith("created_at")
+    # An index leads to the first of one status or source. Those of several may lie behind all the others.
+    scattered = by_creation and len(filters.get("status", ())) + len(filters.get("source", ())) > 1
     # What the best plan is for a text depends on how often it occurs.
     prepare = False if "search" in filters else None
-    if place := locate(filters, offset):
-        count, bound, skipped = place.count, place.bound, place.offset
+    conditions, params = _conditions(filters)
+    counting, count_params = counts.count(filters) or (_select("count(*)", conditions), params)
+    if not offset and not scattered:
+        sql = _select(f"{COLUMNS}, ({counting})", conditions) + _page(ordering, 0, limit)
+        rows = fetch(sql, params | count_params, prepare=prepare)
+        count = rows[0][-1] if rows else 0
     else:
-        ((count,),) = fetch(f"SELECT count(*) FROM incidents_incident{where}", params, prepare=prepare)  # noqa: S608
-        bound, skipped = None, offset
-    if offset >= count:
-        return count, []
-    ordering: str = filters.get("ordering", "-created_at")
-    descending = ordering.startswith("-")
-    if bound:
-        where += f"{' AND' if where else ' WHERE'} created_at {'<' if descending else '>='} %(bound)s"
-        params["bound"] = bound
-    direction = "DESC" if descending else "ASC"
-    # As numbers, not parameters: a plan for any limit is a plan for a large one.
-    sql = f"{SELECT}{where} ORDER BY {ordering.removeprefix('-')} {direction}, id {direction} LIMIT {limit:d}"
-    if skipped:
-        sql += f" OFFSET {skipped:d}"
-    return count, [dict(zip(FIELDS, row, strict=True)) for row in fetch(sql, params, prepare=prepare)]
+        if by_creation and (place := counts.locate(filters, offset)):
+            count, offset = place.count, place.offset
+            if place.bound:
+                conditions.append(f"created_at {'<' if ordering.startswith('-') else '>='} %(bound)s")
+                params["bound"] = place.bound
+        else:
+            ((count,),) = fetch(counting, count_params, prepare=prepare)
+        sql = _select(COLUMNS, conditions) + _page(ordering, offset, limit)
+        rows = fetch(sql, params, prepare=prepare) if offset < count else []
+    return count, [dict(zip(FIELDS, row, strict=False)) for row in rows]
 
 
-def _where(filters: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
-    conditions, params = [], {}
-    for name, value in filters.items():
-        if name in ("status", "source"):
-            # Of one value alone an index knows the newest.
-            conditions.append(f"{name} = %({name})s" if len(value) == 1 else f"{name} = ANY(%({name})s)")
-            params[name] = value[0] if len(value) == 1 else value
-        elif name in CONDITIONS:
-            conditions.append(CONDITIONS[name])
-            params[name] = value if name != "search" else f"%{connection.ops.prep_for_like_query(value)}%"
+def _conditions(filters: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
+    conditions, params = counts.choice(filters)
+    for name in filters.keys() & CONDITIONS.keys():
+        conditions.append(CONDITIONS[name])
+        params[name] = filters[name]
+    if "search" in params:
+        params["search"] = f"%{connection.ops.prep_for_like_query(params['search'])}%"
     return conditions, params
+
+
+def _select(columns: str, conditions: list[str]) -> str:
+    return f"SELECT {columns} FROM incidents_incident" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")  # noqa: S608
+
+
+def _page(ordering: str, offset: int, limit: int) -> str:
+    direction = "DESC" if ordering.startswith("-") else "ASC"
+    # As numbers, not parameters: a plan for any limit is a plan for a large one.
+    return f" ORDER BY {ordering.removeprefix('-')} {direction}, id {direction} LIMIT {limit:d} OFFSET {offset:d}"

@@ -8,7 +8,6 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.reverse import reverse
 
 from core.exceptions import PreconditionFailed
 from core.pagination import PageNumbers
@@ -63,9 +62,10 @@ class IncidentViewSet(viewsets.GenericViewSet[Incident]):
         return [self.authentication]
 
     @extend_schema(summary="List incidents, newest first")
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request) -> HttpResponse:
         pages = PageNumbers()
-        return pages.get_paginated_response(pages.paginate(partial(read_page, clean(request.query_params)), request))
+        rows = pages.paginate(partial(read_page, clean(request.query_params)), request)
+        return HttpResponse(JSONRenderer().render(pages.body(rows)), content_type=JSONRenderer.media_type)
 
     @extend_schema(
         summary="Record an incident",
@@ -91,8 +91,7 @@ class IncidentViewSet(viewsets.GenericViewSet[Incident]):
             answer = idempotency.Answer(incident.pk, rendered(incident), incident.etag)
         else:
             answer = idempotency.once(user=request.user, key=key, request=request.data, create=record, render=rendered)
-        # The closing slash is optional in the pattern: reverse() leaves it out.
-        location = reverse("incident", [answer.incident_id], request=request) + "/"
+        location = f"{request.build_absolute_uri(request.path.rstrip('/'))}/{answer.incident_id}/"
         headers = {"Location": location, "ETag": answer.etag} | (
             {"Idempotency-Replayed": "true"} if answer.replayed else {}
         )

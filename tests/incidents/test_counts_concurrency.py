@@ -7,10 +7,9 @@ from threading import Event
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from incidents.counts import locate
 from incidents.models import Incident, Source, Status
 from tests.incidents.test_concurrency import at_once
-from tests.incidents.test_counts import HOUR, MIDNIGHT, assert_exact, deltas, fold, rows
+from tests.incidents.test_counts import HOUR, MIDNIGHT, assert_exact, counted, deltas, fold, rows
 from tests.incidents.test_search import KEPT, WRITTEN
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -87,7 +86,7 @@ def test_every_snapshot_is_exact_while_many_write_and_fold():
                 for _ in range(3):  # what others commit and fold meanwhile does not show
                     assert_exact()
                     assert rows(KEPT) == rows(WRITTEN)
-                    assert locate({"status": ["open"]}).count == Incident.objects.filter(status="open").count()
+                    assert counted({"status": ["open"]}) == Incident.objects.filter(status="open").count()
             snapshots += 1
         return snapshots
 
@@ -105,7 +104,7 @@ def test_nobody_waits_for_who_folds():
         Incident.objects.create(description="b", source="operator", created_at=MIDNIGHT)
         Incident.objects.update(status="closed")
         fold()
-        return locate({}).count
+        return counted({})
 
     Incident.objects.create(description="a", source="operator", created_at=MIDNIGHT)
     with transaction.atomic():
@@ -116,7 +115,7 @@ def test_nobody_waits_for_who_folds():
         assert at_once(write_quickly) == [2]
         assert deltas() > 0  # the second did not fold
     assert_exact()
-    assert locate({}).count == 5
+    assert counted({}) == 5
 
 
 def test_who_folds_and_rolls_back_has_folded_nothing():
@@ -126,18 +125,18 @@ def test_who_folds_and_rolls_back_has_folded_nothing():
         fold()
         raise RolledBackError
     assert_exact()
-    assert locate({}).count == 1
+    assert counted({}) == 1
 
 
 def test_an_older_snapshot_keeps_its_counts():
     Incident.objects.create(description="a", source="operator")
     with isolated("REPEATABLE READ"):
-        assert locate({}).count == 1
+        assert counted({}) == 1
         at_once(lambda: Incident.objects.create(description="b", source="operator"))
         at_once(fold)
-        assert locate({}).count == 1
+        assert counted({}) == 1
         assert_exact()
-    assert locate({}).count == 2
+    assert counted({}) == 2
 
 
 def test_who_writes_in_an_older_snapshot_does_not_fail_for_who_folds():

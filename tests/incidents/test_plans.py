@@ -1,6 +1,6 @@
 """What a list is read from, however many incidents there are."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
@@ -16,7 +16,17 @@ CREATED, UPDATED = datetime(2024, 1, 15, 10, 30, tzinfo=UTC), datetime(2024, 1, 
 
 @pytest.fixture
 def plans(db, api, monkeypatch):
-    """The plans of the statements that answer a query. With a few rows, reading and sorting all would be best."""
+    """The plans of the statements that answer a query. Of these few incidents it would be best to read and sort all."""
+    Incident.objects.bulk_create(
+        Incident(
+            description=f"Терминал №{number} не отвечает",
+            status="closed",
+            source="partner",
+            created_at=CREATED - timedelta(hours=number),
+            updated_at=CREATED - timedelta(hours=number),
+        )
+        for number in range(48, 3_000)
+    )
     Incident.objects.create(
         description="Самокат: 50 % a_b\\c", source="operator", created_at=CREATED, updated_at=UPDATED
     )
@@ -31,10 +41,11 @@ def plans(db, api, monkeypatch):
         monkeypatch.setattr("incidents.listing.fetch", fetch)
         monkeypatch.setattr("incidents.counts.fetch", fetch)
         with connection.cursor() as cursor:
+            cursor.execute("SELECT gin_clean_pending_list('incidents_search_text')")
+            cursor.execute("ANALYZE incidents_incident, incidents_search")
             for way in ("seqscan", "sort", *but):
                 cursor.execute(f"SET LOCAL enable_{way} = off")
-        assert api.get(f"{URL}?{query}").json()["count"] == 1
-        assert len(explained) == 2
+        assert api.get(f"{URL}?{query}").json()["count"] in (1, 2_953)
         return explained
 
     return of
@@ -42,8 +53,8 @@ def plans(db, api, monkeypatch):
 
 @pytest.mark.parametrize("text", ["самокат", "САМ", "50 %", "a_b\\c"])
 def test_a_search_has_its_index(plans, text):
-    for plan in plans(f"search={quote(text)}", "indexscan"):
-        assert "Bitmap Index Scan on incidents_search_text" in plan
+    (plan,) = plans(f"search={quote(text)}")
+    assert plan.count("Bitmap Index Scan on incidents_search_text") == 2  # for the count and for the page
 
 
 @pytest.mark.parametrize(
@@ -80,18 +91,18 @@ def test_no_filter_reads_all_incidents(plans, query):
     ],
 )
 def test_an_ordering_has_its_index(plans, index, query):
-    page = plans(query, "bitmapscan")[1]
+    page = plans(query, "bitmapscan")[-1]
     assert index in page
-    assert "Sort" not in page
+    assert "Sort" not in page.partition("InitPlan")[0]
 
 
 def test_updated_before_does_not_pass_what_was_created_since(plans):
-    page = plans("updated_before=2024-01-18", "bitmapscan")[1]
+    page = plans("updated_before=2024-01-18", "bitmapscan")[-1]
     assert "Index Cond: (created_at < " in page
 
 
 def test_what_was_updated_is_counted_in_an_index(plans):
-    count = plans("updated_after=2024-01-16&status=open", "bitmapscan")[0]
+    count = plans("updated_after=2024-01-16", "bitmapscan")[0]
     assert "Index Only Scan using incident_updated_covering" in count
 
 
