@@ -30,7 +30,7 @@ LARGEST_BODY = 3_145_728  # a longer one the service refuses unread
 MOST_HELD = 134_217_728  # bytes of unfinished requests in a worker
 LINGER = 2.0  # seconds that a client has to read its last answer
 SUCCESSOR_STARTS = 2.0  # seconds given to a new worker before an old one stops
-LASTING, IDLE = 0.002, 0.05  # seconds between two looks of the deputy, and where there was nothing to see
+LASTING, IDLE = 0.01, 0.05  # seconds between two looks of the deputy, and where there was nothing to see
 STALLED = struct.pack("ll", 10, 0)  # seconds and microseconds without progress that free a thread
 
 
