@@ -19,6 +19,7 @@ from threading import Lock, Thread, get_ident
 from time import monotonic, sleep
 from typing import Any
 
+from gunicorn.http import wsgi
 from gunicorn.http.errors import LimitRequestHeaders
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
@@ -39,7 +40,7 @@ class Connection(TConn):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.state: OrderedDict[Connection, None]
+        self.state: OrderedDict[Connection, None] = OrderedDict()
         self.received = bytearray()
         self.length = 0  # of the whole request, 0 while its head is incomplete
         self.whole = True  # False where a request goes on to its thread before its end has come
@@ -74,6 +75,43 @@ class Connection(TConn):
         self.received.clear()
         self.length = 0
         return data
+
+
+class Response(wsgi.Response):
+    """Head and body leave together: apart they are two packets, and wake the client twice."""
+
+    head = b""
+    headers_sent: bool
+
+    def send_headers(self) -> None:
+        if not self.headers_sent:
+            lines = [*self.default_headers(), *(f"{name}: {value}\r\n" for name, value in self.headers), "\r\n"]
+            self.head = "".join(lines).encode("latin-1")
+            self.headers_sent = True
+
+    def flush(self) -> None:
+        if self.head:
+            self.sock.sendall(self.head)
+            self.head = b""
+
+    def _emit_body(self, data: bytes) -> None:
+        if self.chunked:
+            self.flush()
+        data, self.head = self.head + data, b""
+        super()._emit_body(data)
+
+    def sendfile(self, respiter: Any) -> bool:
+        self.send_headers()
+        self.flush()
+        return super().sendfile(respiter)
+
+    def close(self) -> None:
+        self.send_headers()
+        self.flush()
+        super().close()
+
+
+wsgi.Response = Response  # gunicorn has no setting for it
 
 
 class Worker(ThreadWorker):
@@ -177,10 +215,14 @@ class Worker(ThreadWorker):
 
     def wait(self, connection: Connection, state: OrderedDict[Connection, None], seconds: float) -> None:
         connection.sock.setblocking(False)
-        connection.timeout = monotonic() + seconds
-        connection.state = state
-        state[connection] = None
+        self.move(connection, state, seconds)
         self.poller.register(connection.sock, EVENT_READ, partial(self.read, connection))
+
+    def move(self, connection: Connection, state: OrderedDict[Connection, None], seconds: float) -> None:
+        connection.state.pop(connection, None)
+        connection.state = state
+        connection.timeout = monotonic() + seconds
+        state[connection] = None
 
     def forget(self, connection: Connection) -> None:
         del connection.state[connection]
@@ -203,8 +245,7 @@ class Worker(ThreadWorker):
             self.drop(connection)
         elif connection.state is not self.closing:
             if connection.state is self.kept:
-                self.forget(connection)
-                self.wait(connection, self.reading, self.cfg.timeout)
+                self.move(connection, self.reading, self.cfg.timeout)
             self.proceed(connection, data)
 
     def proceed(self, connection: Connection, data: bytes) -> None:

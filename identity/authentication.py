@@ -23,7 +23,6 @@ def verified(raw_token: bytes) -> AccessToken:
 class JWTAuthentication(authentication.JWTAuthentication):
     def __init__(self, also: tuple[type[Model], int] | None = None) -> None:
         """`also`: a row that is read in the same round trip as the user, into `found`."""
-        super().__init__()
         self.also = also
         self.found: Model | None = None
 

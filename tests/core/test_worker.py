@@ -5,10 +5,13 @@ import socket
 import subprocess
 import sys
 from contextlib import ExitStack, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 from time import sleep
 
 import pytest
+
+from tests.core.answers import CONTENT
 
 ASK = b"GET /api/health/live/ HTTP/1.1\r\nHost: x\r\n\r\n"
 # A POST whose Host is refused: answered without a database
@@ -103,8 +106,34 @@ def test_a_thousand_requests_in_one_packet(shared):
         assert everything(client).count(b"HTTP/1.1 200 OK") == 1_001
 
 
+def test_answers_of_all_kinds():
+    server = Server(application="tests.core.answers:application")
+    try:
+        for method, path, status, body in [
+            ("GET", "/", 200, CONTENT),
+            ("HEAD", "/", 200, b""),
+            ("GET", "/parts", 200, CONTENT),
+            ("GET", "/chunks", 200, CONTENT),
+            ("GET", "/file", 200, CONTENT),
+            ("HEAD", "/file", 200, b""),
+            ("GET", "/nothing", 204, b""),
+        ]:
+            client = HTTPConnection("127.0.0.1", server.port, timeout=20)
+            for _ in range(2):
+                client.request(method, path)
+                answer = client.getresponse()
+                assert (answer.status, answer.read()) == (status, body), path
+            client.close()
+        with server.connect() as client:
+            client.sendall(b"GET /failing HTTP/1.1\r\n\r\n")
+            assert everything(client).endswith(b"\r\n\r\n" + CONTENT[:10])
+    finally:
+        server.process.kill()
+        server.process.communicate()
+
+
 def test_others_are_answered_beside_requests_that_last():
-    server = Server(application="tests.core.lasting:application")
+    server = Server(application="tests.core.answers:application")
     try:
         for _ in range(2):
             with server.connect() as one, server.connect() as other:
