@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test e2e torture check static lint format migrate superuser audit lock deploy backup restore
+.PHONY: help install run test e2e torture bench load check static lint format migrate superuser audit lock deploy backup restore
 HOST ?= 127.0.0.1
 PORT ?= 8000
 MINUTES ?= 10
@@ -26,6 +26,15 @@ e2e: .venv/test ## Run what needs other programs: Chromium, Node.js, Docker (.ci
 
 torture: .venv/test ## Kill workers, gunicorn and PostgreSQL under load: MINUTES=10
 	MINUTES=$(MINUTES) .venv/bin/pytest -s tests/e2e/test_torture.py
+
+BENCH := ../shared/bench/bench
+
+bench: .venv/run ## Compare with FastAPI and others, by wrk and ../shared/bench: ARGS="--rows 1000,1000000"
+	@[ -e $(BENCH) ] || { echo "$(BENCH) is not here; 'make load TOKEN=...' measures a running service without it." >&2; exit 1; }
+	@python=$$(docker/find-python) && $$python $(BENCH) --service . $(ARGS)
+
+load: .venv/test ## Measure the service that runs on PORT and fill it: TOKEN=... ARGS="--seconds 5 --plot speed.png"
+	@.venv/bin/python -m tests.benchmarks.load --url http://$(HOST):$(PORT) --token "$(TOKEN)" $(ARGS)
 
 check: static test ## All that can be checked here: lint, types, migrations, settings, the lock, the tests
 
