@@ -127,14 +127,15 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "timeout": 20,
     }
 else:
-    DATABASES["default"].setdefault("OPTIONS", {}).update(
+    DATABASES["default"]["OPTIONS"] = {
         # A request hears of a lost database within 5 seconds: 2 on the kept connection, 2 on a new one.
-        connect_timeout=2,
-        tcp_user_timeout=2000,
-        keepalives_idle=10,
-        # Of core.database.fetch; the ORM's cursor prepares nothing. None is for a pooler that cannot keep statements.
-        prepare_threshold=5,
-    )
+        "connect_timeout": 2,
+        "tcp_user_timeout": 2000,
+        "keepalives_idle": 10,
+        # Of core.database.fetch; the ORM's cursor prepares nothing. A pooler of transactions keeps neither the one
+        # nor the other: https://docs.djangoproject.com/en/6.1/ref/databases/#transaction-pooling-and-server-side-cursors
+        "prepare_threshold": None if DATABASES["default"].get("DISABLE_SERVER_SIDE_CURSORS") else 5,
+    } | DATABASES["default"].get("OPTIONS", {})
     # The development server makes a thread for each connection: kept ones would pile up there.
     DATABASES["default"]["CONN_MAX_AGE"] = 0 if DEBUG else None
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

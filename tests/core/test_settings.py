@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import subprocess
@@ -45,3 +46,20 @@ def test_production_refuses_to_start(environment, sentence):
 
 def test_production_starts_on_what_is_good():
     assert check(**GOOD).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "threshold"), [("", 5), ("?disable_server_side_cursors=True", None), ("?sslmode=require", 5)]
+)
+def test_the_address_of_a_database_may_set_its_options(query, threshold):
+    code = "import json; from django.conf import settings; print(json.dumps(settings.DATABASES['default']['OPTIONS']))"
+    environment = GOOD | {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "config.settings"}
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment | {"DATABASE_URL": f"postgres://a@b/c{query}"},
+        capture_output=True,
+        text=True,
+    )
+    options = json.loads(shown.stdout)
+    assert options["prepare_threshold"] == threshold
+    assert options.get("sslmode") == ("require" if "sslmode" in query else None)
