@@ -135,11 +135,19 @@ class Worker(ThreadWorker):
 
     def run(self) -> None:
         self.main_thread = get_ident()
-        Thread(target=self.stand_in, name="deputy", daemon=True).start()
+        Thread(target=self.deputise, name="deputy", daemon=True).start()
         with self.polling:
             super().run()
 
+    def deputise(self) -> None:
+        try:
+            self.stand_in()
+        except Exception:
+            self.log.exception("The deputy failed: this worker stops")
+            self.alive = False
+
     def stand_in(self) -> None:
+        """Polls while the main thread is at a request that lasts."""
         seen, pause = 0, IDLE
         while True:
             sleep(pause)

@@ -48,6 +48,7 @@ class IncidentViewSet(viewsets.GenericViewSet[Incident]):
 
     queryset = Incident.objects.newest_first()
     serializer_class = IncidentSerializer
+    # For the schema alone: read_page() filters.
     filter_backends = (DjangoFilterBackend,)
     filterset_class = IncidentFilter
     raises = {
