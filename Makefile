@@ -30,11 +30,11 @@ torture: .venv/test ## Kill workers, gunicorn and PostgreSQL under load: MINUTES
 BENCH := ../shared/bench/bench
 
 bench: .venv/run ## Compare with FastAPI and others, by wrk and ../shared/bench: ARGS="--rows 1000,1000000"
-	@[ -e $(BENCH) ] || { echo "$(BENCH) is not here; 'make load TOKEN=...' measures a running service without it." >&2; exit 1; }
+	@[ -e $(BENCH) ] || { echo "$(BENCH) is not here; 'make load' measures a running service without it." >&2; exit 1; }
 	@python=$$(docker/find-python) && $$python $(BENCH) --service . $(ARGS)
 
-load: .venv/test ## Measure the service that runs on PORT and fill it: TOKEN=... ARGS="--seconds 5 --plot speed.png"
-	@.venv/bin/python -m tests.benchmarks.load --url http://$(HOST):$(PORT) --token "$(TOKEN)" $(ARGS)
+load: .venv/test ## Measure the service on PORT, and fill it, with the TOKEN of the environment: ARGS="--seconds 5 --plot speed.png"
+	@.venv/bin/python -m tests.benchmarks.load --url http://$(HOST):$(PORT) $(ARGS)
 
 check: static test ## All that can be checked here: lint, types, migrations, settings, the lock, the tests
 

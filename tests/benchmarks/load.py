@@ -1,5 +1,5 @@
 """
-A load for a running service: `python -m tests.benchmarks.load --url http://127.0.0.1:8000 --token TOKEN`.
+A load for a running service: `TOKEN=... python -m tests.benchmarks.load --url http://127.0.0.1:8000`.
 
 Clients, each on one kept connection, ask for one operation after another as fast as they are answered. They record
 and change incidents: this is not for a service in use.
@@ -8,6 +8,7 @@ and change incidents: this is not for a service in use.
 import argparse
 import json
 import math
+import os
 import random
 import sys
 import time
@@ -135,14 +136,14 @@ def plot(title: str, results: list[Result], file: Path) -> None:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", required=True)
-    parser.add_argument("--token", required=True)
     parser.add_argument("--seconds", type=float, default=5, help="for each operation (5)")
     parser.add_argument("--connections", type=int, default=16, help="at once (16)")
     parser.add_argument("--plot", metavar="FILE.png", type=Path)
     given = parser.parse_args(arguments)
+    token = os.environ.get("TOKEN") or parser.error("set TOKEN to an access token")
 
     results = []
-    clients = [Client(given.url, given.token) for _ in range(given.connections)]
+    clients = [Client(given.url, token) for _ in range(given.connections)]
     print(f"{'':16}{'requests/s':>12}{'p50, ms':>10}{'p99, ms':>10}{'errors':>8}")
     try:
         for operation, request in operations(clients[0]):

@@ -13,9 +13,15 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def arguments(live_server, user):
+def token(user, monkeypatch):
     token = str(issue(AccessToken, user))
-    return ["--url", live_server.url, "--token", token, "--seconds", "0.1", "--connections", "2"]
+    monkeypatch.setenv("TOKEN", token)
+    return token
+
+
+@pytest.fixture
+def arguments(live_server, token):
+    return ["--url", live_server.url, "--seconds", "0.1", "--connections", "2"]
 
 
 def test_every_operation_is_measured_without_an_error(arguments, capsys, tmp_path):
@@ -33,11 +39,11 @@ def test_every_operation_is_measured_without_an_error(arguments, capsys, tmp_pat
         assert image.format == "PNG"
 
 
-def test_a_wrong_token_is_a_failure_and_no_speed(arguments, capsys):
-    arguments[3] += "x"
+def test_a_wrong_token_is_a_failure_and_no_speed(arguments, token, capsys, monkeypatch):
+    monkeypatch.setenv("TOKEN", f"{token}x")
     with pytest.raises(SystemExit, match="Stopped: 401") as failure:
         load.main(arguments)
-    assert arguments[3] not in str(failure.value)
+    assert token not in str(failure.value)
     assert "create" not in capsys.readouterr().out
 
 
@@ -58,9 +64,9 @@ def test_errors_under_load_do_not_count_as_speed(arguments, capsys, monkeypatch)
     assert int(errors.replace(",", "")) >= 2
 
 
-def test_another_answer_than_was_asked_for_is_wrong(arguments):
+def test_another_answer_than_was_asked_for_is_wrong(live_server, token):
     incident = Incident.objects.create(description="Точка 205 не отвечает", source="operator")
-    client = load.Client(arguments[1], arguments[3])
+    client = load.Client(live_server.url, token)
     with closing(client.curl):
         assert client.ask_and_check(load.Request("GET", f"{incident.pk}/"))["status"] == "open"
         with pytest.raises(ValueError, match="not what was asked for"):
