@@ -13,13 +13,14 @@ from incidents.serializers import IncidentSerializer
 
 FIELDS = IncidentSerializer.Meta.fields
 COLUMNS = ", ".join(FIELDS)
+FOUND = "FROM incidents_search WHERE text LIKE upper(%(search)s)"
 CONDITIONS = {
     "created_after": "created_at >= %(created_after)s",
     "created_before": "created_at < %(created_before)s",
     "updated_after": "updated_at >= %(updated_after)s",
     # What was created later was updated later: newest first, the database need not pass all of it.
     "updated_before": "updated_at < %(updated_before)s AND created_at < %(updated_before)s",
-    "search": "id IN (SELECT incident_id FROM incidents_search WHERE text LIKE upper(%(search)s))",
+    "search": f"id IN (SELECT incident_id {FOUND})",
 }
 
 
@@ -35,7 +36,7 @@ def read_page(filters: Mapping[str, Any], offset: int, limit: int) -> tuple[int,
     # What the best plan is for a text depends on how often it occurs.
     prepare = False if "search" in filters else None
     conditions, params = _conditions(filters)
-    counting, count_params = counts.count(filters) or (_select("count(*)", conditions), params)
+    counting, count_params = counts.count(filters) or (_count(filters, conditions), params)
     if not offset and not scattered:
         sql = _select(f"{COLUMNS}, ({counting})", conditions) + _page(ordering, 0, limit)
         rows = fetch(sql, params | count_params, prepare=prepare)
@@ -51,6 +52,11 @@ def read_page(filters: Mapping[str, Any], offset: int, limit: int) -> tuple[int,
         sql = _select(COLUMNS, conditions) + _page(ordering, offset, limit)
         rows = fetch(sql, params, prepare=prepare) if offset < count else []
     return count, [dict(zip(FIELDS, row, strict=False)) for row in rows]
+
+
+def _count(filters: Mapping[str, Any], conditions: list[str]) -> str:
+    # Of each incident there is one text, so that those found need not be looked up.
+    return f"SELECT count(*) {FOUND}" if filters.keys() <= {"search", "ordering"} else _select("count(*)", conditions)
 
 
 def _conditions(filters: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
