@@ -132,20 +132,30 @@ def test_answers_of_all_kinds():
         server.process.communicate()
 
 
-def test_others_are_answered_beside_requests_that_last():
+def test_who_has_waited_longest_makes_room():
+    full = Server("--worker-connections=50")
+    try:
+        with ExitStack() as stack:
+            silent = [stack.enter_context(full.connect()) for _ in range(60)]
+            assert [full.ask() for _ in range(20)] == [b"HTTP/1.1 200 OK"] * 20
+            assert silent[0].recv(1) == b""
+    finally:
+        full.process.kill()
+        full.process.communicate()
+
+
+def test_others_are_answered_beside_a_request_that_lasts():
     server = Server(application="tests.core.answers:application")
     try:
         for _ in range(2):
-            with server.connect() as one, server.connect() as other:
-                for client in (one, other):
-                    client.sendall(b"GET /?1.5 HTTP/1.1\r\n\r\n")
+            with server.connect() as client:
+                client.sendall(b"GET /?1.5 HTTP/1.1\r\n\r\n")
                 assert [server.ask(b"GET / HTTP/1.1\r\n\r\n") for _ in range(50)] == [b"HTTP/1.1 200 OK"] * 50
-                for client in (one, other):
-                    client.setblocking(False)
-                    with pytest.raises(BlockingIOError):
-                        client.recv(1)
-                    client.setblocking(True)
-                    assert client.recv(100).startswith(b"HTTP/1.1 200 OK")
+                client.setblocking(False)
+                with pytest.raises(BlockingIOError):
+                    client.recv(1)
+                client.setblocking(True)
+                assert client.recv(100).startswith(b"HTTP/1.1 200 OK")
     finally:
         server.process.kill()
         server.process.communicate()
