@@ -6,7 +6,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from core.database import DOWN, on_live_connection
+from core.database import DOWN
 
 
 class HealthMiddleware:
@@ -34,12 +34,9 @@ def ready() -> HttpResponse:
 
 
 def _database() -> str:
-    def ask() -> None:
+    try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-
-    try:
-        on_live_connection(ask)
     except DOWN:
         return "unavailable"
     return "ok"

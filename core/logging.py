@@ -40,6 +40,11 @@ class RequestContext:
 request_context: ContextVar[RequestContext | None] = ContextVar("request_context", default=None)
 
 
+def authenticated_as(username: str) -> None:
+    if context := request_context.get():
+        context.user = username
+
+
 def log_request(request: HttpRequest, response: HttpResponse, context: RequestContext) -> None:
     """One line for each answered request."""
     if not logger.isEnabledFor(logging.INFO):

@@ -9,7 +9,6 @@ from django.utils import timezone
 from rest_framework.exceptions import Throttled
 
 from core.client_address import client_address
-from core.database import on_live_connection
 from identity.models import LoginFailure, User
 
 WINDOW = timedelta(minutes=15)
@@ -47,7 +46,7 @@ def _wait(address: str, account: bytes) -> int:
     """Seconds until the next guess may be made, 0 for now."""
     now = timezone.now()
     failures = LoginFailure.objects.filter(address=address, at__gt=now - WINDOW).order_by("-at")
-    recent = on_live_connection(lambda: list(failures.values_list("at", "account")[:FAILURES_PER_ADDRESS]))
+    recent = list(failures.values_list("at", "account")[:FAILURES_PER_ADDRESS])
     waits = []
     for moments, limit in (
         ([at for at, its in recent if bytes(its) == account], FAILURES_PER_ACCOUNT),

@@ -5,7 +5,7 @@ from rest_framework_simplejwt import serializers as simplejwt
 from rest_framework_simplejwt.tokens import RefreshToken, Token, UntypedToken
 
 from identity.models import User
-from identity.tokens import issue, user_of
+from identity.tokens import Bearer, issue
 
 
 class TokenObtainSerializer(simplejwt.TokenObtainPairSerializer):
@@ -17,13 +17,13 @@ class TokenObtainSerializer(simplejwt.TokenObtainPairSerializer):
 class TokenRefreshSerializer(simplejwt.TokenRefreshSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
         refresh = RefreshToken(attrs["refresh"])
-        user_of(refresh)
+        Bearer(refresh).user()
         return {"access": str(refresh.access_token)}
 
 
 class TokenVerifySerializer(simplejwt.TokenVerifySerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
-        user_of(UntypedToken(attrs["token"]))
+        Bearer(UntypedToken(attrs["token"])).user()
         return {}
 
 

@@ -47,7 +47,7 @@ def check_key(key: str) -> None:
 
 
 def once(
-    user: Any,
+    user_id: int,
     key: str,
     request: Any,
     *,
@@ -63,7 +63,7 @@ def once(
     Raises IdempotencyKeyReused for another `request` (parsed JSON), IdempotencyKeyInUse where the first takes too long.
     """
     request_hash = hashlib.sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS)).digest()
-    if answer := _first_answer(user, key, request_hash):
+    if answer := _first_answer(user_id, key, request_hash):
         return answer
     try:
         with transaction.atomic():
@@ -73,10 +73,10 @@ def once(
             incident = create()
             body = render(incident)
             IdempotencyKey.objects.create(
-                user=user, key=key, request_hash=request_hash, response=body, incident=incident
+                user_id=user_id, key=key, request_hash=request_hash, response=body, incident=incident
             )
     except IntegrityError:
-        if answer := _first_answer(user, key, request_hash):
+        if answer := _first_answer(user_id, key, request_hash):
             return answer
         raise
     except OperationalError as exc:
@@ -86,9 +86,9 @@ def once(
     return Answer(incident.pk, body, incident.etag)
 
 
-def _first_answer(user: Any, key: str, request_hash: bytes) -> Answer | None:
+def _first_answer(user_id: int, key: str, request_hash: bytes) -> Answer | None:
     row = (
-        IdempotencyKey.objects.filter(user=user, key=key)
+        IdempotencyKey.objects.filter(user_id=user_id, key=key)
         .values_list("request_hash", "incident_id", "response", "incident__created_at")
         .first()
     )

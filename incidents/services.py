@@ -12,17 +12,24 @@ from psycopg.types.json import Jsonb
 from core.database import fetch
 from core.exceptions import PreconditionFailed
 from core.preconditions import Preconditions
+from identity.tokens import Bearer
 from incidents.models import Incident, IncidentChange, Status
 
 WRITABLE = ("description", "status", "source")
 
 
-def create_incident(*, description: str, source: str, status: str = Status.OPEN, actor: str, channel: str) -> Incident:
-    """The new incident, committed together with the first entry of its history."""
+def create_incident(
+    *, description: str, source: str, status: str = Status.OPEN, actor: str | Bearer, channel: str
+) -> Incident:
+    """
+    The new incident, committed together with the first entry of its history.
+
+    Raises InvalidToken for an actor who is a bearer and cannot be confirmed.
+    """
     now = timezone.now()
     incident = Incident(description=description, status=status, source=source, created_at=now, updated_at=now)
     changes = {field: [None, getattr(incident, field)] for field in WRITABLE}
-    _insert(incident, at=now, actor=actor, channel=channel, changes=changes)
+    _insert(incident, actor, at=now, channel=channel, changes=changes)
     return incident
 
 
@@ -57,33 +64,40 @@ def change_incident(
 CHANGE = """
 change AS (
   INSERT INTO incidents_incidentchange (incident_id, at, actor, channel, changes)
-  SELECT id, %(at)s, %(actor)s, %(channel)s, %(changes)s FROM incident
+  SELECT id, %(at)s, username, %(channel)s, %(changes)s FROM incident, actor
 )
-SELECT id FROM incident
+SELECT username, id FROM actor, incident
 """
+ACTOR = "SELECT %(actor)s::varchar AS username"
 INSERT = f"""
-WITH incident AS (
+WITH actor AS ({{actor}}), incident AS (
   INSERT INTO incidents_incident (description, status, source, created_at, updated_at)
-  VALUES (%(description)s, %(status)s, %(source)s, %(at)s, %(at)s) RETURNING id
+  SELECT %(description)s, %(status)s, %(source)s, %(at)s, %(at)s FROM actor RETURNING id
 ), {CHANGE}
 """  # noqa: S608
+INSERT_BY_NAME, INSERT_BY_BEARER = INSERT.format(actor=ACTOR), INSERT.format(actor=Bearer.CONFIRMED)
 UPDATE = f"""
-WITH incident AS (
+WITH actor AS ({ACTOR}), incident AS (
   UPDATE incidents_incident SET {{columns}}, updated_at = %(at)s
   WHERE id = %(id)s AND updated_at = %(unchanged_since)s RETURNING id
 ), {CHANGE}
 """  # noqa: S608
 
 
-def _insert(incident: Incident, **change: Any) -> None:
+def _insert(incident: Incident, actor: str | Bearer, **change: Any) -> None:
     if connection.vendor == "postgresql":
         values = {field: getattr(incident, field) for field in WRITABLE}
-        ((incident.pk,),) = fetch(INSERT, {**values, **change, "changes": Jsonb(change["changes"], orjson.dumps)})
+        values |= change | {"changes": Jsonb(change["changes"], orjson.dumps)}
+        if isinstance(actor, str):
+            ((_, incident.pk),) = fetch(INSERT_BY_NAME, values | {"actor": actor})
+        else:
+            _, incident.pk = actor.confirmed(fetch(INSERT_BY_BEARER, values | actor.claims))
         incident._state.adding = False
     else:
         with transaction.atomic():
+            actor = actor if isinstance(actor, str) else actor.confirm()
             incident.save()
-            IncidentChange.objects.create(incident=incident, **change)
+            IncidentChange.objects.create(incident=incident, actor=actor, **change)
 
 
 def _update(incident: Incident, **change: Any) -> bool:

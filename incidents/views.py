@@ -4,7 +4,6 @@ from django.http import HttpResponse, HttpResponseNotModified
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import viewsets
-from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,7 +12,8 @@ from core.exceptions import PreconditionFailed
 from core.pagination import PageNumbers
 from core.preconditions import Preconditions
 from core.renderers import JSONRenderer
-from identity.authentication import JWTAuthentication
+from identity.authentication import BearerAuthentication
+from identity.tokens import Bearer
 from incidents import idempotency
 from incidents.filters import IncidentFilter, clean
 from incidents.listing import read_page
@@ -46,6 +46,7 @@ NEW, CHANGED = IncidentSerializer(), IncidentSerializer(partial=True)
 class IncidentViewSet(viewsets.GenericViewSet[Incident]):
     """Record, list, read and change incidents. There is no PUT and no DELETE: a record is never lost."""
 
+    authentication_classes = (BearerAuthentication,)
     queryset = Incident.objects.newest_first()
     serializer_class = IncidentSerializer
     # For the schema alone: read_page() filters.
@@ -57,13 +58,9 @@ class IncidentViewSet(viewsets.GenericViewSet[Incident]):
         "partial_update": ("412 precondition_failed",),
     }
 
-    def get_authenticators(self) -> list[BaseAuthentication]:
-        pk = self.kwargs.get("pk")
-        self.authentication = JWTAuthentication(also=(Incident, int(pk)) if pk else None)
-        return [self.authentication]
-
     @extend_schema(summary="List incidents, newest first")
     def list(self, request: Request) -> HttpResponse:
+        self.bearer.confirm()
         pages = PageNumbers()
         rows = pages.paginate(partial(read_page, clean(request.query_params)), request)
         return HttpResponse(JSONRenderer().render(pages.body(rows)), content_type=JSONRenderer.media_type)
@@ -79,24 +76,33 @@ class IncidentViewSet(viewsets.GenericViewSet[Incident]):
         responses={201: IncidentSerializer},
     )
     def create(self, request: Request) -> HttpResponse:
+        try:
+            answer = self._record(request)
+        except Exception:
+            self.bearer.confirm()  # that it is nobody goes before all else that is wrong
+            raise
+        location = f"{request.scheme}://{request.get_host()}{request.path.rstrip('/')}/{answer.incident_id}/"
+        headers = {"Location": location, "ETag": answer.etag} | (
+            {"Idempotency-Replayed": "true"} if answer.replayed else {}
+        )
+        return HttpResponse(answer.body, content_type=JSONRenderer.media_type, status=201, headers=headers)
+
+    def _record(self, request: Request) -> idempotency.Answer:
         key = request.META.get("HTTP_IDEMPOTENCY_KEY")
         if key is not None:
             idempotency.check_key(key)
         values = NEW.run_validation(request.data)
 
         def record() -> Incident:
-            return create_incident(**values, actor=request.user.get_username(), channel=Channel.API)
+            return create_incident(**values, actor=self.bearer, channel=Channel.API)
 
         if key is None:
             incident = record()
-            answer = idempotency.Answer(incident.pk, rendered(incident), incident.etag)
-        else:
-            answer = idempotency.once(user=request.user, key=key, request=request.data, create=record, render=rendered)
-        location = f"{request.build_absolute_uri(request.path.rstrip('/'))}/{answer.incident_id}/"
-        headers = {"Location": location, "ETag": answer.etag} | (
-            {"Idempotency-Replayed": "true"} if answer.replayed else {}
+            return idempotency.Answer(incident.pk, rendered(incident), incident.etag)
+        self.bearer.confirm()
+        return idempotency.once(
+            user_id=self.bearer.user_id, key=key, request=request.data, create=record, render=rendered
         )
-        return HttpResponse(answer.body, content_type=JSONRenderer.media_type, status=201, headers=headers)
 
     @extend_schema(
         summary="Read an incident",
@@ -104,7 +110,7 @@ class IncidentViewSet(viewsets.GenericViewSet[Incident]):
         responses={200: IncidentSerializer, 304: None},
     )
     def retrieve(self, request: Request, pk: str) -> HttpResponse:
-        incident = self._incident()
+        _, incident = self._incident()
         preconditions = Preconditions.of(request.META)
         if preconditions.if_match_fails(incident.etag):
             raise PreconditionFailed
@@ -118,10 +124,11 @@ class IncidentViewSet(viewsets.GenericViewSet[Incident]):
         responses=IncidentSerializer,
     )
     def partial_update(self, request: Request, pk: str) -> HttpResponse:
+        username, incident = self._incident()
         incident = change_incident(
-            self._incident(),
+            incident,
             values=CHANGED.run_validation(request.data),
-            actor=request.user.get_username(),
+            actor=username,
             channel=Channel.API,
             preconditions=Preconditions.of(request.META),
         )
@@ -133,14 +140,20 @@ class IncidentViewSet(viewsets.GenericViewSet[Incident]):
         responses=IncidentChangeSerializer(many=True),
     )
     def history(self, request: Request, pk: str) -> Response:
-        changes = self._incident().changes.order_by("id").values(*IncidentChangeSerializer.Meta.fields)
+        _, incident = self._incident()
+        changes = incident.changes.order_by("id").values(*IncidentChangeSerializer.Meta.fields)
         return self.get_paginated_response(self.paginate_queryset(changes))
 
-    def _incident(self) -> Incident:
-        """That came along with the user. Raises NotFound."""
-        if not isinstance(self.authentication.found, Incident):
+    @property
+    def bearer(self) -> Bearer:
+        return self.request.user  # type: ignore[return-value]  # by BearerAuthentication
+
+    def _incident(self) -> tuple[str, Incident]:
+        """Together with the bearer's username. Raises InvalidToken, NotFound."""
+        username, incident = self.bearer.confirm_and_get(Incident, int(self.kwargs["pk"]))
+        if incident is None:
             raise NotFound
-        return self.authentication.found
+        return username, incident
 
 
 def rendered(incident: Incident) -> bytes:

@@ -69,6 +69,12 @@ def test_a_restart_between_two_requests_goes_unnoticed(postgres, service, api):
     postgres.stop()
     postgres.start()
     assert [api.get(url).status_code for _ in range(8)] == [200] * 8
+    count = api.get(url).json()["count"]
+    postgres.stop()
+    postgres.start()
+    body = {"description": "Самокат не в сети", "source": "operator"}
+    assert [api.post(url, json=body).status_code for _ in range(8)] == [201] * 8
+    assert api.get(url).json()["count"] == count + 8
     postgres.stop()
     postgres.start()
     login = f"{service.url}/api/identity/auth/jwt/create/"

@@ -1,0 +1,71 @@
+"""Each route asks whether its bearer's token still holds before it tells or does anything else."""
+
+import pytest
+from django.utils import timezone
+
+from identity.models import User
+from incidents.models import Incident, IncidentChange
+from incidents.services import create_incident
+from tests.conftest import errors
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+
+URL = "/api/v1/incidents/"
+BODY = {"description": "Самокат не в сети", "source": "operator"}
+
+END = {
+    "deactivated": lambda: User.objects.update(is_active=False),
+    "deleted": lambda: User.objects.all().delete(),
+    "another password": lambda: User.objects.update(password_changed_at=timezone.now()),
+}
+
+
+@pytest.fixture
+def pk(db):
+    return create_incident(**BODY, actor="a", channel="api").pk
+
+
+@pytest.mark.parametrize("end", END)
+@pytest.mark.parametrize(
+    ("method", "path", "body", "headers", "alive"),
+    [
+        ("get", "", None, {}, 200),
+        ("get", "?status=bogus", None, {}, 400),
+        ("get", "?page=2", None, {}, 404),
+        ("get", "{pk}/", None, {}, 200),
+        ("get", "{pk}/", None, {"if-none-match": "*"}, 304),
+        ("get", "0/", None, {}, 404),
+        ("get", "{pk}/history/", None, {}, 200),
+        ("get", "0/history/", None, {}, 404),
+        ("patch", "{pk}/", {"status": "closed"}, {}, 200),
+        ("patch", "{pk}/", {"status": "bogus"}, {}, 400),
+        ("patch", "{pk}/", {"status": "closed"}, {"if-match": "x"}, 412),
+        ("patch", "0/", {"status": "closed"}, {}, 404),
+        ("post", "", BODY, {}, 201),
+        ("post", "", BODY, {"idempotency-key": "1"}, 201),
+        ("post", "", BODY, {"idempotency-key": ""}, 400),
+        ("post", "", {}, {}, 400),
+        ("post", "", "{", {}, 400),
+        ("post", "", " " * 2_700_000, {}, 413),
+    ],
+)
+def test_a_token_that_no_longer_holds(api, pk, method, path, body, headers, alive, end):
+    def ask():
+        options = {"content_type": "application/json"} if body is not None else {}
+        return getattr(api, method)(URL + path.format(pk=pk), body, headers=headers, **options)
+
+    assert ask().status_code == alive
+    END[end]()
+    before = list(Incident.objects.values()), IncidentChange.objects.count()
+    answer = ask()
+    assert (answer.status_code, errors(answer)) == (401, [("401 token_not_valid", None)])
+    assert "WWW-Authenticate" in answer
+    assert (list(Incident.objects.values()), IncidentChange.objects.count()) == before
+
+
+def test_history_names_the_bearer_by_the_present_username(api, user):
+    User.objects.update(username="petrova")
+    pk = api.post(URL, BODY, "application/json").json()["id"]
+    api.patch(f"{URL}{pk}/", {"status": "closed"}, "application/json")
+    actors = [entry["actor"] for entry in api.get(f"{URL}{pk}/history/").json()["results"]]
+    assert actors == ["petrova", "petrova"]
