@@ -4,6 +4,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
+from incidents.management.commands import load_sample
 from incidents.models import Incident, Source
 from incidents.services import create_incident
 
@@ -40,3 +41,22 @@ def test_a_second_time_and_a_report_after_it(db):
     call_command("load_sample", count=3)
     create_incident(description="x", source="operator", actor="a", channel="api")
     assert Incident.objects.count() == 7
+
+
+def test_ten_million(db, monkeypatch):
+    """The first of them: a year ago."""
+
+    class EnoughError(Exception):
+        pass
+
+    written = []
+
+    def insert(cursor, model, columns, rows):
+        written.extend(rows)
+        raise EnoughError
+
+    monkeypatch.setattr(load_sample, "insert", insert)
+    with pytest.raises(EnoughError):
+        call_command("load_sample", count=10_000_000)
+    created_at = written[0][load_sample.INCIDENT_COLUMNS.index("created_at")]
+    assert timedelta(days=364) < timezone.now() - created_at < timedelta(days=366)

@@ -54,7 +54,7 @@ class Command(BaseCommand):
             for start in range(0, count, BATCH):
                 size = min(BATCH, count - start)
                 with transaction.atomic(), connection.cursor() as cursor:
-                    moments = (now - YEAR * (count - number) / count for number in range(start, start + size))
+                    moments = (now - YEAR * ((count - number) / count) for number in range(start, start + size))
                     rows = [incident(pk, at, now) for pk, at in zip(new_ids(cursor, size), moments, strict=True)]
                     insert(cursor, Incident, INCIDENT_COLUMNS, [row for row, _ in rows])
                     changes = [change for row, path in rows for change in history(row, path)]
