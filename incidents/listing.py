@@ -31,10 +31,11 @@ def read_page(filters: Mapping[str, Any], offset: int, limit: int) -> tuple[int,
         return incidents.count(), list(incidents[offset : offset + limit])
     ordering: str = filters.get("ordering", "-created_at")
     by_creation = ordering.endswith("created_at")
-    # An index leads to the first of one status or source. Those of several may lie behind all the others.
-    scattered = by_creation and len(filters.get("status", ())) + len(filters.get("source", ())) > 1
-    # What the best plan is for a text depends on how often it occurs.
-    prepare = False if "search" in filters else None
+    # An index leads to the first of one status, source or both. Those of several may lie behind all the others.
+    several = any(len(filters.get(name, ())) > 1 for name in ("status", "source"))
+    scattered = by_creation and several
+    # The best plan depends on how many they are, or how often the text occurs.
+    prepare = False if several or "search" in filters else None
     conditions, params = _conditions(filters)
     counting, count_params = counts.count(filters) or (_count(filters, conditions), params)
     if not offset and not scattered:

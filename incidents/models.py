@@ -78,6 +78,7 @@ class Incident(models.Model):
             models.Index(fields=["-created_at", "-id"], name="incident_newest"),
             models.Index(fields=["status", "-created_at", "-id"], name="incident_status_newest"),
             models.Index(fields=["source", "-created_at", "-id"], name="incident_source_newest"),
+            models.Index(fields=["status", "source", "-created_at", "-id"], name="incident_status_source_newest"),
             # What follows the id lets wide ranges be counted in the index.
             models.Index(
                 fields=["-updated_at", "-id", "status", "source", "created_at"], name="incident_updated_covering"

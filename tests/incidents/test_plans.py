@@ -84,6 +84,7 @@ def test_no_filter_reads_all_incidents(plans, query):
         ("incident_newest", "ordering=created_at"),
         ("incident_status_newest", "status=open"),
         ("incident_source_newest", "source=operator&ordering=created_at"),
+        ("incident_status_source_newest", "status=open&source=operator"),
         ("incident_updated_covering", "updated_after=2024-01-16&ordering=-updated_at"),
         ("incident_updated_covering", "ordering=updated_at"),
         ("incidents_incident_pkey", "ordering=-id"),
@@ -121,3 +122,19 @@ def test_the_planner_prefers_indexes():
             return cursor.fetchone()[0]
 
     assert at_once(cost) == ["1.1"]
+
+
+@pytest.mark.django_db
+def test_the_planner_knows_which_combinations_are_rare():
+    Incident.objects.bulk_create(
+        Incident(description="a", status=status, source=source)
+        for status, source in [("open", "operator"), ("closed", "partner")]
+        for _ in range(500)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE incidents_incident")
+        cursor.execute(
+            "EXPLAIN (FORMAT JSON) SELECT FROM incidents_incident WHERE status = 'open' AND source = 'partner'"
+        )
+        ((plan,),) = cursor.fetchone()
+    assert plan["Plan"]["Plan Rows"] < 10
