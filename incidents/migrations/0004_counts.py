@@ -1,7 +1,7 @@
 from django.db import migrations
 
 # The database keeps the counts, whoever writes. A writer only adds rows to incidents_countdelta: an UPDATE of a common
-# counter would make it wait for all others. Whoever adds the hundredth or so folds them into incidents_count; of two
+# counter would make it wait for all others. Whoever adds the fiftieth or so folds them into incidents_count; of two
 # who fold at once one does. A snapshot sees the deltas or what they were folded into, never both and never neither.
 POSTGRESQL = """
 -- day: in UTC; the rows without one are the sums of all days.
@@ -47,7 +47,7 @@ BEGIN
     TRUNCATE incidents_count, incidents_countdelta;
   END IF;
   GET DIAGNOSTICS added = ROW_COUNT;
-  IF random() * 100 < added THEN
+  IF random() * 50 < added THEN
     PERFORM incidents_count_fold();
   END IF;
   RETURN NULL;
