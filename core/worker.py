@@ -168,7 +168,7 @@ class Worker(ThreadWorker):
                             self.proceed(connection)
                         else:
                             self.receive(connection)
-        except Exception:
+        except BaseException:
             self.log.exception("A thread failed: its worker stops")
             self.alive = False
 
