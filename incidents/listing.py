@@ -6,6 +6,7 @@ from typing import Any
 from django.db import connection
 
 from core.database import fetch
+from identity.tokens import Bearer
 from incidents import counts
 from incidents.filters import apply
 from incidents.models import Incident
@@ -24,9 +25,14 @@ CONDITIONS = {
 }
 
 
-def read_page(filters: Mapping[str, Any], offset: int, limit: int) -> tuple[int, list[dict[str, Any]]]:
-    """How many incidents `filters`, an IncidentFilter's clean data, choose, and `limit` of them behind `offset`."""
+def read_page(bearer: Bearer, filters: Mapping[str, Any], offset: int, limit: int) -> tuple[int, list[dict[str, Any]]]:
+    """
+    How many incidents `filters`, an IncidentFilter's clean data, choose, and `limit` of them behind `offset`.
+
+    Raises InvalidToken for a bearer who cannot be confirmed.
+    """
     if connection.vendor != "postgresql":
+        bearer.confirm()
         incidents = apply(filters, Incident.objects.newest_first()).values(*FIELDS)
         return incidents.count(), list(incidents[offset : offset + limit])
     ordering: str = filters.get("ordering", "-created_at")
@@ -39,10 +45,15 @@ def read_page(filters: Mapping[str, Any], offset: int, limit: int) -> tuple[int,
     conditions, params = _conditions(filters)
     counting, count_params = counts.count(filters) or (_count(filters, conditions), params)
     if not offset and not scattered:
-        sql = _select(f"{COLUMNS}, ({counting})", conditions) + _page(ordering, 0, limit)
-        rows = fetch(sql, params | count_params, prepare=prepare)
-        count = rows[0][-1] if rows else 0
+        sql = _select(f"({Bearer.CONFIRMED}), ({counting}), {COLUMNS}", conditions) + _page(ordering, 0, limit)
+        rows = fetch(sql, params | count_params | bearer.claims, prepare=prepare)
+        if rows:
+            _, count, *_ = bearer.confirmed(rows)
+        else:
+            bearer.confirm()
+            count = 0
     else:
+        bearer.confirm()
         if by_creation and (place := counts.locate(filters, offset)):
             count, offset = place.count, place.offset
             if place.bound:
@@ -50,7 +61,7 @@ def read_page(filters: Mapping[str, Any], offset: int, limit: int) -> tuple[int,
                 params["bound"] = place.bound
         else:
             ((count,),) = fetch(counting, count_params, prepare=prepare)
-        sql = _select(f"{COLUMNS}, NULL", conditions) + _page(ordering, offset, limit)
+        sql = _select(f"NULL, NULL, {COLUMNS}", conditions) + _page(ordering, offset, limit)
         rows = fetch(sql, params, prepare=prepare) if offset < count else []
     # Written out, since dict(zip(...)) takes four times as long.
     return count, [
@@ -62,7 +73,7 @@ def read_page(filters: Mapping[str, Any], offset: int, limit: int) -> tuple[int,
             "created_at": created_at,
             "updated_at": updated_at,
         }
-        for pk, description, status, source, created_at, updated_at, _ in rows
+        for _, _, pk, description, status, source, created_at, updated_at in rows
     ]
 
 

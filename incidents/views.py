@@ -60,9 +60,9 @@ class IncidentViewSet(viewsets.GenericViewSet[Incident]):
 
     @extend_schema(summary="List incidents, newest first")
     def list(self, request: Request) -> HttpResponse:
-        self.bearer.confirm()
         pages = PageNumbers()
-        rows = pages.paginate(partial(read_page, clean(request.query_params)), request)
+        with self.bearer.confirmed_first():
+            rows = pages.paginate(partial(read_page, self.bearer, clean(request.query_params)), request)
         return HttpResponse(JSONRenderer().render(pages.body(rows)), content_type=JSONRenderer.media_type)
 
     @extend_schema(
@@ -76,11 +76,8 @@ class IncidentViewSet(viewsets.GenericViewSet[Incident]):
         responses={201: IncidentSerializer},
     )
     def create(self, request: Request) -> HttpResponse:
-        try:
+        with self.bearer.confirmed_first():
             answer = self._record(request)
-        except Exception:
-            self.bearer.confirm()  # that it is nobody goes before all else that is wrong
-            raise
         location = f"{request.scheme}://{request.get_host()}{request.path.rstrip('/')}/{answer.incident_id}/"
         headers = {"Location": location, "ETag": answer.etag} | (
             {"Idempotency-Replayed": "true"} if answer.replayed else {}
