@@ -17,8 +17,8 @@ from rest_framework.request import Request
 
 from core.exceptions import RequestTooLarge
 
-# Times in UTC, whole seconds, with a Z.
-OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
+# Times in UTC, whole seconds, with a Z; one without a zone comes from core.database.fetch.
+OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS | orjson.OPT_NAIVE_UTC
 
 
 def _default(value: Any) -> Any:

@@ -74,7 +74,10 @@ class Bearer:
         columns = f"username, {table}.{f', {table}.'.join(names)}"
         sql = f"SELECT {columns} FROM ({self.CONFIRMED}) AS bearer LEFT JOIN {table} ON {table}.id = %(pk)s"  # noqa: S608
         username, *values = self.confirmed(fetch(sql, self.claims | {"pk": pk}))
-        return username, None if values[0] is None else model.from_db(connection.alias, names, values)
+        if values[0] is None:
+            return username, None
+        values = [value.replace(tzinfo=UTC) if isinstance(value, datetime) else value for value in values]
+        return username, model.from_db(connection.alias, names, values)
 
     @contextmanager
     def confirmed_first(self) -> Iterator[None]:
