@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.tokens import Token
 
-from core.database import fetch
+from core.database import DOWN, fetch
 from core.logging import authenticated_as
 from identity.models import User
 
@@ -84,6 +84,8 @@ class Bearer:
         """For a block whose statement confirms the bearer: whoever is nobody hears of no other mistake."""
         try:
             yield
+        except DOWN:  # and would be a second time, after as long a wait
+            raise
         except Exception:
             self.confirm()
             raise

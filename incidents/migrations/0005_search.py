@@ -10,7 +10,7 @@ CREATE INDEX incidents_search_text ON incidents_search USING gin (text gin_trgm_
 CREATE FUNCTION incidents_search_written() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF TG_OP = 'INSERT' THEN
-    INSERT INTO incidents_search SELECT id, upper(description) FROM after;
+    INSERT INTO incidents_search VALUES (NEW.id, upper(NEW.description));
   ELSIF TG_OP = 'UPDATE' THEN
     DELETE FROM incidents_search WHERE incident_id = OLD.id AND incident_id <> NEW.id;
     -- The next migration may not have come to it yet, or just now.
@@ -23,8 +23,8 @@ BEGIN
   END IF;
   RETURN NULL;
 END $$;
-CREATE TRIGGER search_insert AFTER INSERT ON incidents_incident REFERENCING NEW TABLE AS after
-  FOR EACH STATEMENT EXECUTE FUNCTION incidents_search_written();
+CREATE TRIGGER search_insert AFTER INSERT ON incidents_incident
+  FOR EACH ROW EXECUTE FUNCTION incidents_search_written();
 CREATE TRIGGER search_update AFTER UPDATE OF id, description ON incidents_incident FOR EACH ROW
   WHEN (OLD.id <> NEW.id OR OLD.description <> NEW.description) EXECUTE FUNCTION incidents_search_written();
 CREATE TRIGGER search_delete AFTER DELETE ON incidents_incident REFERENCING OLD TABLE AS before
