@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("incidents", "0007_prefer_indexes")]
+    dependencies = [("incidents", "0007_tune_planner")]
 
     operations = [
         # Reads all rows under a lock: of ten million in a second or two.
