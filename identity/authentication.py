@@ -18,6 +18,11 @@ def verified(raw_token: bytes) -> AccessToken:
 
 
 class JWTAuthentication(authentication.JWTAuthentication):
+    def __init__(self, *, confirmed: bool = True) -> None:
+        """`confirmed` is False where the view has its bearer confirmed by what it reads or writes."""
+        super().__init__()
+        self.confirmed = confirmed
+
     def authenticate(self, request: Request) -> tuple[Any, Token] | None:
         """Raises InvalidToken, for a malformed header too."""
         try:
@@ -34,16 +39,9 @@ class JWTAuthentication(authentication.JWTAuthentication):
         return token
 
     def get_user(self, validated_token: Token) -> Any:
-        return Bearer(validated_token).user()
-
-
-class BearerAuthentication(JWTAuthentication):
-    """Leaves it to the view to have its bearer confirmed: with what it reads or writes, without a query more."""
-
-    def get_user(self, validated_token: Token) -> Any:
-        return Bearer(validated_token)
+        bearer = Bearer(validated_token)
+        return bearer.user() if self.confirmed else bearer
 
 
 class JWTScheme(SimpleJWTScheme):
     target_class = JWTAuthentication
-    match_subclasses = True

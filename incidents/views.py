@@ -4,6 +4,7 @@ from django.http import HttpResponse, HttpResponseNotModified
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import viewsets
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,7 +13,7 @@ from core.exceptions import PreconditionFailed
 from core.pagination import PageNumbers
 from core.preconditions import Preconditions
 from core.renderers import JSONRenderer
-from identity.authentication import BearerAuthentication
+from identity.authentication import JWTAuthentication
 from identity.tokens import Bearer
 from incidents import idempotency
 from incidents.filters import IncidentFilter, clean
@@ -46,7 +47,6 @@ NEW, CHANGED = IncidentSerializer(), IncidentSerializer(partial=True)
 class IncidentViewSet(viewsets.GenericViewSet[Incident]):
     """Record, list, read and change incidents. There is no PUT and no DELETE: a record is never lost."""
 
-    authentication_classes = (BearerAuthentication,)
     queryset = Incident.objects.newest_first()
     serializer_class = IncidentSerializer
     # For the schema alone: read_page() filters.
@@ -57,6 +57,9 @@ class IncidentViewSet(viewsets.GenericViewSet[Incident]):
         "retrieve": ("412 precondition_failed",),
         "partial_update": ("412 precondition_failed",),
     }
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return [JWTAuthentication(confirmed=False)]
 
     @extend_schema(summary="List incidents, newest first")
     def list(self, request: Request) -> HttpResponse:
@@ -143,7 +146,7 @@ class IncidentViewSet(viewsets.GenericViewSet[Incident]):
 
     @property
     def bearer(self) -> Bearer:
-        return self.request.user  # type: ignore[return-value]  # by BearerAuthentication
+        return self.request.user  # type: ignore[return-value]  # by get_authenticators()
 
     def _incident(self) -> tuple[str, Incident]:
         """Together with the bearer's username. Raises InvalidToken, NotFound."""
