@@ -12,7 +12,8 @@ from incidents.models import DESCRIPTION_MAX_LENGTH, Incident, IncidentChange
         "type": "string",
         "minLength": 1,
         "maxLength": DESCRIPTION_MAX_LENGTH,
-        "pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$",
+        # Of what Python strips \s lacks five: https://262.ecma-international.org/#prod-WhiteSpace
+        "pattern": r"^[^\u0000]*[^\s\u001c-\u001f\u0085\u0000][^\u0000]*$",
     }
 )
 class TextField(serializers.CharField):
