@@ -118,6 +118,8 @@ class Worker(ThreadWorker):
         # What the kernel has accepted for this worker nobody else can answer; what comes later, others can.
         self.alive = False
         self.listeners = {}
+        # Whoever comes between the last look and the end of the listening is turned away: no thread may be in between.
+        sys.setswitchinterval(1e-6)
         for listener in self.sockets:
             self.epoll.unregister(listener)
             while self.accept(listener):
@@ -129,10 +131,12 @@ class Worker(ThreadWorker):
             for connection in self.waiting.values():
                 if not connection.received:
                     connection.timeout = min(connection.timeout, soon)
-        while self.nr_conns and monotonic() < end:
+        while monotonic() < end:
+            sleep(0.1)  # before the first look too: a thread may just have accepted somebody
             self.notify()
             self.drop_expired()
-            sleep(0.1)
+            if not self.nr_conns:
+                break
 
     def notify(self) -> None:
         super().notify()
