@@ -51,7 +51,7 @@ class RequestMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if not isinstance(exception, DOWN):
+        if not isinstance(exception, (*DOWN, ServiceUnavailable)):
             return None
         response = error_response(ServiceUnavailable())
         log_response(

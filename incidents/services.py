@@ -10,12 +10,13 @@ from django.utils import timezone
 from psycopg.types.json import Jsonb
 
 from core.database import fetch
-from core.exceptions import PreconditionFailed
+from core.exceptions import PreconditionFailed, ServiceUnavailable
 from core.preconditions import Preconditions
 from identity.tokens import Bearer
 from incidents.models import Incident, IncidentChange, Status
 
 WRITABLE = ("description", "status", "source")
+ATTEMPTS = 20
 
 
 def create_incident(
@@ -44,11 +45,10 @@ def change_incident(
     """
     The incident, as it was read, with `values` in its writable fields; nothing is written where nothing differs.
 
-    Raises PreconditionFailed.
+    Raises PreconditionFailed, or ServiceUnavailable where other writers were faster ATTEMPTS times in a row.
     """
-    # Nobody holds a lock while it thinks: what was read and judged is written if it still stands in the database, and
-    # else read and judged again. Each turn means that another writer was successful.
-    while True:
+    # Optimistic locking: UPDATE … WHERE updated_at is unchanged (compare-and-swap), else re-read and retry.
+    for _ in range(ATTEMPTS):
         if preconditions and preconditions.fail(incident.etag):
             raise PreconditionFailed
         changes = {field: [old, value] for field, value in values.items() if value != (old := getattr(incident, field))}
@@ -57,6 +57,7 @@ def change_incident(
         if not changes or _update(incident, at=at, actor=actor, channel=channel, changes=changes):
             return incident
         incident.refresh_from_db()
+    raise ServiceUnavailable
 
 
 # On PostgreSQL one statement writes the incident and its history, and is a transaction by itself.
@@ -110,9 +111,12 @@ def _update(incident: Incident, **change: Any) -> bool:
         change["changes"] = Jsonb(change["changes"], orjson.dumps)
         sql = UPDATE.format(columns=", ".join(f"{field} = %({field})s" for field in values))
         return bool(fetch(sql, {**values, **change, "id": incident.pk, "unchanged_since": unchanged_since}))
+    # The transaction holds SQLite's write lock from its beginning. Timestamps are compared here: SQLite compares their
+    # texts, which differ where another program wrote the same time in another format.
     with transaction.atomic():
-        unchanged = Incident.objects.filter(pk=incident.pk, updated_at=unchanged_since)
-        if not unchanged.update(**values, updated_at=change["at"]):
+        row = Incident.objects.filter(pk=incident.pk)
+        if row.values_list("updated_at", flat=True).get() != unchanged_since:
             return False
+        row.update(**values, updated_at=change["at"])
         IncidentChange.objects.create(incident=incident, **change)
         return True

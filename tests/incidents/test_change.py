@@ -1,5 +1,11 @@
-import pytest
+import signal
+from contextlib import contextmanager
 
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from incidents import services
 from incidents.models import Incident
 from incidents.services import create_incident
 from tests.conftest import errors
@@ -65,3 +71,42 @@ def test_a_record_is_never_replaced_or_deleted(api, incident, method):
     assert (answer.status_code, errors(answer)) == (405, [("405 method_not_allowed", None)])
     assert "PATCH" in answer["Allow"]
     assert Incident.objects.exists()
+
+
+@contextmanager
+def time_limit(seconds):
+    """TimeoutError instead of a test that never ends."""
+
+    def expire(*args):
+        raise TimeoutError
+
+    previous = signal.signal(signal.SIGALRM, expire)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def test_a_sample_incident(api):
+    call_command("load_sample", count=1)
+    with time_limit(20):
+        assert patch(api, Incident.objects.get(), {"status": "in_progress"}).json()["status"] == "in_progress"
+
+
+@pytest.mark.parametrize("text", ["2024-01-15 10:30:00+00:00", "2024-01-15 10:30:00.5+00:00", "2024-01-15T10:30:00Z"])
+def test_a_row_whose_timestamps_another_program_wrote(api, incident, text):
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE incidents_incident SET created_at = %s, updated_at = %s", [text, text])
+    with time_limit(20):
+        assert patch(api, incident, {"status": "closed"}).json()["status"] == "closed"
+
+
+def test_races_that_are_always_lost_end_in_503(api, incident, monkeypatch):
+    api.raise_request_exception = False
+    monkeypatch.setattr(services, "_update", lambda *args, **kwargs: False)
+    with time_limit(20):
+        response = patch(api, incident, {"status": "closed"})
+    assert (response.status_code, errors(response)) == (503, [("503 service_unavailable", None)])
+    assert response["Retry-After"]

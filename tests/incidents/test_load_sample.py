@@ -43,6 +43,13 @@ def test_a_second_time_and_a_report_after_it(db):
     assert Incident.objects.count() == 7
 
 
+def test_timestamps_are_stored_as_django_stores_them(db):
+    call_command("load_sample", count=1)
+    newest = Incident.objects.get()
+    assert Incident.objects.filter(created_at=newest.created_at, updated_at=newest.updated_at).exists()
+    assert newest.changes.filter(at=newest.updated_at).exists()
+
+
 def test_ten_million(db, monkeypatch):
     """The first of them: a year ago."""
 

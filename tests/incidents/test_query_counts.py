@@ -30,7 +30,7 @@ def pk(db, request):
         ("get", "{pk}/", None, {"if-none-match": "*"}, 1, 2),
         ("get", "{pk}/history/", None, {}, 3, 4),
         ("post", "", BODY, {}, 1, 3),
-        ("patch", "{pk}/", {"status": "closed"}, {}, 2, 4),
+        ("patch", "{pk}/", {"status": "closed"}, {}, 2, 5),
         ("patch", "{pk}/", {"status": "open"}, {}, 1, 2),
         ("patch", "{pk}/", {"status": "closed"}, {"if-match": '"other"'}, 1, 2),
     ],

@@ -107,4 +107,10 @@ def insert(cursor: CursorWrapper, model: type[Model], columns: tuple[str, ...], 
             for row in rows:
                 copy.write_row(row)
     else:
+        rows = [tuple(sqlite_value(value) for value in row) for row in rows]
         cursor.executemany(f"INSERT INTO {into} VALUES ({', '.join(['%s'] * len(columns))})", rows)  # noqa: S608
+
+
+def sqlite_value(value: Any) -> Any:
+    """In the format that Django writes and compares: the driver's own has an offset, `+00:00`."""
+    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
