@@ -49,7 +49,7 @@ if TRUSTED_PROXIES:
 
 # Applications
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "config.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -67,13 +67,13 @@ INSTALLED_APPS = [
     "incidents",
 ]
 MIDDLEWARE = [
-    "core.middleware.RequestMiddleware",
+    "core.api.middleware.RequestMiddleware",
     "core.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "core.middleware.CorsMiddleware",
-    "core.middleware.LocaleMiddleware",
-    "core.middleware.ApiMiddleware",
+    "core.api.middleware.CorsMiddleware",
+    "core.api.middleware.LocaleMiddleware",
+    "core.api.middleware.ApiMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -132,7 +132,7 @@ else:
         "connect_timeout": 2,
         "tcp_user_timeout": 2000,
         "keepalives_idle": 10,
-        # Of core.database.fetch; the ORM's cursor prepares nothing. A pooler of transactions keeps neither the one
+        # Of core.db.postgresql.fetch; the ORM's cursor prepares nothing. A pooler of transactions keeps neither the one
         # nor the other: https://docs.djangoproject.com/en/6.1/ref/databases/#transaction-pooling-and-server-side-cursors
         "prepare_threshold": None if DATABASES["default"].get("DISABLE_SERVER_SIDE_CURSORS") else 5,
     } | DATABASES["default"].get("OPTIONS", {})
@@ -176,18 +176,18 @@ DJOSER = {
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["identity.authentication.JWTAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["core.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["core.renderers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "core.openapi.AutoSchema",
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "core.renderers.JSONNegotiation",
-    "DEFAULT_PAGINATION_CLASS": "core.pagination.PageNumbers",
+    "DEFAULT_RENDERER_CLASSES": ["core.api.json.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["core.api.json.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "core.api.openapi.AutoSchema",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "core.api.json.JSONNegotiation",
+    "DEFAULT_PAGINATION_CLASS": "core.api.pagination.PageNumbers",
     "DEFAULT_METADATA_CLASS": None,
     "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
 }
 DRF_STANDARDIZED_ERRORS = {
-    "EXCEPTION_HANDLER_CLASS": "core.errors.ErrorHandler",
-    "EXCEPTION_FORMATTER_CLASS": "core.errors.ErrorFormatter",
+    "EXCEPTION_HANDLER_CLASS": "core.api.exception_handler.ErrorHandler",
+    "EXCEPTION_FORMATTER_CLASS": "core.api.exception_handler.ErrorFormatter",
     "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
 }
 SPECTACULAR_SETTINGS = {
@@ -207,6 +207,7 @@ SPECTACULAR_SETTINGS = {
 # Internationalization
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("ru", "Русский")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 
@@ -227,18 +228,22 @@ TELEGRAM_BOT_TOKEN = env.str("TELEGRAM_BOT_TOKEN", default="")
 TELEGRAM_LOGGING_CHAT = env.str("TELEGRAM_LOGGING_CHAT", default="")
 TELEGRAM_API_URL = env.str("TELEGRAM_API_URL", default="") or "https://api.telegram.org"
 
-# Logging: core/logging.py. JSON lines into LOG_FILE; "-" is the console: text with DEBUG, else JSON on standard output.
+# Logging: JSON lines into LOG_FILE; "-" is the console: text with DEBUG, else JSON on standard output.
 LOG_FILE = env.str("LOG_FILE", default="") or ("-" if DEBUG else "logs/incidents.log")
 if LOG_FILE != "-":
-    _lines = {"class": "core.logging.JSONLinesHandler", "filename": str(BASE_DIR / LOG_FILE)}
+    _lines = {
+        "class": "core.log.handlers.JSONLinesHandler",
+        "formatter": "JSONFormatter",
+        "filename": str(BASE_DIR / LOG_FILE),
+    }
 else:
     _formatter, _stream = ("ConsoleFormatter", "stderr") if DEBUG else ("JSONFormatter", "stdout")
     _lines = {"class": "logging.StreamHandler", "formatter": _formatter, "stream": f"ext://sys.{_stream}"}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {name: {"()": f"core.logging.{name}"} for name in ("ConsoleFormatter", "JSONFormatter")},
-    "handlers": {"lines": _lines, "telegram": {"class": "core.alerts.TelegramHandler"}},
+    "formatters": {name: {"()": f"core.log.formatters.{name}"} for name in ("ConsoleFormatter", "JSONFormatter")},
+    "handlers": {"lines": _lines, "telegram": {"class": "core.log.telegram.TelegramHandler"}},
     "root": {"handlers": ["lines", "telegram"], "level": "INFO"},
     "loggers": {
         # The line of the request tells a client's fault already.
@@ -248,7 +253,7 @@ LOGGING = {
         # No alerts about what any passer-by can cause, nor about what sends alerts.
         **{
             name: {"handlers": ["lines"], "propagate": False}
-            for name in ("request", "django.security", "core.telegram", "urllib3")
+            for name in ("request", "django.security", "core.bot_api", "core.log.telegram", "urllib3")
         },
     },
 }

@@ -2,8 +2,8 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
-from core.renderers import JSONRenderer
-from core.views import RedocView, SwaggerView
+from core.api.json import JSONRenderer
+from core.api.views import RedocView, SwaggerView
 
 urlpatterns = [
     path("api/v1/", include("incidents.urls")),

@@ -1,15 +1,6 @@
-from typing import Any
-
 from django.apps import AppConfig
 from django.core.signals import request_started
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
-
-
-def teach_sqlite_upper(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
-    """SQLite's own UPPER knows Latin letters alone: a search for Cyrillic would mind its case."""
-    if connection.vendor == "sqlite":
-        connection.connection.create_function("upper", 1, lambda text: text and text.upper(), deterministic=True)
 
 
 class CoreConfig(AppConfig):
@@ -17,7 +8,8 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         from core import checks  # noqa: F401  # registers them
-        from core.database import drop_dead_connection
+        from core.db.postgresql import drop_dead_connection
+        from core.db.sqlite import add_unicode_upper
 
-        connection_created.connect(teach_sqlite_upper)
+        connection_created.connect(add_unicode_upper)
         request_started.connect(drop_dead_connection)

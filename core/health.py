@@ -6,7 +6,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from core.database import DOWN
+from core.db.postgresql import DOWN
 
 
 class HealthMiddleware:

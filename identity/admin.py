@@ -1,26 +1,9 @@
-from typing import Any
-
 from django.contrib import admin
-from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth import admin as auth
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
-from rest_framework.exceptions import Throttled
+from django.utils.translation import gettext_lazy as _
 
 from identity.models import User
-
-
-class LoginForm(AdminAuthenticationForm):
-    def clean(self) -> dict[str, Any]:
-        try:
-            return super().clean()
-        except Throttled as exc:
-            minutes = -(-exc.wait // 60)  # type: ignore[attr-defined]
-            raise ValidationError(_("Too many wrong passwords: try again in %d minutes.") % minutes) from None
-
-
-admin.site.login_form = LoginForm
 
 
 @admin.register(User)

@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.tokens import Token
 
-from core.database import DOWN, fetch
-from core.logging import authenticated_as
+from core.db.postgresql import DOWN, fetch
+from core.log.context import set_user
 from identity.models import User
 
 CLAIM = "password_changed_at"  # microseconds since 1970
@@ -57,7 +57,7 @@ class Bearer:
         ).first()
         if user is None:
             raise self.invalid()
-        authenticated_as(user.get_username())
+        set_user(user.get_username())
         return user
 
     def confirm(self) -> str:
@@ -94,7 +94,7 @@ class Bearer:
         """The first row of a statement that confirms its bearer, whose rows begin with the username or NULL."""
         if not rows or rows[0][0] is None:
             raise self.invalid()
-        authenticated_as(rows[0][0])
+        set_user(rows[0][0])
         return rows[0]
 
     @property

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError
 
-from core.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
+from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
 from incidents.models import IdempotencyKey, Incident, etag
 
 logger = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 from psycopg.types.json import Jsonb
 
-from core.database import fetch
-from core.exceptions import PreconditionFailed, ServiceUnavailable
-from core.preconditions import Preconditions
+from core.api.exceptions import PreconditionFailed, ServiceUnavailable
+from core.api.preconditions import Preconditions
+from core.db.postgresql import fetch
 from identity.tokens import Bearer
 from incidents.models import Incident, IncidentChange, Status
 

@@ -9,15 +9,15 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core.exceptions import PreconditionFailed
-from core.pagination import PageNumbers
-from core.preconditions import Preconditions
-from core.renderers import JSONRenderer
+from core.api.exceptions import PreconditionFailed
+from core.api.json import JSONRenderer
+from core.api.pagination import PageNumbers
+from core.api.preconditions import Preconditions
 from identity.authentication import JWTAuthentication
 from identity.tokens import Bearer
 from incidents import idempotency
-from incidents.filters import IncidentFilter, clean
-from incidents.listing import read_page
+from incidents.listing.filters import IncidentFilter, clean
+from incidents.listing.pages import read_page
 from incidents.models import Channel, Incident
 from incidents.serializers import IncidentChangeSerializer, IncidentSerializer
 from incidents.services import change_incident, create_incident

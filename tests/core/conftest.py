@@ -7,7 +7,7 @@ from queue import Queue
 import pytest
 from django.test import override_settings
 
-from core.alerts import TelegramHandler
+from core.log.telegram import TelegramHandler
 
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1"
 OK = (200, {"ok": True, "result": {"message_id": 7}})
@@ -59,7 +59,7 @@ def refusal(status, description="", **parameters):
 
 
 @pytest.fixture
-def bot_api():
+def telegram():
     with BotAPI() as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         with override_settings(
@@ -71,14 +71,14 @@ def bot_api():
 
 
 @pytest.fixture
-def alerts(bot_api, monkeypatch):
+def alerts(telegram, monkeypatch):
     """The Bot API server, and the service's own handler at work, in less of a hurry to be kind than in production."""
     handler = next(handler for handler in logging.getLogger().handlers if isinstance(handler, TelegramHandler))
     monkeypatch.setattr(TelegramHandler, "GATHER", 0.1)
     monkeypatch.setattr(TelegramHandler, "FIRST_WAIT", 0.1)
     monkeypatch.setattr(TelegramHandler, "SHUTDOWN", 0.5)
     monkeypatch.setattr(handler, "_pid", 0)
-    bot_api.handler = handler
-    yield bot_api
-    bot_api.released.set()
+    telegram.handler = handler
+    yield telegram
+    telegram.released.set()
     handler.close()

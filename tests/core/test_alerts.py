@@ -11,8 +11,8 @@ import time
 import pytest
 from django.conf import settings as django_settings
 
-from core import telegram
-from core.alerts import TelegramHandler
+from core import bot_api
+from core.log.telegram import TelegramHandler
 from incidents import views
 from tests.core.conftest import TOKEN, refusal
 
@@ -107,7 +107,7 @@ def test_a_long_error_fits_one_message_and_keeps_what_matters(alerts):
     except ValueError:
         logger.exception("the start %s", "😀" * 5000)
     text = alerts.message()
-    assert telegram.length(text) <= 4096
+    assert bot_api.length(text) <= 4096
     assert text.startswith("ERROR incidents\nthe start 😀") and text.endswith("\nthe end")
     assert "tests/core/test_alerts.py:" in text
     text.encode()  # no character was cut in two
@@ -118,7 +118,7 @@ def test_a_long_line_uses_the_room_there_is(alerts):
         raise ValueError("😀" * 5000)
     except ValueError:
         logger.exception("x")
-    assert 4090 <= telegram.length(alerts.message()) <= 4096
+    assert 4090 <= bot_api.length(alerts.message()) <= 4096
 
 
 def test_telegrams_wish_to_wait_is_obeyed(alerts):
@@ -132,7 +132,7 @@ def test_telegrams_wish_to_wait_is_obeyed(alerts):
 
 @pytest.mark.parametrize("fault", [refusal(500), (502, b"<html>"), "hang"])
 def test_what_is_transient_is_tried_again(alerts, monkeypatch, fault):
-    monkeypatch.setattr(telegram, "TIMEOUT", (0.2, 0.2))
+    monkeypatch.setattr(bot_api, "TIMEOUT", (0.2, 0.2))
     alerts.faults = [fault, fault]
     logger.error("again")
     assert all("again" in alerts.message() for _ in range(3))
@@ -151,7 +151,7 @@ def test_a_refused_connection_is_tried_again(alerts, settings):
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
 def test_what_is_refused_for_good_is_given_up_and_causes_no_alert_itself(alerts, caplog, status):
-    with caplog.at_level("WARNING", "core.telegram"):
+    with caplog.at_level("WARNING", "core.log.telegram"):
         alerts.faults = [refusal(status, f"no such chat {TOKEN}")]
         logger.error("refused")
         assert "refused" in alerts.message()
@@ -191,7 +191,7 @@ def test_its_own_errors_and_those_of_its_library_are_no_alerts(alerts, monkeypat
         raise RuntimeError("a fault of ours")
 
     with monkeypatch.context() as patch:
-        patch.setattr(telegram, "call", fail)
+        patch.setattr(bot_api, "call", fail)
         logger.error("first")
         while alerts.handler._pending or not alerts.handler._quiet:
             time.sleep(0.01)
@@ -243,22 +243,22 @@ def run(alerts, settings, code=""):
     )
 
 
-def test_the_end_of_the_process_does_not_lose_an_alert(bot_api, settings):
-    bot_api.faults = [refusal(500)]
-    run(bot_api, settings)
-    assert "the parent" in bot_api.message() and "the parent" in bot_api.message()
+def test_the_end_of_the_process_does_not_lose_an_alert(telegram, settings):
+    telegram.faults = [refusal(500)]
+    run(telegram, settings)
+    assert "the parent" in telegram.message() and "the parent" in telegram.message()
 
 
 @pytest.mark.parametrize("fault", ["hang", refusal(429, retry_after=3600)])
-def test_nor_does_telegram_keep_the_process_from_its_end(bot_api, settings, fault):
-    bot_api.faults = [fault] * 10
-    ended = run(bot_api, settings)
-    assert bot_api.calls.qsize() == 1
-    assert not bot_api.released.is_set()
+def test_nor_does_telegram_keep_the_process_from_its_end(telegram, settings, fault):
+    telegram.faults = [fault] * 10
+    ended = run(telegram, settings)
+    assert telegram.calls.qsize() == 1
+    assert not telegram.released.is_set()
     assert (ended.stderr, TOKEN in ended.stdout) == ("", False)
 
 
-def test_a_forked_process_sends_its_own_alerts_and_only_those(bot_api, settings):
-    run(bot_api, settings, FORK)
-    assert sorted(bot_api.message().split()[1] for _ in range(3)) == ["a", "b", "c"]
-    assert bot_api.calls.empty()
+def test_a_forked_process_sends_its_own_alerts_and_only_those(telegram, settings):
+    run(telegram, settings, FORK)
+    assert sorted(telegram.message().split()[1] for _ in range(3)) == ["a", "b", "c"]
+    assert telegram.calls.empty()

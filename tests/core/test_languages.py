@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import errors
 
-CATALOG = Path("incidents/locale/ru/LC_MESSAGES/django.po")
+CATALOG = Path("locale/ru/LC_MESSAGES/django.po")
 
 
 def test_the_compiled_catalog_is_that_of_the_source():

@@ -5,10 +5,10 @@ import logging
 
 import pytest
 from django.db import OperationalError
-from django.http import HttpResponse
-from django.test import RequestFactory
 
-from core.logging import ConsoleFormatter, JSONLinesHandler, RequestContext, json_line, log_request, request_context
+from core.log.context import LogContext, log_context
+from core.log.formatters import ConsoleFormatter, JSONFormatter
+from core.log.handlers import JSONLinesHandler
 from identity.models import User
 from incidents import views
 
@@ -22,6 +22,7 @@ def lines(tmp_path, monkeypatch):
     """Gives the lines that were written so far."""
     path = tmp_path / "incidents.log"
     handler = JSONLinesHandler(str(path))
+    handler.setFormatter(JSONFormatter())
     for name in ("", "request"):
         monkeypatch.setattr(logging.getLogger(name), "handlers", [handler])
     yield lambda: [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
@@ -86,32 +87,29 @@ def test_a_lost_database_is_logged_with_its_traceback_in_the_admin_too(client, l
     assert (crash["level"], "connection refused" in crash["traceback"]) == ("ERROR", True)
 
 
-def test_nothing_is_done_where_nobody_listens(monkeypatch):
-    monkeypatch.setattr(logging.getLogger("request"), "disabled", True)
-    monkeypatch.setattr(logging, "LogRecord", None)  # to make one would fail
-    log_request(RequestFactory().get("/"), HttpResponse(), RequestContext("a1"))
-
-
 def record(message, *args, exc_info=None):
     return logging.LogRecord("x", logging.WARNING, __file__, 1, message, args, exc_info)
 
 
 def test_a_line_outside_a_request():
-    assert json.loads(json_line(record("%s is %d", "ответ", 42)))["message"] == "ответ is 42"
-    assert "ответ" in json_line(record("ответ")).decode()
+    assert json.loads(JSONFormatter().format(record("%s is %d", "ответ", 42)))["message"] == "ответ is 42"
+    assert "ответ" in JSONFormatter().format(record("ответ"))
+
+
+def test_a_line_of_a_job():
+    with log_context(LogContext("a1", job="purge")):
+        line = json.loads(JSONFormatter().format(record("x")))
+    assert (line["job"], line["request_id"], "path" in line) == ("purge", "a1", False)
 
 
 def test_what_is_no_unicode_is_logged_all_the_same():
-    assert json.loads(json_line(record("broken \ud83d name")))["message"] == "broken \ud83d name"
+    assert json.loads(JSONFormatter().format(record("broken \ud83d name")))["message"] == "broken \ud83d name"
 
 
 @pytest.mark.parametrize("sent", ["a\n12:00:00 ERROR", "a\r12:00:00", "a\x1b[31m", "a\x85b", "a\u2028b"])
 def test_what_is_sent_cannot_forge_a_line_on_the_console(sent):
-    token = request_context.set(RequestContext("a1", "GET", "/"))
-    try:
+    with log_context(LogContext("a1", method="GET", path="/")):
         line = ConsoleFormatter().format(record("path %s", sent))
-    finally:
-        request_context.reset(token)
     assert line.isprintable() and len(line.splitlines()) == 1
     assert line.endswith("a1]")
 

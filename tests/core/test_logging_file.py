@@ -9,7 +9,7 @@ import sys
 import pytest
 from django.conf import settings
 
-from core.logging import JSONLinesHandler
+from core.log.handlers import JSONLinesHandler
 
 WRITER = """
 import logging, sys

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.redaction import redact
+from core.log.redaction import redact
 from tests.core.conftest import TOKEN
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoxfQ.s3cr3t-Signature_0"

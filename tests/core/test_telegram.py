@@ -5,58 +5,58 @@ import traceback
 
 import pytest
 
-from core import telegram
+from core import bot_api
 from tests.core.conftest import TOKEN, refusal
 
 
 def failure(**params):
     """The error of a call, after a look for the token in all that could be logged of it."""
-    with pytest.raises(telegram.TelegramError) as caught:
-        telegram.call("sendMessage", **params)
+    with pytest.raises(bot_api.TelegramError) as caught:
+        bot_api.call("sendMessage", **params)
     assert TOKEN not in "".join(traceback.format_exception(caught.value)) + repr(caught.value)
     return caught.value
 
 
-def test_a_call(bot_api):
-    assert telegram.call("sendMessage", chat_id=1, text="Привет") == {"message_id": 7}
-    assert bot_api.calls.get() == (f"/bot{TOKEN}/sendMessage", {"chat_id": 1, "text": "Привет"})
+def test_a_call(telegram):
+    assert bot_api.call("sendMessage", chat_id=1, text="Привет") == {"message_id": 7}
+    assert telegram.calls.get() == (f"/bot{TOKEN}/sendMessage", {"chat_id": 1, "text": "Привет"})
 
 
-def test_too_many_calls(bot_api):
-    bot_api.faults = [refusal(429, "Too Many Requests: retry after 35", retry_after=35)]
+def test_too_many_calls(telegram):
+    telegram.faults = [refusal(429, "Too Many Requests: retry after 35", retry_after=35)]
     error = failure()
     assert (error.transient, error.retry_after) == (True, 35)
 
 
 @pytest.mark.parametrize("fault", [refusal(500), (502, b"<html>Bad Gateway</html>"), (503, b""), (500, [])])
-def test_a_fault_of_the_server_is_transient(bot_api, fault):
-    bot_api.faults = [fault]
+def test_a_fault_of_the_server_is_transient(telegram, fault):
+    telegram.faults = [fault]
     error = failure()
     assert (error.transient, error.retry_after) == (True, None)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
-def test_a_refusal_is_permanent_and_says_why(bot_api, status):
-    bot_api.faults = [refusal(status, f"chat not found, {TOKEN}")]
+def test_a_refusal_is_permanent_and_says_why(telegram, status):
+    telegram.faults = [refusal(status, f"chat not found, {TOKEN}")]
     error = failure()
     assert not error.transient
     assert f"{status} chat not found" in str(error)
 
 
 @pytest.mark.parametrize("fault", [(302, b""), (200, b"<html>Pay for your internet</html>"), (200, {"ok": False})])
-def test_an_answer_of_something_else_is_no_success(bot_api, fault):
-    bot_api.faults = [fault]
+def test_an_answer_of_something_else_is_no_success(telegram, fault):
+    telegram.faults = [fault]
     assert not failure().transient
-    assert bot_api.calls.qsize() == 1
+    assert telegram.calls.qsize() == 1
 
 
-def test_a_hang_ends(bot_api, monkeypatch):
-    monkeypatch.setattr(telegram, "TIMEOUT", (0.2, 0.2))
-    bot_api.faults = ["hang"]
+def test_a_hang_ends(telegram, monkeypatch):
+    monkeypatch.setattr(bot_api, "TIMEOUT", (0.2, 0.2))
+    telegram.faults = ["hang"]
     assert failure().transient
 
 
-def test_a_refused_connection(bot_api, settings):
+def test_a_refused_connection(telegram, settings):
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         settings.TELEGRAM_API_URL = f"http://127.0.0.1:{nobody.getsockname()[1]}"
@@ -64,15 +64,15 @@ def test_a_refused_connection(bot_api, settings):
 
 
 @pytest.mark.parametrize("url", ["api.telegram.org", "http://", "gopher://example.org"])
-def test_a_malformed_address_is_permanent(bot_api, settings, url):
+def test_a_malformed_address_is_permanent(telegram, settings, url):
     settings.TELEGRAM_API_URL = url
     assert not failure().transient
 
 
 def test_text_is_measured_and_cut_as_telegram_counts():
-    assert telegram.length("aж😀") == 4
-    assert telegram.start_of("aж😀", 3) == "aж"
-    assert telegram.start_of("a\ud83d", 3) == "a?"
-    assert telegram.end_of("😀ab", 3) == "ab"
-    assert telegram.end_of("one\ntwo\nthree", 10) == "two\nthree"
-    assert telegram.end_of("one\ntwo", 7) == "one\ntwo"
+    assert bot_api.length("aж😀") == 4
+    assert bot_api.start_of("aж😀", 3) == "aж"
+    assert bot_api.start_of("a\ud83d", 3) == "a?"
+    assert bot_api.end_of("😀ab", 3) == "ab"
+    assert bot_api.end_of("one\ntwo\nthree", 10) == "two\nthree"
+    assert bot_api.end_of("one\ntwo", 7) == "one\ntwo"

@@ -6,9 +6,9 @@ from django.core.management import CommandError, call_command
 from tests.core.conftest import TOKEN, refusal
 
 
-def test_a_test_alert_arrives(bot_api, capsys):
+def test_a_test_alert_arrives(telegram, capsys):
     call_command("send_test_alert")
-    assert "test alert" in bot_api.message()
+    assert "test alert" in telegram.message()
     assert capsys.readouterr().out == "Sent to chat -1001234567890.\n"
 
 
@@ -16,8 +16,8 @@ def test_a_test_alert_arrives(bot_api, capsys):
     ("fault", "advice"),
     [(refusal(401, "Unauthorized"), "token is right"), (refusal(500, "Oops"), "Try again later")],
 )
-def test_a_failure_says_what_to_do(bot_api, fault, advice):
-    bot_api.faults = [fault]
+def test_a_failure_says_what_to_do(telegram, fault, advice):
+    telegram.faults = [fault]
     with pytest.raises(CommandError, match=advice) as caught:
         call_command("send_test_alert")
     assert fault[1]["description"] in str(caught.value)

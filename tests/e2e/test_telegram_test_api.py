@@ -8,8 +8,8 @@ import pytest
 import requests
 from django.core.management import call_command
 
-from core import telegram
-from core.alerts import TelegramHandler
+from core import bot_api
+from core.log.telegram import TelegramHandler
 from tests.core.conftest import TOKEN
 from tests.e2e.servers import Gunicorn, Postgres, free_port, wait_until
 
@@ -39,7 +39,7 @@ class TelegramTestAPI:
 
 
 @pytest.fixture
-def bot_api(settings):
+def telegram(settings):
     server = TelegramTestAPI()
     settings.TELEGRAM_API_URL, settings.TELEGRAM_BOT_TOKEN, settings.TELEGRAM_LOGGING_CHAT = server.url, TOKEN, CHAT
     yield server
@@ -47,19 +47,19 @@ def bot_api(settings):
     server.process.wait()
 
 
-def test_the_test_alert_is_delivered(bot_api):
+def test_the_test_alert_is_delivered(telegram):
     call_command("send_test_alert")
-    (message,) = bot_api.messages()
+    (message,) = telegram.messages()
     assert (message["chat_id"], message["text"][:12]) == (CHAT, "A test alert")
 
 
-def test_a_message_is_edited(bot_api):
-    sent = telegram.call("sendMessage", chat_id=CHAT, text="Открыт")
-    telegram.call("editMessageText", chat_id=CHAT, message_id=sent["message_id"], text="Закрыт")
-    assert [message["text"] for message in bot_api.messages()] == ["Закрыт"]
+def test_a_message_is_edited(telegram):
+    sent = bot_api.call("sendMessage", chat_id=CHAT, text="Открыт")
+    bot_api.call("editMessageText", chat_id=CHAT, message_id=sent["message_id"], text="Закрыт")
+    assert [message["text"] for message in telegram.messages()] == ["Закрыт"]
 
 
-def test_a_flood_is_one_message_that_fits(bot_api):
+def test_a_flood_is_one_message_that_fits(telegram):
     handler = TelegramHandler()
     logger = logging.Logger("flood")
     logger.addHandler(handler)
@@ -69,10 +69,10 @@ def test_a_flood_is_one_message_that_fits(bot_api):
         except ValueError:
             logger.exception("Всё сломалось")
     handler.close()
-    (message,) = bot_api.messages()
+    (message,) = telegram.messages()
     assert message["text"].startswith("ERROR flood ×100\nВсё сломалось\n")
     assert message["text"].endswith("\nконец")
-    assert telegram.length(message["text"]) <= 4096
+    assert bot_api.length(message["text"]) <= 4096
     assert "s3cr3t" not in message["text"]
 
 
@@ -85,9 +85,9 @@ def postgres(tmp_path):
 
 
 @pytest.fixture
-def service(bot_api, postgres, tmp_path):
+def service(telegram, postgres, tmp_path):
     telegram_settings = {
-        "TELEGRAM_API_URL": bot_api.url,
+        "TELEGRAM_API_URL": telegram.url,
         "TELEGRAM_BOT_TOKEN": TOKEN,
         "TELEGRAM_LOGGING_CHAT": CHAT,
     }
@@ -97,14 +97,14 @@ def service(bot_api, postgres, tmp_path):
         server.kill()
 
 
-def test_the_workers_of_gunicorn_tell_of_a_lost_database(bot_api, postgres, service):
+def test_the_workers_of_gunicorn_tell_of_a_lost_database(telegram, postgres, service):
     token = service.token()
     postgres.stop()
     authorization = {"Authorization": f"Bearer {token}"}
     answer = requests.get(f"{service.url}/api/v1/incidents/", headers=authorization, timeout=30)
     assert answer.status_code == 503
     service.stop()  # the end of a worker sends what waits
-    (message,) = bot_api.messages()
+    (message,) = telegram.messages()
     for part in ("ERROR django.request", "GET /api/v1/incidents/", answer.headers["X-Request-ID"], "OperationalError"):
         assert part in message["text"]
     assert TOKEN not in message["text"] and token not in message["text"]

@@ -8,8 +8,8 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import F
 
-from core.database import fetch
-from incidents.counts import Place, count, locate
+from core.db.postgresql import fetch
+from incidents.listing.counts import Place, count, locate
 from incidents.models import Incident, Source, Status
 
 pytestmark = pytest.mark.django_db

@@ -7,8 +7,8 @@ import pytest
 from rest_framework_simplejwt.tokens import AccessToken
 
 from identity.tokens import Bearer, issue
-from incidents.filters import apply
-from incidents.listing import FIELDS, read_page
+from incidents.listing.filters import apply
+from incidents.listing.pages import FIELDS, read_page
 from incidents.models import Incident, Source, Status
 from tests.incidents.test_counts import DAY, HOUR, MIDNIGHT, fold
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 from django.db import IntegrityError, connection
 
-from core import database
+from core.db import postgresql
 from incidents.models import Incident
 from tests.incidents.test_concurrency import at_once
 
@@ -35,11 +35,11 @@ def plans(db, api, monkeypatch):
         explained = []
 
         def fetch(sql, params, *, prepare=None):
-            explained.append("\n".join(line for (line,) in database.fetch(f"EXPLAIN {sql}", params)))
-            return database.fetch(sql, params, prepare=prepare)
+            explained.append("\n".join(line for (line,) in postgresql.fetch(f"EXPLAIN {sql}", params)))
+            return postgresql.fetch(sql, params, prepare=prepare)
 
         monkeypatch.setattr("incidents.listing.fetch", fetch)
-        monkeypatch.setattr("incidents.counts.fetch", fetch)
+        monkeypatch.setattr("incidents.listing.counts.fetch", fetch)
         with connection.cursor() as cursor:
             cursor.execute("SELECT gin_clean_pending_list('incidents_search_text')")
             cursor.execute("ANALYZE incidents_incident, incidents_search")

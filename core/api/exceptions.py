@@ -22,20 +22,7 @@ class ServiceUnavailable(APIException):
     wait = 2  # seconds, sent as Retry-After
 
 
-class IdempotencyKeyInUse(APIException):
-    status_code = status.HTTP_409_CONFLICT
-    default_detail = _("A request with this Idempotency-Key is still being worked on, try again later.")
-    default_code = "idempotency_key_in_use"
-    wait = 1
-
-
 class PreconditionFailed(APIException):
     status_code = status.HTTP_412_PRECONDITION_FAILED
-    default_detail = _("The incident was changed in the meantime.")
+    default_detail = _("It was changed in the meantime.")
     default_code = "precondition_failed"
-
-
-class IdempotencyKeyReused(APIException):
-    status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
-    default_detail = _("This Idempotency-Key was used with another request body.")
-    default_code = "idempotency_key_reused"

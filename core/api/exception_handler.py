@@ -12,15 +12,13 @@ from drf_standardized_errors.types import Error
 from rest_framework import exceptions
 from rest_framework.settings import api_settings
 
-from core.database import DOWN
-from core.exceptions import (
-    IdempotencyKeyInUse,
-    IdempotencyKeyReused,
+from core.api.exceptions import (
     LengthRequired,
     PreconditionFailed,
     RequestTooLarge,
     ServiceUnavailable,
 )
+from core.db.postgresql import DOWN
 
 BY_STATUS: dict[int, type[exceptions.APIException]] = {
     exc.status_code: exc
@@ -30,12 +28,10 @@ BY_STATUS: dict[int, type[exceptions.APIException]] = {
         exceptions.PermissionDenied,
         exceptions.NotFound,
         exceptions.MethodNotAllowed,
-        IdempotencyKeyInUse,
         LengthRequired,
         PreconditionFailed,
         RequestTooLarge,
         exceptions.UnsupportedMediaType,
-        IdempotencyKeyReused,
         exceptions.Throttled,
         exceptions.APIException,
         ServiceUnavailable,

@@ -12,9 +12,6 @@ from django.utils.translation import ngettext
 from incidents.models import Channel, Incident, IncidentChange, IncidentQuerySet, Status
 from incidents.services import WRITABLE, change_incident, create_incident
 
-admin.site.site_header = admin.site.site_title = _("Incident service")
-admin.site.site_url = "/api/v1/schema/swagger-ui/"
-
 
 class BoundedPaginator(Paginator):
     """Counts no further than an operator pages: a count of a million rows would cost more than the page."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from core.database import fetch
+from core.db.postgresql import fetch
 
 DAY = timedelta(days=1)
 BY_ROWS = {"search", "updated_after", "updated_before"}

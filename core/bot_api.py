@@ -5,7 +5,7 @@ from typing import Any
 import requests
 from django.conf import settings
 
-from core.redaction import redact
+from core.log.redaction import redact
 
 MESSAGE_LIMIT = 4096  # UTF-16 code units, as Telegram counts
 TIMEOUT = (5, 10)  # seconds to connect, and between two bytes of the answer

@@ -5,10 +5,10 @@ from typing import Any
 
 from django.db import connection
 
-from core.database import fetch
+from core.db.postgresql import fetch
 from identity.tokens import Bearer
-from incidents import counts
-from incidents.filters import apply
+from incidents.listing import counts
+from incidents.listing.filters import apply
 from incidents.models import Incident
 from incidents.serializers import IncidentSerializer
 

@@ -1,5 +1,4 @@
 import re
-import secrets
 from collections.abc import Callable
 
 from corsheaders import middleware as cors
@@ -11,10 +10,10 @@ from django.urls import resolve
 from django.utils.log import log_response
 from django.utils.translation import activate
 
-from core.database import DOWN
-from core.errors import error_response, reformat
-from core.exceptions import LengthRequired, ServiceUnavailable
-from core.logging import RequestContext, log_request, request_context
+from core.api.exception_handler import error_response, reformat
+from core.api.exceptions import LengthRequired, ServiceUnavailable
+from core.db.postgresql import DOWN
+from core.log.context import LogContext, log_context, log_request
 
 GOOD_REQUEST_ID = re.compile(r"[\w.:@/+=-]{1,128}", re.ASCII)
 
@@ -27,10 +26,8 @@ class RequestMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if GOOD_REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
-        context = RequestContext(request_id, request.method or "", request.path)
-        token = request_context.set(context)
-        try:
+        request_id = given if GOOD_REQUEST_ID.fullmatch(given) else ""
+        with log_context(LogContext(request_id, method=request.method or "", path=request.path)) as context:
             response = self._answer(request)
             if (
                 response.status_code >= 400
@@ -41,8 +38,6 @@ class RequestMiddleware:
             response["X-Request-ID"] = context.request_id
             log_request(request, response, context)
             return response
-        finally:
-            request_context.reset(token)
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
         # WSGI has no length for a chunked body: Django would take it for an empty one.

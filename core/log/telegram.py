@@ -10,11 +10,12 @@ from time import monotonic
 
 from django.conf import settings
 
-from core import telegram
-from core.logging import request_context, traceback_of
-from core.redaction import redact
+from core import bot_api
+from core.log.context import current_context
+from core.log.formatters import traceback_of
+from core.log.redaction import redact
 
-logger = logging.getLogger("core.telegram")
+logger = logging.getLogger(__name__)
 
 Kind = tuple[str, str, str]  # the logger, the place, the type of the exception: what makes two errors the same
 
@@ -32,12 +33,12 @@ class Alert:
     def text(self, left_out: int) -> str:
         """What is sent: plain text that fits one message."""
         title = f"{self.title} ×{self.count}" if self.count > 1 else self.title
-        message = telegram.start_of(redact(self.message), 1000)
-        details = telegram.start_of(redact(self.details), 1000)
+        message = bot_api.start_of(redact(self.message), 1000)
+        details = bot_api.start_of(redact(self.details), 1000)
         if left_out:
             details += f"\n(and {left_out} alerts that were too many)"
         head = f"{title}\n{message}\n{details}\n\n"
-        tail = telegram.end_of(redact(self.traceback), telegram.MESSAGE_LIMIT - telegram.length(head))
+        tail = bot_api.end_of(redact(self.traceback), bot_api.MESSAGE_LIMIT - bot_api.length(head))
         return (head + tail).strip()
 
 
@@ -109,9 +110,9 @@ class TelegramHandler(logging.Handler):
 
     def _alert(self, record: logging.LogRecord, kind: Kind) -> Alert:
         details = [kind[1], f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%d %H:%M:%S} UTC"]
-        if context := request_context.get():
+        if context := current_context.get():
             by = f" by {context.user}" if context.user else ""
-            details += [f"request {context.request_id}{by}", f"{context.method} {context.path}"]
+            details += [f"request {context.request_id}{by}", f"{context.method} {context.path}".strip() or context.job]
         title = f"{record.levelname} {record.name}"
         return Alert(kind, title, record.getMessage(), "\n".join(details), traceback_of(record))
 
@@ -119,13 +120,13 @@ class TelegramHandler(logging.Handler):
         while alert := self._next():
             left_out = self._left_out
             try:
-                telegram.call(
+                bot_api.call(
                     "sendMessage",
                     chat_id=settings.TELEGRAM_LOGGING_CHAT,
                     text=alert.text(left_out),
                     link_preview_options={"is_disabled": True},  # Telegram need not visit what an error names
                 )
-            except telegram.TelegramError as exc:
+            except bot_api.TelegramError as exc:
                 logger.warning("An alert was not sent: %s", exc)
                 if exc.transient:
                     self._try_again(alert, exc.retry_after)

@@ -6,8 +6,8 @@ from drf_spectacular import openapi
 from drf_spectacular.plumbing import ResolvedComponent, force_instance
 from rest_framework.permissions import AllowAny
 
-from core.errors import BY_STATUS
-from core.serializers import StrictSerializer
+from core.api.exception_handler import BY_STATUS
+from core.api.serializers import StrictSerializer
 
 ERROR = {
     "type": "object",
@@ -72,7 +72,7 @@ class AutoSchema(openapi.AutoSchema):
         return codes + list(getattr(self.view, "raises", {}).get(action, ()))
 
     def _error_body(self, codes: list[str]) -> dict[str, Any]:
-        component = ResolvedComponent("Error", ResolvedComponent.SCHEMA, ERROR, "core.errors")  # type: ignore[no-untyped-call]
+        component = ResolvedComponent("Error", ResolvedComponent.SCHEMA, ERROR, "core.api.exception_handler")  # type: ignore[no-untyped-call]
         self.registry.register_on_missing(component)
         schema: dict[str, Any] = component.ref
         if VALIDATION not in codes:

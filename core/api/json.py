@@ -15,9 +15,9 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-from core.exceptions import RequestTooLarge
+from core.api.exceptions import RequestTooLarge
 
-# Times in UTC, whole seconds, with a Z; one without a zone comes from core.database.fetch.
+# Times in UTC, whole seconds, with a Z; one without a zone comes from core.db.postgresql.fetch.
 OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS | orjson.OPT_NAIVE_UTC
 
 

@@ -1,0 +1,9 @@
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+def add_unicode_upper(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+    """Called for each new connection: SQLite's own UPPER knows ASCII letters alone, and search needs Cyrillic."""
+    if connection.vendor == "sqlite":
+        connection.connection.create_function("upper", 1, lambda text: text and text.upper(), deterministic=True)

@@ -1,0 +1,56 @@
+"""The request or job that log lines belong to."""
+
+import logging
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from time import perf_counter
+
+from django.http import HttpRequest, HttpResponse
+
+logger = logging.getLogger("request")
+
+
+class LogContext:
+    """Who works on what: `method` and `path` of an HTTP request, or the name of a job."""
+
+    __slots__ = ("job", "method", "path", "request_id", "started", "user")
+
+    def __init__(self, request_id: str = "", *, method: str = "", path: str = "", job: str = "") -> None:
+        self.request_id = request_id or secrets.token_hex(16)
+        self.method = method
+        self.path = path  # without the query, which may hold secrets
+        self.job = job
+        self.started = perf_counter()
+        self.user = ""  # the username, once the request is authenticated
+
+    def milliseconds(self) -> float:
+        return round((perf_counter() - self.started) * 1000, 1)
+
+
+current_context: ContextVar[LogContext | None] = ContextVar("log_context", default=None)
+
+
+@contextmanager
+def log_context(context: LogContext) -> Iterator[LogContext]:
+    """Log lines and alerts of the block name `context`."""
+    token = current_context.set(context)
+    try:
+        yield context
+    finally:
+        current_context.reset(token)
+
+
+def set_user(username: str) -> None:
+    if context := current_context.get():
+        context.user = username
+
+
+def log_request(request: HttpRequest, response: HttpResponse, context: LogContext) -> None:
+    """One line for each request."""
+    # The admin authenticates by session: Django caches the user here once a view has looked it up.
+    if not context.user and (user := getattr(request, "_cached_user", None)):
+        context.user = user.get_username()
+    status = response.status_code
+    logger.info("%s %s %d", context.method, context.path, status, extra={"status": status})

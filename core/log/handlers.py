@@ -1,0 +1,47 @@
+"""The log file. Console and standard output need no handler of their own; critical errors: core/log/telegram.py."""
+
+import logging
+import sys
+from contextlib import suppress
+from logging.handlers import WatchedFileHandler
+from pathlib import Path
+from typing import IO
+
+
+class JSONLinesHandler(WatchedFileHandler):
+    """
+    A file that several processes write and logrotate moves away.
+
+    Rotation inside the process (RotatingFileHandler) loses lines as soon as two processes rotate. Here none does:
+    a line is one write to a file opened with O_APPEND, so that lines neither mix nor overwrite each other, and each
+    process opens the new file once it finds the old one moved. Only logrotate's copytruncate could lose lines.
+    """
+
+    stream: IO[bytes] | None  # type: ignore[assignment]
+
+    def __init__(self, filename: str) -> None:
+        super().__init__(filename, mode="ab", delay=True)
+        self.failing = False
+
+    def _open(self) -> IO[bytes]:  # type: ignore[override]
+        path = Path(self.baseFilename)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("ab", buffering=0)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record).encode() + b"\n"
+            self.reopenIfNeeded()
+            if self.stream is None:
+                self.stream = self._open()
+                self._statstream()
+            self.stream.write(line)
+            self.failing = False
+        except OSError as exc:
+            # A request is worth more than its log line. A full disk fails every line: report it once.
+            if not self.failing:
+                self.failing = True
+                with suppress(Exception):
+                    print(f"Cannot write the log {self.baseFilename}: {exc.strerror}", file=sys.stderr, flush=True)
+        except Exception:
+            self.handleError(record)

@@ -1,0 +1,3 @@
+from incidents.admin.incident import IncidentAdmin
+
+__all__ = ["IncidentAdmin"]
