@@ -34,6 +34,13 @@ class UserSerializer(djoser.UserSerializer):
     class Meta(djoser.UserSerializer.Meta):
         fields = FIELDS
 
+    def update(self, instance: User, validated_data: dict[str, Any]) -> User:
+        """Writes only what was sent: a deactivation in the meantime stays."""
+        for name, value in validated_data.items():
+            setattr(instance, name, value)
+        instance.save(update_fields=validated_data)
+        return instance
+
 
 class UserCreateSerializer(djoser.UserCreateSerializer):
     class Meta(djoser.UserCreateSerializer.Meta):

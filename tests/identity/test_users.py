@@ -131,19 +131,6 @@ def test_names_in_the_admin(root):
     assert "Отчество" in client.get("/api/admin/identity/user/").content.decode()
 
 
-def test_who_is_no_superuser_makes_none_in_the_admin(root, user):
-    user.is_staff = True
-    user.save()
-    grant(user, "view_user", "change_user", "add_user")
-    client = Client()
-    client.force_login(user)
-    body = {"username": "operator", "is_superuser": "on", "is_staff": "on", "is_active": "on"}
-    client.post(f"/api/admin/identity/user/{user.pk}/change/", body)
-    user.refresh_from_db()
-    assert not user.is_superuser
-    assert client.post(f"/api/admin/identity/user/{root.pk}/password/", {}).status_code == 403
-
-
 def test_a_first_superuser(capsys, settings, monkeypatch):
     call_command("ensure_superuser")
     assert not User.objects.exists()
