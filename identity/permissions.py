@@ -30,7 +30,9 @@ def holds_permissions_of(actor: Any, holder: User | Group) -> bool:
 class ModelPermissions(DjangoModelPermissions):
     """Django's permission for each operation, reading included."""
 
-    perms_map = DjangoModelPermissions.perms_map | {"GET": ["%(app_label)s.view_%(model_name)s"]}
+    perms_map = DjangoModelPermissions.perms_map | {
+        method: ["%(app_label)s.view_%(model_name)s"] for method in SAFE_METHODS
+    }
 
     def has_object_permission(self, request: Request, view: Any, obj: Any) -> bool:
         """Raises PermissionDenied: the view would turn False into 404, but this user may know of the superuser."""

@@ -33,7 +33,7 @@ class UserViewSet(DjoserUserViewSet):
     """Users see and edit themselves; the rest is for who has Django's permission."""
 
     queryset = User.objects.order_by("id")
-    raises = dict.fromkeys(("create", "list", "destroy"), ("403 permission_denied",))
+    raises = dict.fromkeys(("create", "list", "update", "partial_update", "destroy"), ("403 permission_denied",))
 
     def permission_denied(self, request: Request, **kwargs: Any) -> None:
         if request.user.is_authenticated and self.action in ("retrieve", "update", "partial_update"):
@@ -51,3 +51,10 @@ class UserViewSet(DjoserUserViewSet):
 
     def get_queryset(self) -> Any:
         return self.queryset.all()
+
+
+class CurrentUserViewSet(UserViewSet):
+    """`users/me/`: djoser's own action for it has no HEAD."""
+
+    def get_object(self) -> Any:
+        return self.request.user
