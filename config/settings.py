@@ -160,6 +160,7 @@ DJOSER = {
         "user": "identity.serializers.UserSerializer",
         "current_user": "identity.serializers.UserSerializer",
         "user_create": "identity.serializers.UserCreateSerializer",
+        "set_password": "identity.serializers.SetPasswordSerializer",
         # Who may delete users needs no password for it: a DELETE has no body.
         "user_delete": "rest_framework.serializers.Serializer",
     },

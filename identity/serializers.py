@@ -5,6 +5,7 @@ from rest_framework_simplejwt import serializers as simplejwt
 from rest_framework_simplejwt.tokens import RefreshToken, Token, UntypedToken
 
 from identity.models import User
+from identity.throttling import throttle
 from identity.tokens import Bearer, issue
 
 
@@ -45,3 +46,12 @@ class UserSerializer(djoser.UserSerializer):
 class UserCreateSerializer(djoser.UserCreateSerializer):
     class Meta(djoser.UserCreateSerializer.Meta):
         fields = (*FIELDS, "password")
+
+
+class SetPasswordSerializer(djoser.SetPasswordSerializer):
+    def validate_current_password(self, value: str) -> str:
+        """Raises ValidationError and Throttled."""
+        request = self.context["request"]
+        if not throttle(request, request.user.get_username(), lambda: request.user.check_password(value)):
+            self.fail("invalid_password")
+        return value

@@ -33,7 +33,9 @@ class UserViewSet(DjoserUserViewSet):
     """Users see and edit themselves; the rest is for who has Django's permission."""
 
     queryset = User.objects.order_by("id")
-    raises = dict.fromkeys(("create", "list", "update", "partial_update", "destroy"), ("403 permission_denied",))
+    raises = dict.fromkeys(("create", "list", "update", "partial_update", "destroy"), ("403 permission_denied",)) | {
+        "set_password": (THROTTLED,)
+    }
 
     def permission_denied(self, request: Request, **kwargs: Any) -> None:
         if request.user.is_authenticated and self.action in ("retrieve", "update", "partial_update"):
