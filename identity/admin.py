@@ -1,13 +1,14 @@
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth import admin as auth
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.db import IntegrityError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
 
-from identity.models import User
+from identity.models import USERNAME_TAKEN, User
 from identity.permissions import holds_permissions_of, may_manage, permissions_of
 
 
@@ -24,6 +25,19 @@ class UserAdmin(auth.UserAdmin):
         *auth.UserAdmin.add_fieldsets,
         (None, {"fields": ("last_name", "first_name", "patronymic", "email")}),
     )
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except IntegrityError:  # another request took the username after the form was validated
+            self.message_user(request, USERNAME_TAKEN, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         """Only superusers grant staff and superuser status, groups and permissions."""

@@ -1,12 +1,15 @@
 from typing import Any
 
+from django.db import IntegrityError
 from djoser import serializers as djoser
+from rest_framework.exceptions import ValidationError
 from rest_framework_simplejwt import serializers as simplejwt
 from rest_framework_simplejwt.tokens import RefreshToken, Token, UntypedToken
 
-from identity.models import User
+from identity.models import USERNAME_TAKEN, User
 from identity.throttling import throttle
 from identity.tokens import Bearer, issue
+from identity.usernames import username_key
 
 
 class TokenObtainSerializer(simplejwt.TokenObtainPairSerializer):
@@ -46,6 +49,19 @@ class UserSerializer(djoser.UserSerializer):
 class UserCreateSerializer(djoser.UserCreateSerializer):
     class Meta(djoser.UserCreateSerializer.Meta):
         fields = (*FIELDS, "password")
+
+    def validate_username(self, value: str) -> str:
+        """Raises ValidationError."""
+        if User.objects.filter(username_key=username_key(value)).exists():
+            raise ValidationError(USERNAME_TAKEN, code="unique")
+        return value
+
+    def create(self, validated_data: dict[str, Any]) -> User:
+        """Raises ValidationError where another request took the username after the check."""
+        try:
+            return self.perform_create(validated_data)
+        except IntegrityError:
+            raise ValidationError({"username": [USERNAME_TAKEN]}, code="unique") from None
 
 
 class SetPasswordSerializer(djoser.SetPasswordSerializer):

@@ -18,6 +18,7 @@ from rest_framework.request import Request
 
 from core.client_address import client_address
 from identity.models import LoginFailure
+from identity.usernames import username_key
 
 WINDOW = timedelta(minutes=15)
 FAILURES_PER_ACCOUNT = 5
@@ -26,7 +27,7 @@ FAILURES_PER_ADDRESS = 50
 
 def throttle[T](request: HttpRequest | Request, username: str, check: Callable[[], T]) -> T:
     """Returns what `check` returns: a false result is a wrong password. Raises Throttled instead of checking."""
-    address, account = client_address(request), sha256(username.encode()).digest()
+    address, account = client_address(request), sha256(username_key(username).encode()).digest()
     if wait := _wait(address, account):
         raise Throttled(wait)
     result = check()
