@@ -7,12 +7,24 @@ from rest_framework_simplejwt import serializers as simplejwt
 from rest_framework_simplejwt.tokens import RefreshToken, Token, UntypedToken
 
 from identity.models import USERNAME_TAKEN, User
+from identity.passwords import MAX_LENGTH
 from identity.throttling import throttle
 from identity.tokens import Bearer, issue
 from identity.usernames import username_key
 
 
+class PasswordField(simplejwt.PasswordField):
+    """A password as it was typed, outer spaces included."""
+
+    def __init__(self) -> None:
+        super().__init__(trim_whitespace=False, max_length=MAX_LENGTH)
+
+
 class TokenObtainSerializer(simplejwt.TokenObtainPairSerializer):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"] = PasswordField()
+
     @classmethod
     def get_token(cls, user: User) -> Token:
         return issue(RefreshToken, user)
@@ -47,6 +59,8 @@ class UserSerializer(djoser.UserSerializer):
 
 
 class UserCreateSerializer(djoser.UserCreateSerializer):
+    password = PasswordField()
+
     class Meta(djoser.UserCreateSerializer.Meta):
         fields = (*FIELDS, "password")
 
@@ -65,6 +79,9 @@ class UserCreateSerializer(djoser.UserCreateSerializer):
 
 
 class SetPasswordSerializer(djoser.SetPasswordSerializer):
+    current_password = PasswordField()
+    new_password = PasswordField()
+
     def validate_current_password(self, value: str) -> str:
         """Raises ValidationError and Throttled."""
         request = self.context["request"]
