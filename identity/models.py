@@ -67,15 +67,16 @@ class User(AbstractUser):
 
 
 class LoginFailure(models.Model):
-    """A wrong password, remembered for as long as it slows the next guess."""
+    """A wrong password, kept for as long as it slows the next guess."""
 
+    # An IPv6 client is its /64 network
     address = models.CharField(max_length=45)
-    # SHA-256 of the name: of any length, and people type passwords there
-    account = models.BinaryField(max_length=32)
-    at = models.DateTimeField(default=timezone.now, db_index=True)
+    # SHA-256: names may be of any length, and people type passwords there
+    username_hash = models.BinaryField(max_length=32, db_column="account")
+    created_at = models.DateTimeField(default=timezone.now, db_index=True, db_column="at")
 
     class Meta:
-        indexes = [models.Index(fields=["address", "-at"], name="login_failure_recent")]
+        indexes = [models.Index(fields=["address", "-created_at"], name="login_failure_recent")]
 
     def __str__(self) -> str:
-        return f"{self.address} {self.at}"
+        return f"{self.address} {self.created_at}"

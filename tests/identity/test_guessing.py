@@ -66,11 +66,49 @@ def test_only_failures_count_and_a_success_deletes_them():
 
 def test_wait_ends_and_old_failures_are_deleted():
     guess(6)
-    LoginFailure.objects.update(at=timezone.now() - throttling.WINDOW + timedelta(seconds=30))
+    LoginFailure.objects.update(created_at=timezone.now() - throttling.WINDOW + timedelta(seconds=30))
     assert log_in(PASSWORD)["Retry-After"] in ("29", "30")
-    LoginFailure.objects.update(at=timezone.now() - throttling.WINDOW)
+    LoginFailure.objects.update(created_at=timezone.now() - throttling.WINDOW)
     assert guess(1) == [401]
     assert LoginFailure.objects.count() == 1
+
+
+@pytest.mark.parametrize("ahead", [timedelta(seconds=2), timedelta(hours=2), timedelta(days=400)])
+def test_failures_dated_ahead_by_a_clock_that_was_set_back(ahead):
+    guess(5)
+    LoginFailure.objects.update(created_at=timezone.now() + ahead)
+    response = log_in(PASSWORD)
+    assert (response.status_code, int(response["Retry-After"]) <= 15 * 60) == (429, True)
+    assert log_in(PASSWORD).status_code == 429
+    assert not LoginFailure.objects.filter(created_at__gt=timezone.now()).exists()
+
+
+def test_ipv6_client_is_its_network():
+    addresses = [f"2001:db8:1:2:{number:x}::{number:x}" for number in range(5)]
+    assert [log_in("wrong", address=address).status_code for address in addresses] == [401] * 5
+    assert log_in(PASSWORD, address="2001:db8:1:2:ffff:ffff:ffff:ffff").status_code == 429
+    assert log_in_to_admin(PASSWORD, address="2001:db8:1:2::1").status_code == 200
+    assert log_in(PASSWORD, address="2001:db8:1:3::1").status_code == 200
+
+
+def test_addresses_of_one_network_guess_many_accounts():
+    for number in range(50):
+        log_in("wrong", username=f"user-{number}", address=f"2001:db8::{number:x}")
+    assert log_in(PASSWORD, address="2001:db8::ffff").status_code == 429
+
+
+@pytest.mark.parametrize("address", ["::ffff:10.0.0.1", "::ffff:a00:1", "64:ff9b::10.0.0.1"])
+def test_ipv4_address_inside_an_ipv6_address_is_the_same_client(address):
+    assert guess(3) + guess(2, address=address) == [401] * 5
+    assert [log_in(PASSWORD, address=sender).status_code for sender in (address, "10.0.0.1")] == [429, 429]
+    assert (
+        log_in(PASSWORD, address=address.replace("10.0.0.1", "10.0.0.2").replace("a00:1", "a00:2")).status_code == 200
+    )
+
+
+def test_zone_of_a_link_local_address_is_no_part_of_the_client():
+    assert guess(3, address="fe80::1%eth0") + guess(2, address="fe80::2%eth1") == [401] * 5
+    assert log_in(PASSWORD, address="fe80::3").status_code == 429
 
 
 def test_forwarded_address_counts_only_behind_a_trusted_proxy():
