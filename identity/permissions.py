@@ -3,10 +3,11 @@ from typing import Any
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q, QuerySet
 from rest_framework.exceptions import PermissionDenied
-from rest_framework.permissions import SAFE_METHODS, DjangoModelPermissions
+from rest_framework.permissions import SAFE_METHODS, BasePermission, DjangoModelPermissions
 from rest_framework.request import Request
 
 from identity.models import User
+from identity.tokens import Bearer
 
 
 def permissions_of(user: Any) -> QuerySet[Permission]:
@@ -51,3 +52,10 @@ class SelfOrModelPermissions(ModelPermissions):
         return obj == request.user or (
             super().has_permission(request, view) and super().has_object_permission(request, view, obj)
         )
+
+
+class HasBearer(BasePermission):
+    """A token was sent; its user may be unchecked."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return isinstance(request.auth, Bearer)

@@ -1,5 +1,6 @@
 from django.urls import re_path
 
+from core.api.paths import ID
 from identity import views
 
 users = views.UserViewSet.as_view
@@ -12,5 +13,5 @@ urlpatterns = [
     re_path(r"^users/?$", users({"get": "list", "post": "create"})),
     re_path(r"^users/me/?$", views.CurrentUserViewSet.as_view(ONE)),
     re_path(r"^users/set_password/?$", users({"post": "set_password"})),
-    re_path(r"^users/(?P<id>[0-9]{1,18})/?$", users(ONE)),
+    re_path(rf"^users/(?P<id>{ID})/?$", users(ONE)),
 ]

@@ -38,8 +38,7 @@ def plans(db, api, monkeypatch):
             explained.append("\n".join(line for (line,) in postgresql.fetch(f"EXPLAIN {sql}", params)))
             return postgresql.fetch(sql, params, prepare=prepare)
 
-        monkeypatch.setattr("incidents.listing.fetch", fetch)
-        monkeypatch.setattr("incidents.listing.counts.fetch", fetch)
+        monkeypatch.setattr("identity.tokens.fetch", fetch)
         with connection.cursor() as cursor:
             cursor.execute("SELECT gin_clean_pending_list('incidents_search_text')")
             cursor.execute("ANALYZE incidents_incident, incidents_search")
