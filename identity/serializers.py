@@ -2,6 +2,7 @@ from typing import Any
 
 from django.db import IntegrityError
 from djoser import serializers as djoser
+from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework_simplejwt import serializers as simplejwt
 from rest_framework_simplejwt.tokens import RefreshToken, Token, UntypedToken
@@ -21,6 +22,9 @@ class PasswordField(simplejwt.PasswordField):
 
 
 class TokenObtainSerializer(simplejwt.TokenObtainPairSerializer):
+    access = serializers.CharField(read_only=True)
+    refresh = serializers.CharField(read_only=True)
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["password"] = PasswordField()
@@ -31,6 +35,8 @@ class TokenObtainSerializer(simplejwt.TokenObtainPairSerializer):
 
 
 class TokenRefreshSerializer(simplejwt.TokenRefreshSerializer):
+    refresh = serializers.CharField(write_only=True)
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
         refresh = decode(RefreshToken, attrs["refresh"])
         Bearer(refresh.payload).check()

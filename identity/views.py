@@ -31,7 +31,7 @@ class TokenRefreshView(simplejwt.TokenRefreshView):
     raises = {"post": (DEAD_TOKEN,)}
 
 
-@extend_schema(auth=[], summary="Is this token alive?")
+@extend_schema(auth=[], summary="Is this token alive?", responses={200: {"type": "object", "maxProperties": 0}})
 class TokenVerifyView(simplejwt.TokenVerifyView):
     raises = {"post": (DEAD_TOKEN,)}
 
@@ -49,6 +49,7 @@ class UserViewSet(DjoserUserViewSet):
             raise NotFound  # nobody learns which ids are taken
         super(DjoserUserViewSet, self).permission_denied(request, **kwargs)
 
+    @extend_schema(responses={204: None})
     def set_password(self, request: Request) -> Response:
         """As djoser does it, but only the password is written: a deactivation in the meantime stays."""
         serializer = self.get_serializer(data=request.data)
