@@ -53,7 +53,7 @@ class UserAdmin(auth.UserAdmin):
         return super().has_delete_permission(request, obj) and (obj is None or may_manage(request.user, obj))
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
-        """Raises PermissionDenied where the new password would give its author permissions that it lacks."""
+        """Raises PermissionDenied where logging in as that user would give permissions that the editor lacks."""
         user = self.get_object(request, id)
         if user and not holds_permissions_of(request.user, user):
             raise PermissionDenied
@@ -65,7 +65,7 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class GroupAdmin(auth.GroupAdmin):
-    """Only those who hold every permission of a group may edit it, and they can add only permissions that they hold."""
+    """Users edit only groups whose every permission they have, and add only permissions that they have."""
 
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         return super().has_change_permission(request, obj) and (obj is None or holds_permissions_of(request.user, obj))

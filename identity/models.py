@@ -35,7 +35,7 @@ class User(AbstractUser):
         validators=[validate_username],
         error_messages={"unique": USERNAME_TAKEN},
     )
-    # Null in rows that the release before this column writes while it is being replaced.
+    # Nullable: while it is being replaced, the previous release inserts rows without it.
     username_key = models.CharField(max_length=3 * MAX_LENGTH, unique=True, null=True, editable=False)  # noqa: DJ001
     patronymic = models.CharField(_("patronymic"), max_length=150, blank=True)
     # Tokens carry this timestamp: one with another timestamp was issued for an earlier password.
@@ -44,15 +44,15 @@ class User(AbstractUser):
     objects: ClassVar[UserManager] = UserManager()
 
     def clean(self) -> None:
-        """Raises ValidationError where the username is another user's but for case or look-alike letters."""
+        """Raises ValidationError where another user's name differs only in case or look-alike letters."""
         super().clean()
-        # A form that found fault with the username has already emptied it.
+        # Empty where a form has already rejected it.
         others = User.objects.filter(username_key=username_key(self.username or "")).exclude(pk=self.pk)
         if self.username and others.exists():
             raise ValidationError({"username": ValidationError(USERNAME_TAKEN, code="unique")})
 
     def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
-        # Django clears _password when it merely upgrades the hash at login: that is no change.
+        # Django clears _password when it only upgrades the hash at log-in: the password is the same.
         if self._password is not None:  # type: ignore[attr-defined]
             self.password_changed_at = timezone.now()
             update_fields = update_fields and {*update_fields, "password_changed_at"}
@@ -67,11 +67,11 @@ class User(AbstractUser):
 
 
 class LoginFailure(models.Model):
-    """A wrong password, kept for as long as it slows the next guess."""
+    """A wrong password, kept while it counts for throttling."""
 
     # An IPv6 client is its /64 network
     address = models.CharField(max_length=45)
-    # SHA-256: names may be of any length, and people type passwords there
+    # SHA-256: a name may be of any length, and people type passwords into this field
     username_hash = models.BinaryField(max_length=32, db_column="account")
     created_at = models.DateTimeField(default=timezone.now, db_index=True, db_column="at")
 

@@ -43,7 +43,7 @@ class ModelPermissions(DjangoModelPermissions):
 
 
 class SelfOrModelPermissions(ModelPermissions):
-    """Users see and change themselves; others take Django's permission."""
+    """Users see and change themselves; for other users Django's permission is required."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         return request.user.is_authenticated

@@ -2,8 +2,8 @@
 Slows the guessing of passwords, wherever one is asked for: 5 failures in 15 minutes for an account from one
 client, 50 for a client.
 
-Failures are counted in the database, for all processes alike. Guesses at the same instant may overshoot by as many
-as are worked on at once; in return a right password never counts, not even for a moment.
+Failures are counted in the database, for all processes alike, after the password was checked: a right password never
+counts, but concurrent guesses may exceed the limit by as many as are checked at once.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 
 
 def throttle[T](request: HttpRequest | Request, username: str, check: Callable[[], T]) -> T:
-    """Returns what `check` returns: a false result is a wrong password. Raises Throttled instead of checking."""
+    """Returns the result of `check`: a false one is a wrong password. Raises Throttled before checking."""
     client, username_hash = _client(client_address(request)), sha256(username_key(username).encode()).digest()
     if wait := _wait(client, username_hash):
         raise Throttled(wait)
@@ -43,7 +43,7 @@ def throttle[T](request: HttpRequest | Request, username: str, check: Callable[[
 
 
 def purge_login_failures() -> bool:
-    """Deletes a batch of the failures that slow nothing any more; returns whether there may be more."""
+    """Deletes a batch of the failures that no longer count; returns whether there may be more."""
     expired = LoginFailure.objects.filter(created_at__lt=timezone.now() - WINDOW).values("pk")
     return LoginFailure.objects.filter(pk__in=expired[:BATCH]).delete()[0] == BATCH
 

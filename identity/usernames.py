@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 MAX_LENGTH = 150
 
-# Russian letters and the Latin ones that they pass for, in lower case or in capitals.
+# Russian letters and the Latin letters that they look like, in lower case or in capitals.
 LOOK_ALIKES = str.maketrans("авеёкмнорстух", "abeekmhopctyx")
 
 # Letters of two alphabets in one name could make it look like another name.
@@ -17,9 +17,9 @@ validate_username = RegexValidator(
 
 def username_key(username: str) -> str:
     """
-    What must be unique: equal for names that differ only in case, Unicode form (UAX #15, NFKC) or look-alike letters.
+    The unique form of a name: equal for names that differ only in case, Unicode form (UAX #15, NFKC) or look-alikes.
 
-    An overlong name, which no user can have, is returned as it is: normalization could multiply its length.
+    An overlong name, which no user can have, is returned unchanged: normalization could make it many times longer.
     """
     if len(username) > MAX_LENGTH:
         return username

@@ -18,7 +18,7 @@ from identity.permissions import HasBearer
 from identity.tokens import Bearer
 
 THROTTLED = "429 throttled"
-DEAD_TOKEN = "401 token_not_valid"  # noqa: S105
+INVALID_TOKEN = "401 token_not_valid"  # noqa: S105
 
 
 @extend_schema(auth=[], summary="Log in")
@@ -28,16 +28,16 @@ class TokenObtainView(simplejwt.TokenObtainPairView):
 
 @extend_schema(auth=[], summary="Get a new access token")
 class TokenRefreshView(simplejwt.TokenRefreshView):
-    raises = {"post": (DEAD_TOKEN,)}
+    raises = {"post": (INVALID_TOKEN,)}
 
 
-@extend_schema(auth=[], summary="Is this token alive?", responses={200: {"type": "object", "maxProperties": 0}})
+@extend_schema(auth=[], summary="Check a token", responses={200: {"type": "object", "maxProperties": 0}})
 class TokenVerifyView(simplejwt.TokenVerifyView):
-    raises = {"post": (DEAD_TOKEN,)}
+    raises = {"post": (INVALID_TOKEN,)}
 
 
 class UserViewSet(DjoserUserViewSet):
-    """Users see and edit themselves; the rest is for who has Django's permission."""
+    """Users see and edit themselves; everything else needs Django's permission."""
 
     queryset = User.objects.order_by("id")
     raises = dict.fromkeys(("create", "list", "update", "partial_update", "destroy"), ("403 permission_denied",)) | {
@@ -46,7 +46,7 @@ class UserViewSet(DjoserUserViewSet):
 
     def permission_denied(self, request: Request, **kwargs: Any) -> None:
         if request.user.is_authenticated and self.action in ("retrieve", "update", "partial_update"):
-            raise NotFound  # nobody learns which ids are taken
+            raise NotFound  # which ids exist is not revealed
         super(DjoserUserViewSet, self).permission_denied(request, **kwargs)
 
     @extend_schema(responses={204: None})

@@ -11,7 +11,7 @@ from identity.models import User
 
 class Command(BaseCommand):
     help = (
-        "Makes a first superuser where there is none: from DJANGO_SUPERUSER_USERNAME, _PASSWORD and _EMAIL, "
+        "Creates the first superuser where there is none: from DJANGO_SUPERUSER_USERNAME, _PASSWORD and _EMAIL, "
         "or, in development only, `admin` with a random password that is printed once."
     )
 
