@@ -21,6 +21,11 @@ PATH = "/api/v1/incidents/"
 PEERS_BIN = Path(sys.prefix) / "bin"
 # The service's own configuration, so that what they run under is no difference between WSGI applications.
 GUNICORN = f"gunicorn --config docker/gunicorn.conf.py --workers {PROCESSES} --bind 127.0.0.1:{{port}}"
+# As in docker/serve.
+GRANIAN = (
+    f"granian --host 127.0.0.1 --port {{port}} --interface wsgi --http 1 --no-ws --workers {PROCESSES}"
+    " --blocking-threads 2 --backlog 4096 --backpressure 500 --log-level warning"
+)
 DJANGO = f"{GUNICORN} django.core.wsgi:get_wsgi_application()"
 
 
@@ -29,7 +34,7 @@ class Contender:
     name: str
     title: str
     command: str
-    server: str = ""  # empty: gunicorn, as its configuration has it
+    server: str = ""  # processes x threads; empty: gunicorn, as its configuration has it
     bin: Path = PEERS_BIN
     module: str = ""  # below peers/, the root URL configuration of Django's
     schema: str = ""  # below peers/, what it has besides the peers' tables
@@ -40,8 +45,8 @@ CONTENDERS = [
     Contender(
         "service_granian",
         "**this service**",
-        f"granian --interface wsgi --host 127.0.0.1 --port {{port}} --workers {PROCESSES} config.wsgi:application",
-        server=f"granian, {PROCESSES} processes",
+        f"{GRANIAN} config.wsgi:application",
+        server=f"granian {PROCESSES}x2",
         bin=SERVICE_BIN,
     ),
     Contender(
