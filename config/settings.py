@@ -150,6 +150,7 @@ AUTH_PASSWORD_VALIDATORS = [
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.int("ACCESS_TOKEN_LIFETIME_MINUTES", default=60)),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=env.int("REFRESH_TOKEN_LIFETIME_DAYS", default=180)),
+    "LEEWAY": 5,  # seconds that the clocks of two hosts may differ
     "TOKEN_OBTAIN_SERIALIZER": "identity.serializers.TokenObtainSerializer",
     "TOKEN_REFRESH_SERIALIZER": "identity.serializers.TokenRefreshSerializer",
     "TOKEN_VERIFY_SERIALIZER": "identity.serializers.TokenVerifySerializer",
