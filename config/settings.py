@@ -146,10 +146,11 @@ AUTHENTICATION_BACKENDS = ["identity.backends.ThrottledBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
     for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
-]
+] + [{"NAME": "identity.passwords.MaximumLengthValidator"}]
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.int("ACCESS_TOKEN_LIFETIME_MINUTES", default=60)),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=env.int("REFRESH_TOKEN_LIFETIME_DAYS", default=180)),
+    "LEEWAY": 5,  # seconds that the clocks of two hosts may differ
     "TOKEN_OBTAIN_SERIALIZER": "identity.serializers.TokenObtainSerializer",
     "TOKEN_REFRESH_SERIALIZER": "identity.serializers.TokenRefreshSerializer",
     "TOKEN_VERIFY_SERIALIZER": "identity.serializers.TokenVerifySerializer",
@@ -160,6 +161,7 @@ DJOSER = {
         "user": "identity.serializers.UserSerializer",
         "current_user": "identity.serializers.UserSerializer",
         "user_create": "identity.serializers.UserCreateSerializer",
+        "set_password": "identity.serializers.SetPasswordSerializer",
         # Who may delete users needs no password for it: a DELETE has no body.
         "user_delete": "rest_framework.serializers.Serializer",
     },
@@ -196,6 +198,8 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
     "POSTPROCESSING_HOOKS": [],
+    # A body never holds what only responses have, nor the other way about: generated clients require what is named.
+    "COMPONENT_SPLIT_REQUEST": True,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
