@@ -1,5 +1,6 @@
 """Every setting, read from the environment; `.env.template` lists the variables."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = re.findall(r"^## \[([\d.]+)\]", (BASE_DIR / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)[0]
 
 env = environ.Env()
 # Compose and `make run` share the file; what the environment already says goes first.
@@ -195,7 +197,7 @@ DRF_STANDARDIZED_ERRORS = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Incidents",
     "DESCRIPTION": "Records incidents: no report is lost, recorded twice or overwritten.",
-    "VERSION": "1.0.0",
+    "VERSION": VERSION,
     "OAS_VERSION": "3.1.0",
     "POSTPROCESSING_HOOKS": [],
     # A body never holds what only responses have, nor the other way about: generated clients require what is named.
