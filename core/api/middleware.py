@@ -31,10 +31,10 @@ class RequestMiddleware:
             response = self._answer(request)
             if (
                 response.status_code >= 400
-                and not response["Content-Type"].startswith("application/json")
+                and not response.get("Content-Type", "").startswith("application/json")
                 and not request.path_info.startswith("/api/admin/")
             ):
-                reformat(response)
+                response = reformat(response)
             response["X-Request-ID"] = context.request_id
             log_request(request, response, context)
             return response
