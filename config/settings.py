@@ -68,19 +68,21 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "core.api.middleware.RequestMiddleware",
+    # Before all that may refuse a request, so that a refusal is in the request's own language
+    "django.middleware.locale.LocaleMiddleware",
     "core.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "core.api.middleware.CorsMiddleware",
-    "core.api.middleware.LocaleMiddleware",
-    "core.api.middleware.ApiMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "core.api.middleware.BodyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "core.api.middleware.AdminSessionMiddleware",
+    "core.api.middleware.AdminCsrfMiddleware",
+    "core.api.middleware.AdminAuthenticationMiddleware",
+    "core.api.middleware.AdminMessageMiddleware",
 ]
+SILENCED_SYSTEM_CHECKS = ["security.W003"]  # It does not know that AdminCsrfMiddleware is Django's own.
 if DEBUG:
     MIDDLEWARE.insert(0, "querycount.middleware.QueryCountMiddleware")
     QUERYCOUNT = {"DISPLAY_DUPLICATES": 5, "IGNORE_REQUEST_PATTERNS": [r"^/static/", r"^/api/admin/jsi18n/"]}
