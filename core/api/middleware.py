@@ -49,13 +49,15 @@ class RequestMiddleware:
             return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if not isinstance(exception, (*DOWN, ServiceUnavailable)):
-            return None
-        response = error_response(ServiceUnavailable())
-        log_response(
-            "%s: %s", response.reason_phrase, request.path, response=response, request=request, exception=exception
-        )
-        return response
+        return unavailable(request, exception) if isinstance(exception, (*DOWN, ServiceUnavailable)) else None
+
+
+def unavailable(request: HttpRequest, exception: Exception) -> HttpResponse:
+    response = error_response(ServiceUnavailable())
+    log_response(
+        "%s: %s", response.reason_phrase, request.path, response=response, request=request, exception=exception
+    )
+    return response
 
 
 class BodyMiddleware:
@@ -86,7 +88,18 @@ class AdminOnly(MiddlewareMixin):
 
 
 class AdminSessionMiddleware(AdminOnly, SessionMiddleware):
-    pass
+    def process_request(self, request: HttpRequest) -> None:
+        # Whatever is no key is no session: PostgreSQL would raise an error for one with a NUL in it.
+        key = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+        if not (key.isascii() and key.isalnum()):
+            request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
+        super().process_request(request)
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        try:
+            return super().process_response(request, response)
+        except DOWN as exc:  # the session is saved here, after all views
+            return unavailable(request, exc)
 
 
 class AdminCsrfMiddleware(AdminOnly, CsrfViewMiddleware):

@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import include, path
 
+from identity.models import User
 from tests.conftest import errors
 from tests.helpers.wsgi import wsgi_request
 
@@ -15,7 +16,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 LIST = "/api/v1/incidents/"
 
 
-def lost(request):
+def lost(*args, **kwargs):
     raise OperationalError("no route to host 10.0.0.5")
 
 
@@ -59,6 +60,14 @@ def test_no_csrf_token_is_wanted_outside_the_admin(plain):
     response = plain.post("/api/take/", {"a": 1}, "application/json")
     assert (response.status_code, response.json()) == (200, {"a": 1})
     assert plain.post("/api/admin/login/", {"username": "x"}).status_code == 403
+
+
+def test_a_session_that_cannot_be_saved(client, settings, monkeypatch):
+    settings.SESSION_SAVE_EVERY_REQUEST = True
+    client.force_login(User.objects.create_superuser("chief"))
+    monkeypatch.setattr(SessionStore, "save", lost)
+    response = client.get("/api/admin/")
+    assert (response.status_code, errors(response)) == (503, [("503 service_unavailable", None)])
 
 
 @pytest.mark.parametrize("path", [LIST, "/api/schema/", "/api/nothing/"])
