@@ -29,8 +29,8 @@ def _answer_refused_parameters(view: Any) -> Any:
         if b"\0" not in unquote_to_bytes(request.META.get("QUERY_STRING", "")):
             try:
                 return view(request, *args, **kwargs)
-            except DataError:
-                if request.method != "GET":
+            except (DataError, OverflowError, ValueError):  # the latter of dates: created_at__year=999999
+                if request.method != "GET" or not request.GET:
                     raise
         if request.method != "GET" or ERROR_FLAG in request.GET:
             raise Http404

@@ -40,7 +40,17 @@ def test_a_parameter_with_a_nul(staff, parameter):
 
 
 @pytest.mark.parametrize(
-    "query", [f"id={'9' * 30}", "p=-1", f"p={'9' * 30}", "o=x.9.%FF", "created_at__gte=x", "q=%ED%A0%80"]
+    "query",
+    [
+        f"id={'9' * 30}",
+        "p=-1",
+        f"p={'9' * 30}",
+        "o=x.9.%FF",
+        "created_at__gte=x",
+        "created_at__year=999999",
+        "updated_at__year=-1",
+        "q=%ED%A0%80",
+    ],
 )
 def test_a_parameter_that_makes_no_sense(staff, query):
     assert staff.get(f"{INCIDENTS}?{query}").status_code in (200, 302)
