@@ -11,6 +11,9 @@ class Command(RunServer):
     help = "Migrates, sees to a first superuser and serves, reloading when the code changes. For development only."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        host, _, port = (options["addrport"] or "").rpartition(":")
+        if ":" in host.strip("[]"):
+            options["addrport"] = f"[{host.strip('[]')}]:{port}"  # HOST=::1 make run
         # The reloader runs the command a second time, in the process that serves.
         if os.environ.get("RUN_MAIN") != "true":
             executor = MigrationExecutor(connection)
