@@ -102,6 +102,7 @@ TEMPLATES = [
 ]
 WSGI_APPLICATION = "config.wsgi.application"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+FILE_UPLOAD_HANDLERS: list[str] = []  # No form has a file: what is sent as one is dropped, never kept on disk.
 
 # Database: DATABASE_URL, else POSTGRES_*, else SQLite
 _database = env.database(BASE_DIR / "db.sqlite3")
@@ -170,7 +171,6 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "core.api.openapi.AutoSchema",
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "core.api.json.JSONNegotiation",
     "DEFAULT_PAGINATION_CLASS": "core.api.pagination.PageNumbers",
-    "DEFAULT_METADATA_CLASS": None,
     "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
 }

@@ -44,6 +44,8 @@ class RequestMiddleware:
                 and not is_admin(request)
             ):
                 response = reformat(response)
+            if response.status_code in (204, 304):
+                del response["Content-Length"]  # CommonMiddleware's, against RFC 9110, 8.6
             response["X-Request-ID"] = context.request_id
             log_request(request, response, context)
             return response
