@@ -1,9 +1,13 @@
-from functools import partial
+from functools import partial, wraps
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ERROR_FLAG
 from django.contrib.auth.views import PasswordChangeView
-from django.http import HttpRequest
+from django.db import DataError
+from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -23,3 +27,24 @@ class AdminSite(admin.AdminSite):
             extra_context={**self.each_context(request), **(extra_context or {})},
         )
         return view(request)
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        return super().admin_view(_answer_refused_parameters(view), cacheable)
+
+
+def _answer_refused_parameters(view: Any) -> Any:
+    """A parameter that the database cannot take, a NUL for one, gets the response to any other wrong filter."""
+
+    @wraps(view)
+    def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if b"\0" not in unquote_to_bytes(request.META.get("QUERY_STRING", "")):
+            try:
+                return view(request, *args, **kwargs)
+            except (DataError, OverflowError, ValueError):  # the latter of dates: created_at__year=999999
+                if request.method != "GET" or not request.GET:
+                    raise
+        if request.method != "GET" or ERROR_FLAG in request.GET:
+            raise Http404
+        return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
+
+    return inner

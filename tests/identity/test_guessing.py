@@ -127,6 +127,7 @@ def test_forwarded_address_counts_only_behind_a_trusted_proxy():
     with override_settings(TRUSTED_PROXIES=1):
         assert log_in(PASSWORD, x_forwarded_for="10.0.0.1, 5.5.5.5").status_code == 200
         assert log_in(PASSWORD, x_forwarded_for="5.5.5.5, 10.0.0.1").status_code == 429
+        assert log_in(PASSWORD, x_forwarded_for="garbage").status_code == 429
 
 
 def test_unix_socket_has_no_address_and_counts_too():
