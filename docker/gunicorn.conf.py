@@ -23,6 +23,10 @@ timeout = 30
 # Longer than nginx waits for a response (30 seconds): a request that is still waited for is finished.
 graceful_timeout = 35
 
+# Which proxy is believed is the service's to say (TRUSTED_PROXIES): no header of a peer decides the scheme or the path.
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
+
 limit_request_line = 8190
 limit_request_fields = 100
 limit_request_field_size = 8190
