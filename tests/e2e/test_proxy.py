@@ -21,6 +21,11 @@ def test_a_compressed_response_keeps_its_etag(production, client):
     )
 
 
+def test_systems_that_report_may_send_20_megabytes(production):
+    response = requests.post(f"{production.url}/api/v1/intake/sender/", b" " * 20 * 2**20, timeout=30)
+    assert response.status_code != 413 and response.headers["X-Content-Type-Options"], "it did not reach the service"
+
+
 def test_a_request_id_goes_through(production, client):
     assert client.get(production.incidents, headers={"X-Request-ID": "abc-1"}).headers["X-Request-ID"] == "abc-1"
     until(lambda: '"request_id":"abc-1"' in production.compose("logs", "nginx").stdout)
