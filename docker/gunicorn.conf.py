@@ -23,10 +23,6 @@ timeout = 30
 # Longer than nginx waits for a response (30 seconds): a request that is still waited for is finished.
 graceful_timeout = 35
 
-# Which proxy is believed is the service's to say (TRUSTED_PROXIES): no header of a peer decides the scheme or the path.
-secure_scheme_headers: dict[str, str] = {}
-forwarder_headers = ""
-
 # Django decides by TRUSTED_PROXIES whose headers are believed: gunicorn would believe 127.0.0.1 and every Unix socket.
 forwarded_allow_ips = ""
 secure_scheme_headers: dict[str, str] = {}

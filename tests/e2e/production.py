@@ -151,7 +151,8 @@ class Production(Project):
         return session
 
     def all_healthy(self) -> bool:
-        return all(c["State"]["Health"]["Status"] == "healthy" for c in self.containers())
+        states = [container["State"] for container in self.containers()]
+        return all(state.get("Health", {"Status": "healthy"})["Status"] == "healthy" for state in states)
 
 
 def kill(container):

@@ -45,8 +45,14 @@ def test_containers_have_no_more_rights_than_they_need(production):
         assert container["Config"]["User"] not in ("", "0", "root"), service
         assert bool(host["PortBindings"]) == (service == "nginx"), service
         networks = {name.split("_")[-1] for name in container["NetworkSettings"]["Networks"]}
-        assert networks == {"db": {"back"}, "web": {"front", "back"}, "nginx": {"front"}}[service]
+        inside = {"front", "back"}
+        assert networks == {"db": {"back"}, "web": inside, "jobs": inside, "nginx": {"front"}}[service]
     assert json.loads(run("docker", "network", "inspect", f"{production.name}_back").stdout)[0]["Internal"]
+
+
+def test_the_jobs_run(production):
+    assert production.containers("jobs")
+    until(lambda: production.sql("SELECT 1 FROM core_heartbeat WHERE ran_at IS NOT NULL LIMIT 1") == "1")
 
 
 def test_the_image_holds_no_secret_and_no_tools(production):
