@@ -1,12 +1,14 @@
-"""Is the process alive, is the service ready. Asked by balancers: no token, any Host header."""
+"""Liveness and readiness, for load balancers: no token, any Host header."""
 
 from collections.abc import Callable
 
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from core.api.exceptions import ServiceUnavailable
+from core.db.migrations import is_migration_missing
 from core.db.postgresql import DOWN
+from core.db.sqlite import is_read_only
 
 
 class HealthMiddleware:
@@ -30,18 +32,26 @@ def ready() -> HttpResponse:
     if checks["database"] == "ok":
         checks["migrations"] = _migrations()
     good = set(checks.values()) == {"ok"}
-    return JsonResponse({"status": "ok" if good else "unavailable", "checks": checks}, status=200 if good else 503)
+    response = JsonResponse({"status": "ok" if good else "unavailable", "checks": checks}, status=200 if good else 503)
+    if not good:
+        response["Retry-After"] = str(ServiceUnavailable.wait)
+    return response
 
 
 def _database() -> str:
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+            if connection.vendor == "postgresql":
+                # On for a hot standby too
+                cursor.execute("SELECT current_setting('transaction_read_only') = 'on'")
+                (read_only,) = cursor.fetchone()
+            else:
+                cursor.execute("SELECT 1")
+                read_only = is_read_only(connection)
     except DOWN:
         return "unavailable"
-    return "ok"
+    return "read_only" if read_only else "ok"
 
 
 def _migrations() -> str:
-    executor = MigrationExecutor(connection)
-    return "missing" if executor.migration_plan(executor.loader.graph.leaf_nodes()) else "ok"
+    return "missing" if is_migration_missing() else "ok"
