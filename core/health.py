@@ -9,6 +9,7 @@ from core.api.exceptions import ServiceUnavailable
 from core.db.migrations import is_migration_missing
 from core.db.postgresql import DOWN
 from core.db.sqlite import is_read_only
+from core.jobs import late
 
 
 class HealthMiddleware:
@@ -27,12 +28,19 @@ class HealthMiddleware:
 
 
 def ready() -> HttpResponse:
-    """200 with every check "ok", or 503."""
+    """
+    200 with every check "ok", or 503.
+
+    Jobs that are late are told beside the checks: a web server that is taken out of service would not help them.
+    """
     checks = {"database": _database(), "migrations": "unknown"}
     if checks["database"] == "ok":
         checks["migrations"] = _migrations()
     good = set(checks.values()) == {"ok"}
-    response = JsonResponse({"status": "ok" if good else "unavailable", "checks": checks}, status=200 if good else 503)
+    body = {"status": "ok" if good else "unavailable", "checks": checks}
+    if good:
+        body["late_jobs"] = late()
+    response = JsonResponse(body, status=200 if good else 503)
     if not good:
         response["Retry-After"] = str(ServiceUnavailable.wait)
     return response
