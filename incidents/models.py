@@ -9,6 +9,8 @@ from django.db.models.functions import Upper
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from incidents.text import normalize_line_breaks
+
 DESCRIPTION_MAX_LENGTH = 20_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -51,7 +53,8 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
         return self.order_by(ordering, "-id" if ordering.startswith("-") else "id")
 
     def mentioning(self, text: str) -> "IncidentQuerySet":
-        """Whose description has the text in it, to the letter but for case."""
+        """Case-insensitive substring match on the description."""
+        text = normalize_line_breaks(text)
         if connection.vendor == "postgresql":
             # By the table of migration 0005_search. The database folds the case on both sides.
             pattern = f"%{connection.ops.prep_for_like_query(text)}%"

@@ -1,7 +1,9 @@
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.core.paginator import Paginator
+from django.db import models
 from django.db.models import Field, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
@@ -11,6 +13,7 @@ from django.utils.translation import ngettext
 
 from incidents.models import Channel, Incident, IncidentChange, IncidentQuerySet, Status
 from incidents.services import WRITABLE, change_incident, create_incident
+from incidents.text import is_blank, normalize_line_breaks
 
 
 class BoundedPaginator(Paginator):
@@ -21,6 +24,14 @@ class BoundedPaginator(Paginator):
     @cached_property
     def count(self) -> int:
         return self.object_list[: self.COUNTED].count()  # type: ignore[attr-defined]
+
+
+class DescriptionField(forms.CharField):
+    """A description, by the rules of the API's own field."""
+
+    def to_python(self, value: str | None) -> str:
+        text = normalize_line_breaks(super().to_python(value) or "")
+        return "" if is_blank(text) else text
 
 
 @admin.register(Incident)
@@ -37,6 +48,7 @@ class IncidentAdmin(admin.ModelAdmin):
     show_full_result_count = False
     fields = (*WRITABLE, "created_at", "updated_at")
     readonly_fields = ("created_at", "updated_at")
+    formfield_overrides = {models.TextField: {"form_class": DescriptionField}}
     actions = ("open", "take", "resolve", "close")
 
     @admin.display(description=_("description"), ordering=None)

@@ -13,6 +13,7 @@ from rest_framework import exceptions
 from rest_framework.fields import get_error_detail
 
 from incidents.models import Incident, IncidentQuerySet, Source, Status
+from incidents.text import normalize_line_breaks
 
 ORDERINGS = tuple(sign + field for field in ("created_at", "updated_at", "id") for sign in ("", "-"))
 
@@ -44,6 +45,11 @@ class MomentField(forms.Field):
         raise ValidationError(self.error_messages["invalid"], code="invalid")
 
 
+class TextField(forms.CharField):
+    def to_python(self, value: Any) -> str:
+        return normalize_line_breaks(super().to_python(value) or "")
+
+
 class ListFilter(filters.MultipleChoiceFilter):
     field_class = ListField
 
@@ -55,7 +61,9 @@ class MomentFilter(filters.Filter):
 
 @extend_schema_field({"type": "string", "minLength": 3, "pattern": r"^[^\u0000]*$"})
 class TextFilter(filters.CharFilter):
-    """Text to the letter, its outer white space included."""
+    """Literal text, outer white space included."""
+
+    field_class = TextField
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(strip=False, min_length=3, **kwargs)
