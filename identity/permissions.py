@@ -1,7 +1,9 @@
 from typing import Any
 
-from rest_framework.permissions import DjangoModelPermissions
+from rest_framework.permissions import BasePermission, DjangoModelPermissions
 from rest_framework.request import Request
+
+from identity.tokens import Bearer
 
 
 class ModelPermissions(DjangoModelPermissions):
@@ -18,3 +20,10 @@ class SelfOrModelPermissions(ModelPermissions):
 
     def has_object_permission(self, request: Request, view: Any, obj: Any) -> bool:
         return obj == request.user or super().has_permission(request, view)
+
+
+class HasBearer(BasePermission):
+    """A token was sent; its user may be unchecked."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return isinstance(request.auth, Bearer)

@@ -5,7 +5,7 @@ from rest_framework_simplejwt import serializers as simplejwt
 from rest_framework_simplejwt.tokens import RefreshToken, Token, UntypedToken
 
 from identity.models import User
-from identity.tokens import Bearer, issue
+from identity.tokens import Bearer, decode, issue
 
 
 class TokenObtainSerializer(simplejwt.TokenObtainPairSerializer):
@@ -16,14 +16,14 @@ class TokenObtainSerializer(simplejwt.TokenObtainPairSerializer):
 
 class TokenRefreshSerializer(simplejwt.TokenRefreshSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
-        refresh = RefreshToken(attrs["refresh"])
-        Bearer(refresh).user()
+        refresh = decode(RefreshToken, attrs["refresh"])
+        Bearer(refresh.payload).check()
         return {"access": str(refresh.access_token)}
 
 
 class TokenVerifySerializer(simplejwt.TokenVerifySerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
-        Bearer(UntypedToken(attrs["token"])).user()
+        Bearer(decode(UntypedToken, attrs["token"]).payload).check()
         return {}
 
 

@@ -1,17 +1,17 @@
-"""Tokens that die with the password they were issued for, and with their user."""
+"""Tokens that are revoked when their user is deactivated or deleted, or gets another password."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from time import time
 from typing import Any
 
-from django.db import connection
-from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
-from rest_framework_simplejwt.exceptions import InvalidToken
+from rest_framework_simplejwt.exceptions import ExpiredTokenError, InvalidToken, TokenError
 from rest_framework_simplejwt.tokens import Token
 
-from core.db.postgresql import DOWN, fetch
+from core.api.paths import ID
+from core.db.postgresql import fetch
 from core.log.context import set_user
 from identity.models import User
 
@@ -26,81 +26,90 @@ def issue[T: Token](kind: type[T], user: User) -> T:
     return token
 
 
+def decode[T: Token](kind: type[T], raw_token: Any) -> T:
+    """
+    The token, its signature, type and expiry verified; its user is not. Raises TokenError.
+
+    simplejwt's LEEWAY is for the clocks that issued a token (`iat`): it does not prolong its life.
+    """
+    try:
+        token = kind(raw_token)
+        expired = token["exp"] <= time()
+    except TokenError:
+        raise
+    except (ArithmeticError, AttributeError, TypeError, ValueError, RecursionError):
+        # PyJWT and simplejwt compare and convert claims without looking at their types.
+        raise TokenError(_("Token is invalid")) from None
+    if expired:
+        raise ExpiredTokenError(_("Token is expired"))
+    return token
+
+
 class Bearer:
     """
-    Whom a token speaks for by its own word: before anything else is told or done, the database must confirm it.
+    The claims of a token whose signature is valid but whose user has not been checked.
 
-    On PostgreSQL a statement that reads or writes confirms it in passing, from a row of CONFIRMED or from none.
+    Must be checked before anything is revealed or written. On PostgreSQL the check is part of the view's own statement,
+    which saves a round trip: `fetch` wraps a read; `sql`, `params` and `accept` are for a statement that writes.
     """
 
-    CONFIRMED = """
+    sql = """
     SELECT username FROM identity_user
-    WHERE id = %(user_id)s AND is_active AND password_changed_at = %(password_changed_at)s
+    WHERE id = %(bearer_id)s AND is_active AND password_changed_at = %(bearer_password_changed_at)s
     """
-    is_authenticated = True
 
-    def __init__(self, token: Token) -> None:
+    def __init__(self, claims: Mapping[str, Any]) -> None:
         """Raises InvalidToken."""
-        user_id: Any = token.get("user_id")
-        try:
-            self.password_changed_at = EPOCH + token[CLAIM] * MICROSECOND
-        except (KeyError, TypeError, OverflowError):
-            raise self.invalid() from None
-        if not isinstance(user_id, str) or not user_id.isdecimal() or len(user_id) > 18:
+        user_id, password_changed_at = claims.get("user_id"), claims.get(CLAIM)
+        if not isinstance(user_id, str) or not re.fullmatch(ID, user_id) or type(password_changed_at) is not int:
             raise self.invalid()
+        try:
+            self.password_changed_at = EPOCH + password_changed_at * MICROSECOND
+        except OverflowError:
+            raise self.invalid() from None
         self.user_id = int(user_id)
+        self.username: str | None = None  # until the token has been checked
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        return {"bearer_id": self.user_id, "bearer_password_changed_at": self.password_changed_at}
+
+    def accept(self, username: str | None) -> str:
+        """Marks the token as checked by a statement that found its user. Raises InvalidToken where it found none."""
+        if username is None:
+            raise self.invalid()
+        set_user(username)
+        self.username = username
+        return username
+
+    def check(self) -> str:
+        """The username, by a query of its own unless the token has been checked. Raises InvalidToken."""
+        return self.username or self.user().get_username()
 
     def user(self) -> User:
         """Raises InvalidToken."""
-        user = User.objects.filter(
-            pk=self.user_id, is_active=True, password_changed_at=self.password_changed_at
-        ).first()
+        users = User.objects.filter(pk=self.user_id, is_active=True, password_changed_at=self.password_changed_at)
+        user = users.first()
         if user is None:
             raise self.invalid()
-        set_user(user.get_username())
+        self.accept(user.get_username())
         return user
 
-    def confirm(self) -> str:
-        """The username. Raises InvalidToken."""
-        if connection.vendor != "postgresql":
-            return self.user().get_username()
-        return self.confirmed(fetch(self.CONFIRMED, self.claims))[0]
+    def fetch(self, sql: str, params: Mapping[str, Any], *, prepare: bool | None = None) -> list[tuple[Any, ...]]:
+        """
+        The rows of a SELECT, the check included where it has not been made. PostgreSQL only. Raises InvalidToken.
 
-    def confirm_and_get[M: Model](self, model: type[M], pk: int) -> tuple[str, M | None]:
-        """The username, and the row with that primary key, in one round trip. Raises InvalidToken."""
-        if connection.vendor != "postgresql":
-            return self.confirm(), model._base_manager.filter(pk=pk).first()
-        table, names = model._meta.db_table, [field.attname for field in model._meta.concrete_fields]
-        columns = f"username, {table}.{f', {table}.'.join(names)}"
-        sql = f"SELECT {columns} FROM ({self.CONFIRMED}) AS bearer LEFT JOIN {table} ON {table}.id = %(pk)s"  # noqa: S608
-        username, *values = self.confirmed(fetch(sql, self.claims | {"pk": pk}))
-        if values[0] is None:
-            return username, None
-        values = [value.replace(tzinfo=UTC) if isinstance(value, datetime) else value for value in values]
-        return username, model.from_db(connection.alias, names, values)
-
-    @contextmanager
-    def confirmed_first(self) -> Iterator[None]:
-        """For a block whose statement confirms the bearer: whoever is nobody hears of no other mistake."""
-        try:
-            yield
-        except DOWN:  # and would be a second time, after as long a wait
-            raise
-        except Exception:
-            self.confirm()
-            raise
-
-    def confirmed(self, rows: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
-        """The first row of a statement that confirms its bearer, whose rows begin with the username or NULL."""
-        if not rows or rows[0][0] is None:
-            raise self.invalid()
-        set_user(rows[0][0])
-        return rows[0]
-
-    @property
-    def claims(self) -> dict[str, Any]:
-        """The parameters of CONFIRMED."""
-        return {"user_id": self.user_id, "password_changed_at": self.password_changed_at}
+        The first column of `sql` is never NULL.
+        """
+        if self.username is not None:
+            return fetch(sql, params, prepare=prepare)
+        rows = fetch(
+            f"SELECT bearer.username, found.* FROM ({self.sql}) AS bearer LEFT JOIN LATERAL ({sql}) AS found ON true",  # noqa: S608
+            {**params, **self.params},
+            prepare=prepare,
+        )
+        self.accept(rows[0][0] if rows else None)
+        return [row[1:] for row in rows if row[1] is not None]
 
     @staticmethod
     def invalid() -> InvalidToken:

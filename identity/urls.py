@@ -1,5 +1,6 @@
 from django.urls import re_path
 
+from core.api.paths import ID
 from identity import views
 
 users = views.UserViewSet.as_view
@@ -12,7 +13,7 @@ urlpatterns = [
     re_path(r"^users/me/?$", users(dict.fromkeys(("get", "put", "patch", "delete"), "me"))),
     re_path(r"^users/set_password/?$", users({"post": "set_password"})),
     re_path(
-        r"^users/(?P<id>[0-9]{1,18})/?$",
+        rf"^users/(?P<id>{ID})/?$",
         users({"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}),
     ),
 ]

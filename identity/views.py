@@ -1,12 +1,20 @@
-from typing import Any
+from typing import Any, cast
 
 from djoser.views import UserViewSet as DjoserUserViewSet
 from drf_spectacular.utils import extend_schema
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 from rest_framework_simplejwt import views as simplejwt
+from rest_framework_simplejwt.exceptions import InvalidToken
 
+from core.db.postgresql import DOWN
+from identity.authentication import DeferredJWTAuthentication
 from identity.models import User
+from identity.permissions import HasBearer
+from identity.tokens import Bearer
 
 THROTTLED = "429 throttled"
 DEAD_TOKEN = "401 token_not_valid"  # noqa: S105
@@ -40,3 +48,36 @@ class UserViewSet(DjoserUserViewSet):
 
     def get_queryset(self) -> Any:
         return self.queryset.all()
+
+
+class CheckedBearerView(APIView):
+    """
+    For a view whose own statement checks the token (Bearer.fetch, or an actor of a service).
+
+    Closed by default: a response that is sent before the check is an error of the server, and an exception that is
+    raised before it does not reach the client: a revoked token gets 401, never 400 or 404.
+    """
+
+    permission_classes = (HasBearer,)
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return [DeferredJWTAuthentication()]
+
+    @property
+    def bearer(self) -> Bearer:
+        return cast(Bearer, self.request.auth)  # by HasBearer
+
+    def handle_exception(self, exc: Exception) -> Response:
+        # The check of a database that is down would only time out again.
+        if isinstance(self.request.auth, Bearer) and not isinstance(exc, DOWN):
+            try:
+                self.bearer.check()
+            except (InvalidToken, *DOWN) as failure:
+                exc = failure
+        return super().handle_exception(exc)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        unchecked = isinstance(request.auth, Bearer) and request.auth.username is None
+        if unchecked and response.status_code not in (401, 503):
+            raise RuntimeError(f"{type(self).__name__} sent a response without checking its bearer")
+        return super().finalize_response(request, response, *args, **kwargs)

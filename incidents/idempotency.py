@@ -8,7 +8,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -17,9 +17,10 @@ from django.db import DatabaseError, IntegrityError, OperationalError, connectio
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
 
 from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
-from incidents.models import IdempotencyKey, Incident, etag
+from incidents.models import IdempotencyKey
 
 logger = logging.getLogger(__name__)
 
@@ -27,77 +28,77 @@ HEADER = "Idempotency-Key"
 KEPT = timedelta(hours=24)
 
 
-class Answer(NamedTuple):
-    """What a POST is answered with."""
+class StoredResponse(NamedTuple):
+    """The body of the response to a POST, about an incident created at `created_at`."""
 
     incident_id: int
+    created_at: datetime
     body: bytes
-    etag: str
     replayed: bool = False
 
 
-def check_key(key: str) -> None:
-    """Raises ValidationError unless the key is 1 to 255 visible ASCII characters."""
+def key_of(request: Request) -> str | None:
+    """The request's Idempotency-Key. Raises ValidationError unless it is 1 to 255 visible ASCII characters."""
+    key: str | None = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    if key is None:
+        return None
     if not key:
         raise ValidationError({HEADER: [_("This header may not be blank.")]}, code="blank")
     if len(key) > 255:
         raise ValidationError({HEADER: [_("Ensure this header has no more than 255 characters.")]}, code="max_length")
     if not re.fullmatch(r"[\x21-\x7e]+", key):
         raise ValidationError({HEADER: [_("Only visible ASCII characters are allowed.")]}, code="invalid")
+    return key
 
 
-def once(
-    user_id: int,
-    key: str,
-    request: Any,
-    *,
-    create: Callable[[], Incident],
-    render: Callable[[Incident], bytes],
-) -> Answer:
+def create_or_replay(*, user_id: int, key: str, request: Any, create: Callable[[], StoredResponse]) -> StoredResponse:
     """
-    Creates and answers, or gives the first answer again where this user sent this key before.
+    The response of `create`, or the stored one where this user sent this key before.
 
-    The key is written in the incident's own transaction: either both are there or neither. Of two
-    requests at the same moment the second waits at the unique constraint, then finds the first's answer.
+    The key is written in the transaction of `create`: either both are there or neither. Of two requests at the same
+    instant the second waits at the unique constraint, then finds the response of the first.
 
     Raises IdempotencyKeyReused for another `request` (parsed JSON), IdempotencyKeyInUse where the first takes too long.
     """
     request_hash = hashlib.sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS)).digest()
-    if answer := _first_answer(user_id, key, request_hash):
-        return answer
+    if stored := _stored_response(user_id, key, request_hash):
+        return stored
     try:
         with transaction.atomic():
             if connection.vendor == "postgresql":
                 with connection.cursor() as cursor:
                     cursor.execute("SET LOCAL lock_timeout = '3s'")
-            incident = create()
-            body = render(incident)
+            response = create()
             IdempotencyKey.objects.create(
-                user_id=user_id, key=key, request_hash=request_hash, response=body, incident=incident
+                user_id=user_id,
+                key=key,
+                request_hash=request_hash,
+                response=response.body,
+                incident_id=response.incident_id,
             )
     except IntegrityError:
-        if answer := _first_answer(user_id, key, request_hash):
-            return answer
+        if stored := _stored_response(user_id, key, request_hash):
+            return stored
         raise
     except OperationalError as exc:
         if getattr(exc.__cause__, "sqlstate", None) == "55P03":  # lock_not_available
             raise IdempotencyKeyInUse from None
         raise
-    return Answer(incident.pk, body, incident.etag)
+    return response
 
 
-def _first_answer(user_id: int, key: str, request_hash: bytes) -> Answer | None:
+def _stored_response(user_id: int, key: str, request_hash: bytes) -> StoredResponse | None:
     row = (
         IdempotencyKey.objects.filter(user_id=user_id, key=key)
-        .values_list("request_hash", "incident_id", "response", "incident__created_at")
+        .values_list("request_hash", "incident_id", "incident__created_at", "response")
         .first()
     )
     if row is None:
         return None
-    first_hash, incident_id, body, created_at = row
+    first_hash, incident_id, created_at, body = row
     if bytes(first_hash) != request_hash:
         raise IdempotencyKeyReused
-    return Answer(incident_id, bytes(body), etag(created_at), replayed=True)
+    return StoredResponse(incident_id, created_at, bytes(body), replayed=True)
 
 
 def delete_expired() -> int:

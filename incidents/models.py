@@ -7,6 +7,7 @@ from django.db.models import F, Q, Value
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Upper
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from incidents.text import normalize_line_breaks
@@ -127,16 +128,19 @@ class IncidentChange(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("History is append-only")
 
-    def described(self) -> list[tuple[str, str | None, str]]:
-        """The name of each field that changed, its old and its new value, in words."""
-        fields = (field for field in Incident._meta.concrete_fields if field.name in self.changes)
-        return [
+    def display_changes(self) -> list[tuple[str, str | None, str]]:
+        """The name of each changed field, its old and its new value, for people. A comment counts as a field."""
+        fields = [field for field in Incident._meta.concrete_fields if field.name in self.changes]
+        changes = [
             (
                 str(field.verbose_name),
                 *(dict(field.flatchoices).get(value, value) for value in self.changes[field.name]),
             )
             for field in fields
         ]
+        if "comment" in self.changes:
+            changes.append((gettext("comment"), *self.changes["comment"]))
+        return changes
 
 
 class IdempotencyKey(models.Model):

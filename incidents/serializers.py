@@ -35,6 +35,10 @@ class IncidentSerializer(StrictSerializer, serializers.ModelSerializer[Incident]
         read_only_fields = ("id", "created_at", "updated_at")
 
 
+class CommentSerializer(StrictSerializer):
+    text = TextField(max_length=DESCRIPTION_MAX_LENGTH)
+
+
 class IncidentChangeSerializer(serializers.ModelSerializer[IncidentChange]):
     class Meta:
         model = IncidentChange

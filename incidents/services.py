@@ -1,7 +1,7 @@
-"""The only two writers of incidents: whoever changes one, its history and the moment of the change follow."""
+"""The only writers of incidents: each writes the history of what it changes, in the same transaction."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from core.api.exceptions import PreconditionFailed, ServiceUnavailable
 from core.api.preconditions import Preconditions
 from core.db.postgresql import fetch
-from identity.tokens import Bearer
+from incidents.actors import Actor, Named
 from incidents.models import Incident, IncidentChange, Status
 
 WRITABLE = ("description", "status", "source")
@@ -20,17 +20,33 @@ ATTEMPTS = 20
 
 
 def create_incident(
-    *, description: str, source: str, status: str = Status.OPEN, actor: str | Bearer, channel: str
+    *,
+    description: str,
+    source: str,
+    status: str = Status.OPEN,
+    created_at: datetime | None = None,
+    actor: Actor,
+    channel: str,
 ) -> Incident:
     """
     The new incident, committed together with the first entry of its history.
 
-    Raises InvalidToken for an actor who is a bearer and cannot be confirmed.
+    `created_at` is for reports that are older than their record, such as imports; one in the future, by the sender's
+    clock, becomes now. Raises what `actor.accept` raises.
     """
     now = timezone.now()
-    incident = Incident(description=description, status=status, source=source, created_at=now, updated_at=now)
+    at = min(created_at or now, now)
+    incident = Incident(description=description, status=status, source=source, created_at=at, updated_at=at)
     changes = {field: [None, getattr(incident, field)] for field in WRITABLE}
-    _insert(incident, actor, at=now, channel=channel, changes=changes)
+    if connection.vendor == "postgresql":
+        values = {field: getattr(incident, field) for field in WRITABLE}
+        incident.pk = _write(INSERT, actor, at=at, channel=channel, changes=changes, **values)
+        incident._state.adding = False
+    else:
+        with transaction.atomic():
+            username = actor.check()
+            incident.save()
+            IncidentChange.objects.create(incident=incident, at=at, actor=username, channel=channel, changes=changes)
     return incident
 
 
@@ -38,7 +54,7 @@ def change_incident(
     incident: Incident,
     *,
     values: Mapping[str, str],
-    actor: str,
+    actor: Actor,
     channel: str,
     preconditions: Preconditions | None = None,
 ) -> Incident:
@@ -47,6 +63,7 @@ def change_incident(
 
     Raises PreconditionFailed, or ServiceUnavailable where other writers were faster ATTEMPTS times in a row.
     """
+    actor = Named(actor.check())
     # Optimistic locking: UPDATE … WHERE updated_at is unchanged (compare-and-swap), else re-read and retry.
     for _ in range(ATTEMPTS):
         if preconditions and preconditions.fail(incident.etag):
@@ -54,13 +71,27 @@ def change_incident(
         changes = {field: [old, value] for field, value in values.items() if value != (old := getattr(incident, field))}
         # Later than the last change even where the clock stood still or went back: the ETag is made of it.
         at = max(timezone.now(), incident.updated_at + timedelta(microseconds=1))
-        if not changes or _update(incident, at=at, actor=actor, channel=channel, changes=changes):
+        if not changes or _update(incident, actor, at=at, channel=channel, changes=changes):
             return incident
         incident.refresh_from_db()
     raise ServiceUnavailable
 
 
-# On PostgreSQL one statement writes the incident and its history, and is a transaction by itself.
+def add_comment(*, incident_id: int, text: str, actor: Actor, channel: str) -> IncidentChange:
+    """The entry of the incident's history that holds the comment. Raises what `actor.accept` raises."""
+    changes: dict[str, Any] = {"comment": [None, text]}
+    entry = IncidentChange(incident_id=incident_id, at=timezone.now(), channel=channel, changes=changes)
+    if connection.vendor == "postgresql":
+        _write(COMMENT, actor, id=incident_id, at=entry.at, channel=channel, changes=changes)
+        entry.actor = actor.check()
+    else:
+        with transaction.atomic():
+            entry.actor = actor.check()
+            entry.save()
+    return entry
+
+
+# On PostgreSQL one statement checks the actor and writes the incident and its history; it is a transaction by itself.
 
 CHANGE = """
 change AS (
@@ -69,48 +100,40 @@ change AS (
 )
 SELECT username, id FROM actor, incident
 """
-ACTOR = "SELECT %(actor)s::varchar AS username"
 INSERT = f"""
-WITH actor AS ({{actor}}), incident AS (
+incident AS (
   INSERT INTO incidents_incident (description, status, source, created_at, updated_at)
   SELECT %(description)s, %(status)s, %(source)s, %(at)s, %(at)s FROM actor RETURNING id
 ), {CHANGE}
 """  # noqa: S608
-INSERT_BY_NAME, INSERT_BY_BEARER = INSERT.format(actor=ACTOR), INSERT.format(actor=Bearer.CONFIRMED)
 UPDATE = f"""
-WITH actor AS ({ACTOR}), incident AS (
+incident AS (
   UPDATE incidents_incident SET {{columns}}, updated_at = %(at)s
   WHERE id = %(id)s AND updated_at = %(unchanged_since)s RETURNING id
 ), {CHANGE}
 """  # noqa: S608
+COMMENT = f"incident AS (SELECT %(id)s::bigint AS id), {CHANGE}"
 
 
-def _insert(incident: Incident, actor: str | Bearer, **change: Any) -> None:
-    if connection.vendor == "postgresql":
-        values = {field: getattr(incident, field) for field in WRITABLE}
-        values |= change | {"changes": Jsonb(change["changes"], orjson.dumps)}
-        if isinstance(actor, str):
-            ((_, incident.pk),) = fetch(INSERT_BY_NAME, values | {"actor": actor})
-        else:
-            _, incident.pk = actor.confirmed(fetch(INSERT_BY_BEARER, values | actor.claims))
-        incident._state.adding = False
-    else:
-        with transaction.atomic():
-            actor = actor if isinstance(actor, str) else actor.confirm()
-            incident.save()
-            IncidentChange.objects.create(incident=incident, actor=actor, **change)
+def _write(sql: str, actor: Actor, *, changes: dict[str, Any], **params: Any) -> int:
+    """The incident's id. Raises what `actor.accept` raises."""
+    params |= {"changes": Jsonb(changes, orjson.dumps), **actor.params}
+    rows = fetch(f"WITH actor AS ({actor.sql}), {sql}", params)
+    actor.accept(rows[0][0] if rows else None)
+    return rows[0][1]
 
 
-def _update(incident: Incident, **change: Any) -> bool:
+def _update(incident: Incident, actor: Actor, **change: Any) -> bool:
     """Whether the incident was still as it was read, and now is as `change` says."""
     unchanged_since, incident.updated_at = incident.updated_at, change["at"]
     values = {field: value for field, (_, value) in change["changes"].items()}
     for field, value in values.items():
         setattr(incident, field, value)
     if connection.vendor == "postgresql":
-        change["changes"] = Jsonb(change["changes"], orjson.dumps)
         sql = UPDATE.format(columns=", ".join(f"{field} = %({field})s" for field in values))
-        return bool(fetch(sql, {**values, **change, "id": incident.pk, "unchanged_since": unchanged_since}))
+        params = change | {"changes": Jsonb(change["changes"], orjson.dumps), **actor.params, **values}
+        params |= {"id": incident.pk, "unchanged_since": unchanged_since}
+        return bool(fetch(f"WITH actor AS ({actor.sql}), {sql}", params))
     # The transaction holds SQLite's write lock from its beginning. Timestamps are compared here: SQLite compares their
     # texts, which differ where another program wrote the same time in another format.
     with transaction.atomic():
@@ -118,5 +141,5 @@ def _update(incident: Incident, **change: Any) -> bool:
         if row.values_list("updated_at", flat=True).get() != unchanged_since:
             return False
         row.update(**values, updated_at=change["at"])
-        IncidentChange.objects.create(incident=incident, **change)
+        IncidentChange.objects.create(incident=incident, actor=actor.check(), **change)
         return True

@@ -1,12 +1,17 @@
 from django.urls import re_path
 
+from core.api.paths import ID
 from incidents.views import IncidentViewSet
 
-# Ids end at 2^63: eighteen digits always fit the column, and no service comes to more.
-ONE = r"^incidents/(?P<pk>[0-9]{1,18})"
+DETAIL = rf"^incidents/(?P<pk>{ID})"
 
 urlpatterns = [
-    re_path(r"^incidents/?$", IncidentViewSet.as_view({"get": "list", "post": "create"})),
-    re_path(ONE + r"/?$", IncidentViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),
-    re_path(ONE + r"/history/?$", IncidentViewSet.as_view({"get": "history"})),
+    re_path(r"^incidents/?$", IncidentViewSet.as_view({"get": "list", "post": "create"}), name="incident-list"),
+    re_path(
+        DETAIL + r"/?$",
+        IncidentViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
+        name="incident-detail",
+    ),
+    re_path(DETAIL + r"/history/?$", IncidentViewSet.as_view({"get": "history"}), name="incident-history"),
+    re_path(DETAIL + r"/comments/?$", IncidentViewSet.as_view({"post": "comment"}), name="incident-comments"),
 ]

@@ -1,10 +1,12 @@
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
+from typing import Any
 
 from django.http import HttpResponse, HttpResponseNotModified
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import viewsets
-from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,14 +15,14 @@ from core.api.exceptions import PreconditionFailed
 from core.api.json import JSONRenderer
 from core.api.pagination import PageNumbers
 from core.api.preconditions import Preconditions
-from identity.authentication import JWTAuthentication
-from identity.tokens import Bearer
+from identity.views import CheckedBearerView
 from incidents import idempotency
-from incidents.listing.filters import IncidentFilter, clean
-from incidents.listing.pages import read_page
-from incidents.models import Channel, Incident
-from incidents.serializers import IncidentChangeSerializer, IncidentSerializer
-from incidents.services import change_incident, create_incident
+from incidents.listing.filters import IncidentFilter
+from incidents.listing.filters import clean as parse_filters
+from incidents.listing.pages import read_incident, read_page
+from incidents.models import Channel, Incident, IncidentChange, etag
+from incidents.serializers import CommentSerializer, IncidentChangeSerializer, IncidentSerializer
+from incidents.services import add_comment, change_incident, create_incident
 
 
 def request_header(name: str, description: str, **schema: str) -> OpenApiParameter:
@@ -35,16 +37,23 @@ IF_MATCH = request_header("If-Match", "Entity tags, or `*`: 412 unless the incid
 IF_NONE_MATCH = request_header("If-None-Match", "Entity tags, or `*`: 304 if the incident has one of them.")
 IDEMPOTENCY_KEY = request_header(
     idempotency.HEADER,
-    "1 to 255 visible characters. The same key and body again gives the first answer again and records nothing.",
+    "1 to 255 visible characters. The same key and body again gives the first response again and records nothing.",
     pattern=r"^[\x21-\x7e]{1,255}$",
 )
+LOCATION = response_header("Location", "The address of the incident.", 201)
+REPLAYED = response_header("Idempotency-Replayed", "`true` where this is an earlier response.", 201)
 
 
-# Built once: their fields cost more than all that they check.
-NEW, CHANGED = IncidentSerializer(), IncidentSerializer(partial=True)
+def etag_header(*statuses: int) -> OpenApiParameter:
+    return response_header("ETag", "The entity tag of the incident.", *statuses)
 
 
-class IncidentViewSet(viewsets.GenericViewSet[Incident]):
+# Built once, since building costs more than checking. Threads share them: no field may use its serializer's `context`.
+create_serializer, update_serializer = IncidentSerializer(), IncidentSerializer(partial=True)
+comment_serializer = CommentSerializer()
+
+
+class IncidentViewSet(CheckedBearerView, viewsets.GenericViewSet[Incident]):
     """Record, list, read and change incidents. There is no PUT and no DELETE: a record is never lost."""
 
     queryset = Incident.objects.newest_first()
@@ -54,85 +63,63 @@ class IncidentViewSet(viewsets.GenericViewSet[Incident]):
     filterset_class = IncidentFilter
     raises = {
         "create": ("409 idempotency_key_in_use", "422 idempotency_key_reused"),
+        "comment": ("409 idempotency_key_in_use", "422 idempotency_key_reused"),
         "retrieve": ("412 precondition_failed",),
         "partial_update": ("412 precondition_failed",),
     }
 
-    def get_authenticators(self) -> list[BaseAuthentication]:
-        return [JWTAuthentication(confirmed=False)]
-
     @extend_schema(summary="List incidents, newest first")
     def list(self, request: Request) -> HttpResponse:
         pages = PageNumbers()
-        with self.bearer.confirmed_first():
-            rows = pages.paginate(partial(read_page, self.bearer, clean(request.query_params)), request)
-        return HttpResponse(JSONRenderer().render(pages.body(rows)), content_type=JSONRenderer.media_type)
+        read = partial(read_page, parse_filters(request.query_params), fetch=self.bearer.fetch)
+        return json_response(pages.body(pages.paginate(read, request)))
 
     @extend_schema(
         summary="Record an incident",
-        parameters=[
-            IDEMPOTENCY_KEY,
-            response_header("Location", "The address of the incident.", 201),
-            response_header("ETag", "The entity tag of the incident.", 201),
-            response_header("Idempotency-Replayed", "`true` where this is an earlier answer.", 201),
-        ],
+        parameters=[IDEMPOTENCY_KEY, LOCATION, etag_header(201), REPLAYED],
         responses={201: IncidentSerializer},
     )
     def create(self, request: Request) -> HttpResponse:
-        with self.bearer.confirmed_first():
-            answer = self._record(request)
-        location = f"{request.scheme}://{request.get_host()}{request.path.rstrip('/')}/{answer.incident_id}/"
-        headers = {"Location": location, "ETag": answer.etag} | (
-            {"Idempotency-Replayed": "true"} if answer.replayed else {}
-        )
-        return HttpResponse(answer.body, content_type=JSONRenderer.media_type, status=201, headers=headers)
+        def create() -> idempotency.StoredResponse:
+            incident = create_incident(**values, actor=self.bearer, channel=Channel.API)
+            return idempotency.StoredResponse(incident.pk, incident.created_at, render(incident))
 
-    def _record(self, request: Request) -> idempotency.Answer:
-        key = request.META.get("HTTP_IDEMPOTENCY_KEY")
-        if key is not None:
-            idempotency.check_key(key)
-        values = NEW.run_validation(request.data)
-
-        def record() -> Incident:
-            return create_incident(**values, actor=self.bearer, channel=Channel.API)
-
-        if key is None:
-            incident = record()
-            return idempotency.Answer(incident.pk, rendered(incident), incident.etag)
-        self.bearer.confirm()
-        return idempotency.once(
-            user_id=self.bearer.user_id, key=key, request=request.data, create=record, render=rendered
-        )
+        key = idempotency.key_of(request)
+        values = create_serializer.run_validation(request.data)
+        response = self._create_or_replay(key, request.data, create)
+        location = f"{request.scheme}://{request.get_host()}{request.path.rstrip('/')}/{response.incident_id}/"
+        headers = {"Location": location, "ETag": etag(response.created_at)}
+        return created(response, headers)
 
     @extend_schema(
         summary="Read an incident",
-        parameters=[IF_MATCH, IF_NONE_MATCH, response_header("ETag", "The entity tag of the incident.", 200, 304)],
+        parameters=[IF_MATCH, IF_NONE_MATCH, etag_header(200, 304)],
         responses={200: IncidentSerializer, 304: None},
     )
     def retrieve(self, request: Request, pk: str) -> HttpResponse:
-        _, incident = self._incident()
+        incident = self._get_incident()
         preconditions = Preconditions.of(request.META)
         if preconditions.if_match_fails(incident.etag):
             raise PreconditionFailed
         if preconditions.if_none_match_fails(incident.etag):
             return HttpResponseNotModified(headers={"ETag": incident.etag})
-        return one(incident)
+        return incident_response(incident)
 
     @extend_schema(
         summary="Change an incident's status, description or source",
-        parameters=[IF_MATCH, IF_NONE_MATCH, response_header("ETag", "The entity tag of the incident.", 200)],
+        parameters=[IF_MATCH, IF_NONE_MATCH, etag_header(200)],
         responses=IncidentSerializer,
     )
     def partial_update(self, request: Request, pk: str) -> HttpResponse:
-        username, incident = self._incident()
+        incident = self._get_incident()
         incident = change_incident(
             incident,
-            values=CHANGED.run_validation(request.data),
-            actor=username,
+            values=update_serializer.run_validation(request.data),
+            actor=self.bearer,
             channel=Channel.API,
             preconditions=Preconditions.of(request.META),
         )
-        return one(incident)
+        return incident_response(incident)
 
     @extend_schema(
         summary="Who changed what, oldest first",
@@ -140,25 +127,59 @@ class IncidentViewSet(viewsets.GenericViewSet[Incident]):
         responses=IncidentChangeSerializer(many=True),
     )
     def history(self, request: Request, pk: str) -> Response:
-        _, incident = self._incident()
-        changes = incident.changes.order_by("id").values(*IncidentChangeSerializer.Meta.fields)
+        changes = self._get_incident().changes.order_by("id").values(*IncidentChangeSerializer.Meta.fields)
         return self.get_paginated_response(self.paginate_queryset(changes))
 
-    @property
-    def bearer(self) -> Bearer:
-        return self.request.user  # type: ignore[return-value]  # by get_authenticators()
+    @extend_schema(
+        summary="Comment on an incident",
+        parameters=[IDEMPOTENCY_KEY, REPLAYED],
+        request=CommentSerializer,
+        responses={201: IncidentChangeSerializer},
+    )
+    def comment(self, request: Request, pk: str) -> HttpResponse:
+        def create() -> idempotency.StoredResponse:
+            entry = add_comment(incident_id=incident.pk, **values, actor=self.bearer, channel=Channel.API)
+            return idempotency.StoredResponse(incident.pk, incident.created_at, render_change(entry))
 
-    def _incident(self) -> tuple[str, Incident]:
-        """Together with the bearer's username. Raises InvalidToken, NotFound."""
-        username, incident = self.bearer.confirm_and_get(Incident, int(self.kwargs["pk"]))
+        incident = self._get_incident()
+        key = idempotency.key_of(request)
+        values = comment_serializer.run_validation(request.data)
+        # The incident is part of the request: the same words about another one are another comment.
+        return created(self._create_or_replay(key, {"incident": incident.pk, "comment": request.data}, create))
+
+    def _create_or_replay(
+        self, key: str | None, request: Any, create: Callable[[], idempotency.StoredResponse]
+    ) -> idempotency.StoredResponse:
+        if key is None:
+            return create()
+        self.bearer.check()
+        return idempotency.create_or_replay(user_id=self.bearer.user_id, key=key, request=request, create=create)
+
+    def _get_incident(self) -> Incident:
+        """Raises InvalidToken, NotFound."""
+        incident = read_incident(int(self.kwargs["pk"]), fetch=self.bearer.fetch)
         if incident is None:
             raise NotFound
-        return username, incident
+        return incident
 
 
-def rendered(incident: Incident) -> bytes:
+def render(incident: Incident) -> bytes:
     return JSONRenderer().render({field: getattr(incident, field) for field in IncidentSerializer.Meta.fields})
 
 
-def one(incident: Incident) -> HttpResponse:
-    return HttpResponse(rendered(incident), content_type=JSONRenderer.media_type, headers={"ETag": incident.etag})
+def render_change(entry: IncidentChange) -> bytes:
+    return JSONRenderer().render({field: getattr(entry, field) for field in IncidentChangeSerializer.Meta.fields})
+
+
+def json_response(data: Any) -> HttpResponse:
+    return HttpResponse(JSONRenderer().render(data), content_type=JSONRenderer.media_type)
+
+
+def incident_response(incident: Incident) -> HttpResponse:
+    return HttpResponse(render(incident), content_type=JSONRenderer.media_type, headers={"ETag": incident.etag})
+
+
+def created(response: idempotency.StoredResponse, headers: Mapping[str, str] = MappingProxyType({})) -> HttpResponse:
+    replayed = {"Idempotency-Replayed": "true"} if response.replayed else {}
+    headers = {**headers, **replayed}
+    return HttpResponse(response.body, content_type=JSONRenderer.media_type, status=201, headers=headers)

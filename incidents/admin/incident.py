@@ -11,6 +11,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from incidents.actors import Named
 from incidents.models import Channel, Incident, IncidentChange, IncidentQuerySet, Status
 from incidents.services import WRITABLE, change_incident, create_incident
 from incidents.text import is_blank, normalize_line_breaks
@@ -73,7 +74,7 @@ class IncidentAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Incident, form: Any, change: bool) -> None:
         values = {name: form.cleaned_data[name] for name in form.cleaned_data.keys() & set(WRITABLE)}
-        actor = request.user.get_username()
+        actor = Named(request.user.get_username())
         if change:
             edited = {name: value for name, value in values.items() if name in form.changed_data}
             saved = change_incident(Incident.objects.get(pk=obj.pk), values=edited, actor=actor, channel=Channel.ADMIN)
@@ -85,7 +86,7 @@ class IncidentAdmin(admin.ModelAdmin):
         incidents = list(queryset.exclude(status=status).order_by("id"))
         for incident in incidents:
             change_incident(
-                incident, values={"status": status}, actor=request.user.get_username(), channel=Channel.ADMIN
+                incident, values={"status": status}, actor=Named(request.user.get_username()), channel=Channel.ADMIN
             )
         self.message_user(
             request, ngettext("%d incident was changed.", "%d incidents were changed.", len(incidents)) % len(incidents)

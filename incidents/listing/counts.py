@@ -4,12 +4,10 @@ How many incidents there are, and on which day a page begins, from the counts th
 They come from the tables and triggers of migration 0004_counts, and cost the same however many incidents there are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
-
-from core.db.postgresql import fetch
 
 DAY = timedelta(days=1)
 BY_ROWS = {"search", "updated_after", "updated_before"}
@@ -53,7 +51,7 @@ def count(filters: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
     return f"SELECT coalesce(sum(n), 0)::bigint FROM ({counts}) AS counts", params  # noqa: S608
 
 
-def locate(filters: Mapping[str, Any], offset: int) -> Place | None:
+def locate(filters: Mapping[str, Any], offset: int, fetch: Callable[..., Any]) -> Place | None:
     """The place behind the first `offset` incidents of the list, newest or oldest first. None as with `count`."""
     if BY_ROWS & filters.keys():
         return None

@@ -1,12 +1,11 @@
 """The list of incidents: which ones its filters choose, how many they are, and one page of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC
 from typing import Any
 
 from django.db import connection
 
-from core.db.postgresql import fetch
-from identity.tokens import Bearer
 from incidents.listing import counts
 from incidents.listing.filters import apply
 from incidents.models import Incident
@@ -25,14 +24,16 @@ CONDITIONS = {
 }
 
 
-def read_page(bearer: Bearer, filters: Mapping[str, Any], offset: int, limit: int) -> tuple[int, list[dict[str, Any]]]:
+type Fetch = Callable[..., list[tuple[Any, ...]]]
+
+
+def read_page(filters: Mapping[str, Any], offset: int, limit: int, *, fetch: Fetch) -> tuple[int, list[dict[str, Any]]]:
     """
     How many incidents `filters`, an IncidentFilter's clean data, choose, and `limit` of them behind `offset`.
 
-    Raises InvalidToken for a bearer who cannot be confirmed.
+    On PostgreSQL by `fetch`: core.db.postgresql.fetch, or a bearer's, which checks its token in the first statement.
     """
     if connection.vendor != "postgresql":
-        bearer.confirm()
         incidents = apply(filters, Incident.objects.newest_first()).values(*FIELDS)
         return incidents.count(), list(incidents[offset : offset + limit])
     ordering: str = filters.get("ordering", "-created_at")
@@ -45,23 +46,18 @@ def read_page(bearer: Bearer, filters: Mapping[str, Any], offset: int, limit: in
     conditions, params = _conditions(filters)
     counting, count_params = counts.count(filters) or (_count(filters, conditions), params)
     if not offset and not scattered:
-        sql = _select(f"({Bearer.CONFIRMED}), ({counting}), {COLUMNS}", conditions) + _page(ordering, 0, limit)
-        rows = fetch(sql, params | count_params | bearer.claims, prepare=prepare)
-        if rows:
-            _, count, *_ = bearer.confirmed(rows)
-        else:
-            bearer.confirm()
-            count = 0
+        sql = _select(f"({counting}) AS count, {COLUMNS}", conditions) + _page(ordering, 0, limit)
+        rows = fetch(sql, params | count_params, prepare=prepare)
+        count = rows[0][0] if rows else 0
     else:
-        bearer.confirm()
-        if by_creation and (place := counts.locate(filters, offset)):
+        if by_creation and (place := counts.locate(filters, offset, fetch)):
             count, offset = place.count, place.offset
             if place.bound:
                 conditions.append(f"created_at {'<' if ordering.startswith('-') else '>='} %(bound)s")
                 params["bound"] = place.bound
         else:
             ((count,),) = fetch(counting, count_params, prepare=prepare)
-        sql = _select(f"NULL, NULL, {COLUMNS}", conditions) + _page(ordering, offset, limit)
+        sql = _select(f"0, {COLUMNS}", conditions) + _page(ordering, offset, limit)
         rows = fetch(sql, params, prepare=prepare) if offset < count else []
     # Written out, since dict(zip(...)) takes four times as long.
     return count, [
@@ -73,8 +69,20 @@ def read_page(bearer: Bearer, filters: Mapping[str, Any], offset: int, limit: in
             "created_at": created_at,
             "updated_at": updated_at,
         }
-        for _, _, pk, description, status, source, created_at, updated_at in rows
+        for _, pk, description, status, source, created_at, updated_at in rows
     ]
+
+
+def read_incident(pk: int, *, fetch: Fetch) -> Incident | None:
+    """`fetch` as with `read_page`."""
+    if connection.vendor != "postgresql":
+        return Incident.objects.filter(pk=pk).first()
+    rows = fetch(f"SELECT {COLUMNS} FROM incidents_incident WHERE id = %(id)s", {"id": pk})  # noqa: S608
+    if not rows:
+        return None
+    *values, created_at, updated_at = rows[0]
+    values += [created_at.replace(tzinfo=UTC), updated_at.replace(tzinfo=UTC)]
+    return Incident.from_db(connection.alias, FIELDS, values)
 
 
 def _count(filters: Mapping[str, Any], conditions: list[str]) -> str:

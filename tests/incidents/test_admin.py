@@ -3,6 +3,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 
 from identity.models import User
+from incidents.actors import Named
 from incidents.models import Incident, IncidentChange
 from incidents.services import change_incident, create_incident
 
@@ -27,7 +28,7 @@ def site(operator):
 
 def make(**values):
     return create_incident(
-        **{"description": "Самокат не в сети", "source": "operator"} | values, actor="a", channel="api"
+        **{"description": "Самокат не в сети", "source": "operator"} | values, actor=Named("a"), channel="api"
     )
 
 
@@ -66,7 +67,7 @@ def test_changing_writes_what_was_edited(site):
     incident = make()
     url = f"{URL}{incident.pk}/change/"
     data = form(site, url)
-    change_incident(incident, values={"status": "resolved"}, actor="b", channel="api")  # somebody else, meanwhile
+    change_incident(incident, values={"status": "resolved"}, actor=Named("b"), channel="api")
     assert site.post(url, data | {"description": "другое"}).status_code == 302
     incident.refresh_from_db()
     assert (incident.status, incident.description) == ("resolved", "другое")
@@ -112,7 +113,7 @@ def test_filters_and_search(site):
 
 def test_history_is_shown_and_not_editable(site):
     incident = make()
-    change_incident(incident, values={"status": "closed"}, actor="Alertmanager", channel="alertmanager")
+    change_incident(incident, values={"status": "closed"}, actor=Named("Alertmanager"), channel="alertmanager")
     page = site.get(f"{URL}{incident.pk}/history/").content.decode()
     assert "Alertmanager" in page and "Открыт → Закрыт" in page.replace("\n", " ")
     assert site.get("/api/admin/incidents/incidentchange/").status_code == 404

@@ -4,6 +4,7 @@ import pytest
 from django.utils import timezone
 
 from identity.models import User
+from incidents.actors import Named
 from incidents.models import Incident, IncidentChange
 from incidents.services import create_incident
 from tests.conftest import errors
@@ -22,7 +23,7 @@ END = {
 
 @pytest.fixture
 def pk(db):
-    return create_incident(**BODY, actor="a", channel="api").pk
+    return create_incident(**BODY, actor=Named("a"), channel="api").pk
 
 
 @pytest.mark.parametrize("end", END)

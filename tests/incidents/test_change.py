@@ -6,6 +6,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from incidents import services
+from incidents.actors import Named
 from incidents.models import Incident
 from incidents.services import create_incident
 from tests.conftest import errors
@@ -15,7 +16,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 @pytest.fixture
 def incident(db):
-    return create_incident(description="Самокат не в сети", source="operator", actor="a", channel="api")
+    return create_incident(description="Самокат не в сети", source="operator", actor=Named("a"), channel="api")
 
 
 def patch(api, incident, body, **kwargs):

@@ -6,6 +6,7 @@ from threading import Barrier
 import pytest
 from django.db import connections, transaction
 
+from incidents.actors import Named
 from incidents.models import IdempotencyKey, Incident, IncidentChange
 from incidents.services import create_incident
 from tests.conftest import errors
@@ -47,7 +48,7 @@ def test_the_same_key_at_the_same_moment_is_one_incident(api):
 
 def test_a_first_request_that_hangs_is_not_waited_for_without_end(api, user):
     with transaction.atomic():
-        incident = create_incident(**BODY, actor="a", channel="api")
+        incident = create_incident(**BODY, actor=Named("a"), channel="api")
         IdempotencyKey.objects.create(user=user, key="k", request_hash=b"", response=b"", incident=incident)
         (answer,) = at_once(lambda: api.post(URL, BODY, "application/json", headers={"idempotency-key": "k"}))
     assert (answer.status_code, errors(answer)) == (409, [("409 idempotency_key_in_use", None)])
@@ -57,7 +58,7 @@ def test_a_first_request_that_hangs_is_not_waited_for_without_end(api, user):
 
 def test_changes_of_different_fields_both_survive(api):
     for _ in range(10):
-        incident = create_incident(**BODY, actor="a", channel="api")
+        incident = create_incident(**BODY, actor=Named("a"), channel="api")
         at_once(
             patch(api, incident.pk, {"status": "closed"}),
             patch(api, incident.pk, {"description": "другое"}),
@@ -68,7 +69,7 @@ def test_changes_of_different_fields_both_survive(api):
 
 
 def test_changes_of_the_same_field_all_stand_in_the_history_in_order(api):
-    incident = create_incident(**BODY, actor="a", channel="api")
+    incident = create_incident(**BODY, actor=Named("a"), channel="api")
     answers = at_once(*[patch(api, incident.pk, {"description": f"{number}"}) for number in range(8)])
     assert {answer.status_code for answer in answers} == {200}
     steps = [entry.changes["description"] for entry in IncidentChange.objects.order_by("id")]
@@ -79,7 +80,7 @@ def test_changes_of_the_same_field_all_stand_in_the_history_in_order(api):
 
 
 def test_of_editors_with_the_same_tag_one_wins(api):
-    incident = create_incident(**BODY, actor="a", channel="api")
+    incident = create_incident(**BODY, actor=Named("a"), channel="api")
     answers = at_once(
         *[patch(api, incident.pk, {"description": f"{number}"}, if_match=incident.etag) for number in range(8)]
     )

@@ -185,13 +185,13 @@ def test_the_count_of_any_filters(incidents):
 
 
 def test_a_page_in_a_day_is_found_without_walking_the_days_before_it(incidents):
-    place = locate({"ordering": "created_at"}, 300)
+    place = locate({"ordering": "created_at"}, 300, fetch)
     assert place.bound > MIDNIGHT + DAY
     assert place.offset < Incident.objects.filter(created_at__gte=place.bound, created_at__lt=place.bound + DAY).count()
 
 
 def test_behind_the_last_page(incidents):
-    assert locate({}, 600) == Place(600, None, 600)
+    assert locate({}, 600, fetch) == Place(600, None, 600)
 
 
 @pytest.mark.parametrize("moment", [datetime.min, datetime.max, datetime(9999, 12, 31)])
@@ -203,4 +203,4 @@ def test_moments_at_the_ends_of_the_calendar(incidents, moment):
 
 @pytest.mark.parametrize("name", ["search", "updated_after", "updated_before"])
 def test_only_the_rows_can_tell(name):
-    assert (count({name: MIDNIGHT}), locate({name: MIDNIGHT}, 1)) == (None, None)
+    assert (count({name: MIDNIGHT}), locate({name: MIDNIGHT}, 1, fetch)) == (None, None)

@@ -1,6 +1,7 @@
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from incidents.actors import Named
 from incidents.models import Incident, IncidentChange
 from incidents.services import change_incident, create_incident
 from tests.conftest import errors
@@ -31,15 +32,15 @@ def test_creation_is_the_first_entry_and_changes_follow(api):
 
 
 def test_what_changes_nothing_is_no_entry(api):
-    incident = create_incident(description="x", source="operator", actor="a", channel="command")
+    incident = create_incident(description="x", source="operator", actor=Named("a"), channel="command")
     api.patch(f"{URL}{incident.pk}/", {"status": "open"}, "application/json")
     assert history(api, incident.pk)["count"] == 1
 
 
 def test_pages_oldest_first(api):
-    incident = create_incident(description="x", source="operator", actor="a", channel="telegram")
+    incident = create_incident(description="x", source="operator", actor=Named("a"), channel="telegram")
     for number in range(4):
-        change_incident(incident, values={"description": f"{number}"}, actor="b", channel="admin")
+        change_incident(incident, values={"description": f"{number}"}, actor=Named("b"), channel="admin")
     page = history(api, incident.pk, "?page_size=2&page=2")
     assert [entry["changes"]["description"][1] for entry in page["results"]] == ["1", "2"]
     assert page["count"] == 5
@@ -52,12 +53,12 @@ def test_of_what_does_not_exist(api, path):
 
 
 def test_a_page_past_the_end(api):
-    incident = create_incident(description="x", source="operator", actor="a", channel="api")
+    incident = create_incident(description="x", source="operator", actor=Named("a"), channel="api")
     assert api.get(f"{URL}{incident.pk}/history/?page=2").status_code == 404
 
 
 def test_history_is_append_only(api):
-    incident = create_incident(description="x", source="operator", actor="a", channel="api")
+    incident = create_incident(description="x", source="operator", actor=Named("a"), channel="api")
     entry = IncidentChange.objects.get()
     entry.actor = "somebody else"
     with pytest.raises(TypeError):
@@ -72,13 +73,13 @@ def test_history_is_append_only(api):
     "sql", ["UPDATE incidents_incidentchange SET actor = 'x'", "DELETE FROM incidents_incidentchange"]
 )
 def test_the_database_refuses_to_rewrite_history(db, sql):
-    create_incident(description="x", source="operator", actor="a", channel="api")
+    create_incident(description="x", source="operator", actor=Named("a"), channel="api")
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql)
 
 
 def test_an_incident_is_not_deleted_from_under_its_history(db):
-    incident = create_incident(description="x", source="operator", actor="a", channel="api")
+    incident = create_incident(description="x", source="operator", actor=Named("a"), channel="api")
     with pytest.raises(DatabaseError), transaction.atomic():
         incident.delete()
     assert Incident.objects.exists()

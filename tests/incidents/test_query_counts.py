@@ -3,6 +3,7 @@
 import pytest
 from django.db import connection
 
+from incidents.actors import Named
 from incidents.services import create_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -13,7 +14,7 @@ BODY = {"description": "Самокат не в сети", "source": "operator"}
 
 @pytest.fixture(params=[1, 50])
 def pk(db, request):
-    incidents = [create_incident(**BODY, actor="a", channel="api") for _ in range(request.param)]
+    incidents = [create_incident(**BODY, actor=Named("a"), channel="api") for _ in range(request.param)]
     return incidents[0].pk
 
 
@@ -21,7 +22,7 @@ def pk(db, request):
     ("method", "path", "body", "headers", "postgresql", "sqlite"),
     [
         ("get", "", None, {}, 1, 3),
-        ("get", "?page_size=1&page=1&status=open,closed", None, {}, 3, 3),
+        ("get", "?page_size=1&page=1&status=open,closed", None, {}, 2, 3),
         ("get", "?status=open&search=самокат&page_size=10", None, {}, 1, 3),
         ("get", "{pk}/", None, {}, 1, 2),
         ("get", "{pk}/", None, {"if-none-match": "*"}, 1, 2),

@@ -1,5 +1,6 @@
 import pytest
 
+from incidents.actors import Named
 from incidents.services import create_incident
 from tests.conftest import errors
 
@@ -7,7 +8,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 def test_one_incident(api):
-    incident = create_incident(description="Точка не отвечает", source="monitoring", actor="a", channel="api")
+    incident = create_incident(description="Точка не отвечает", source="monitoring", actor=Named("a"), channel="api")
     answer = api.get(f"/api/v1/incidents/{incident.pk}/")
     assert answer.status_code == 200
     assert list(answer.json()) == ["id", "description", "status", "source", "created_at", "updated_at"]

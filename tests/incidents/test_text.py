@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 
 from identity.models import User
+from incidents.actors import Named
 from incidents.models import Incident, IncidentChange
 from incidents.services import create_incident
 from incidents.text import INVISIBLE, PATTERN, is_blank
@@ -34,7 +35,7 @@ def post(api, description, **headers):
 
 
 def make(description):
-    return create_incident(description=description, source="operator", actor="a", channel="api")
+    return create_incident(description=description, source="operator", actor=Named("a"), channel="api")
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,8 @@ def test_nothing_visible_is_blank(api, description):
     pk = make("x").pk
     patch = api.patch(f"{URL}{pk}/", {"description": description}, "application/json")
     assert errors(patch) == [("blank", "description")]
+    comment = api.post(f"{URL}{pk}/comments/", {"text": description}, "application/json")
+    assert errors(comment) == [("blank", "text")]
 
 
 @pytest.mark.parametrize(
@@ -94,6 +97,8 @@ def test_line_breaks_are_one_thing(api, line_break):
     pk = response.json()["id"]
     patch = api.patch(f"{URL}{pk}/", {"description": LINES.replace("\n", line_break)}, "application/json")
     assert patch["ETag"] == response["ETag"]
+    comment = api.post(f"{URL}{pk}/comments/", {"text": f"раз{line_break}два"}, "application/json")
+    assert comment.json()["changes"] == {"comment": [None, "раз\nдва"]}
     search = f"строка{line_break}строка"
     assert api.get(URL, {"search": search}).json()["count"] == 1
 

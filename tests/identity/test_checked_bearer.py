@@ -1,0 +1,26 @@
+"""A view that never checks its bearer cannot send a response. SQLite checks each token when the request begins."""
+
+import pytest
+
+from identity.models import User
+from incidents.views import IncidentViewSet, json_response
+from tests.conftest import errors
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_forgetting_the_check_is_a_crash(api, monkeypatch, active):
+    monkeypatch.setattr(IncidentViewSet, "list", lambda self, request: json_response({"secret": 1}))
+    User.objects.update(is_active=active)
+    api.raise_request_exception = False
+    response = api.get("/api/v1/incidents/")
+    assert (response.status_code, errors(response)) == (500, [("500 error", None)])
+
+
+def test_a_claim_is_no_user(api, monkeypatch):
+    seen = []
+    monkeypatch.setattr(IncidentViewSet, "list", lambda self, request: seen.append(request.user.is_authenticated))
+    api.raise_request_exception = False
+    api.get("/api/v1/incidents/")
+    assert seen == [False]

@@ -1,0 +1,64 @@
+"""Every route of the URL configuration asks for a token that still holds, except those that are open on purpose."""
+
+import re
+
+import pytest
+from django.urls import URLPattern, get_resolver
+from django.utils import timezone
+
+from identity.models import User
+from tests.conftest import errors
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+
+METHODS = ("get", "head", "post", "put", "patch", "delete")
+# Log-in, and documentation that says nothing of any incident
+OPEN = {
+    "/api/identity/auth/jwt/create",
+    "/api/identity/auth/jwt/refresh",
+    "/api/identity/auth/jwt/verify",
+    "/api/schema/",
+    "/api/v1/schema/swagger-ui/",
+    "/api/schema/redoc/",
+}
+REVOKED = {
+    "deactivated": lambda: User.objects.update(is_active=False),
+    "deleted": lambda: User.objects.all().delete(),
+    "another password": lambda: User.objects.update(password_changed_at=timezone.now()),
+}
+
+
+def paths(patterns, prefix=""):
+    """A path for each pattern outside the admin, which asks for a session; ids become 1."""
+    for pattern in patterns:
+        path = prefix + re.sub(r"\(\?P<\w+>[^)]*\)", "1", str(pattern.pattern)).removeprefix("^").replace("/?$", "")
+        if path.startswith("api/admin/"):
+            continue
+        if isinstance(pattern, URLPattern):
+            yield f"/{path}"
+        else:
+            yield from paths(pattern.url_patterns, path)
+
+
+PATHS = sorted(paths(get_resolver().url_patterns))
+
+
+def test_routes_are_found():
+    assert set(PATHS) >= OPEN | {"/api/v1/incidents", "/api/v1/incidents/1", "/api/v1/incidents/1/comments"}
+
+
+@pytest.mark.parametrize("revoke", REVOKED)
+@pytest.mark.parametrize("path", [path for path in PATHS if path not in OPEN])
+def test_a_revoked_token_is_401(api, path, revoke):
+    REVOKED[revoke]()
+    for method in METHODS:
+        response = getattr(api, method)(path, {} if method == "post" else None)
+        assert response.status_code == 401, (method, path)
+        if method != "head":
+            assert errors(response) == [("401 token_not_valid", None)], (method, path)
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if path not in OPEN])
+def test_no_token_is_401(client, db, path):
+    for method in METHODS:
+        assert getattr(client, method)(path).status_code == 401, (method, path)
