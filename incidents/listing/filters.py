@@ -5,13 +5,13 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
-from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext_lazy as _
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import exceptions
 from rest_framework.fields import get_error_detail
 
+from core.timestamps import parse_date, parse_timestamp
 from incidents.models import Incident, IncidentQuerySet, Source, Status
 from incidents.text import normalize_line_breaks
 
@@ -25,24 +25,24 @@ class ListField(forms.MultipleChoiceField):
         return [choice for item in super().to_python(value) for choice in item.split(",")]
 
 
-class MomentField(forms.Field):
-    """A moment as RFC 3339 writes it, or a date, which means its midnight in UTC."""
+class TimestampField(forms.Field):
+    """A timestamp as in RFC 3339, or a date, which means its midnight in UTC."""
 
-    default_error_messages = {"invalid": _("Enter a date, or a date and time with its offset as in RFC 3339.")}
+    default_error_messages = {
+        "invalid": _(
+            "Enter a date, or a date and time with seconds and offset as in RFC 3339. In a URL, + is written %2B."
+        )
+    }
 
     def to_python(self, value: Any) -> datetime | None:
         if not value:
             return None
         try:
-            if day := parse_date(value):
-                return datetime(day.year, day.month, day.day, tzinfo=UTC)
-            if (moment := parse_datetime(value)) and moment.tzinfo:
-                return moment.astimezone(UTC)
-        except OverflowError:  # the first day of the year 1 or the last of 9999, in another zone
+            return parse_date(value) if len(value) == len("2024-01-15") else parse_timestamp(value)
+        except OverflowError:
             return (datetime.min if value.startswith("0001") else datetime.max).replace(tzinfo=UTC)
-        except ValueError:  # the 31st of February
-            pass
-        raise ValidationError(self.error_messages["invalid"], code="invalid")
+        except ValueError:
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from None
 
 
 class TextField(forms.CharField):
@@ -54,9 +54,15 @@ class ListFilter(filters.MultipleChoiceFilter):
     field_class = ListField
 
 
-@extend_schema_field({"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]})
-class MomentFilter(filters.Filter):
-    field_class = MomentField
+@extend_schema_field(
+    {
+        "type": "string",
+        "anyOf": [{"format": "date-time"}, {"format": "date"}],
+        "description": "RFC 3339: a timestamp (+ is written %2B in a URL), or a date, which means its midnight in UTC.",
+    }
+)
+class TimestampFilter(filters.Filter):
+    field_class = TimestampField
 
 
 @extend_schema_field({"type": "string", "minLength": 3, "pattern": r"^[^\u0000]*$"})
@@ -72,10 +78,10 @@ class TextFilter(filters.CharFilter):
 class IncidentFilter(filters.FilterSet):
     status = ListFilter(choices=Status.choices)
     source = ListFilter(choices=Source.choices)
-    created_after = MomentFilter("created_at", "gte")
-    created_before = MomentFilter("created_at", "lt")
-    updated_after = MomentFilter("updated_at", "gte")
-    updated_before = MomentFilter("updated_at", "lt")
+    created_after = TimestampFilter("created_at", "gte")
+    created_before = TimestampFilter("created_at", "lt")
+    updated_after = TimestampFilter("updated_at", "gte")
+    updated_before = TimestampFilter("updated_at", "lt")
     search = TextFilter(method="mentioning")
     ordering = filters.ChoiceFilter(choices=[(name, name) for name in ORDERINGS], empty_label=None, method="order")
 
