@@ -59,7 +59,7 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
         if connection.vendor == "postgresql":
             # By the table of migration 0005_search. The database folds the case on both sides.
             pattern = f"%{connection.ops.prep_for_like_query(text)}%"
-            found = RawSQL("SELECT incident_id FROM incidents_search WHERE text LIKE upper(%s)", [pattern])
+            found = RawSQL("SELECT incident_id FROM incidents_search WHERE text LIKE incidents_fold(%s)", [pattern])
             return self.filter(pk__in=found)
         return self.alias(upper=Upper("description")).filter(upper__contains=Upper(Value(text)))
 

@@ -13,7 +13,7 @@ from incidents.serializers import IncidentSerializer
 
 FIELDS = IncidentSerializer.Meta.fields
 COLUMNS = ", ".join(FIELDS)
-FOUND = "FROM incidents_search WHERE text LIKE upper(%(search)s)"
+FOUND = "FROM incidents_search WHERE text LIKE incidents_fold(%(search)s)"
 CONDITIONS = {
     "created_after": "created_at >= %(created_after)s",
     "created_before": "created_at < %(created_before)s",

@@ -1,5 +1,5 @@
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -132,6 +132,39 @@ def test_search_is_literal_and_knows_cyrillic(api):
     assert ids(api, "?search=не__ети") == []
     assert ids(api, "?search=%20не в ") == [c.pk]
     assert ids(api, "?search=%5C%5C%25") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Straße",
+        "İstanbul",
+        "ısı",
+        "ὈΔΥΣΣΕΎΣ",
+        "οδυσσεύς",
+        "ŉnn",
+        "ﬁnﬀ",
+        "ǅep",
+        "ᾳᾼα",
+        "ΐΰΐ",
+        "ẞẞẞ",
+        "ſſſ",
+        "ანბანი",
+        "ӘӨҮ",
+    ],
+)
+def test_search_folds_the_case_of_every_letter(api, text):
+    (row,) = add(description=f"«{text}»")
+    assert ids(api, f"?search={quote(text)}") == [row.pk]
+    assert ids(api, f"?search={quote(text.upper())}") == [row.pk]
+
+
+def test_search_does_not_know_languages(api):
+    """The upper case of i is I: İ is another letter, as for Python."""
+    add(description="İSTANBUL")
+    assert ids(api, "?search=istanbul") == []
+    (row,) = add(description="ISTANBUL")
+    assert ids(api, "?search=ıstanbul") == [row.pk]
 
 
 def test_ordering(api):

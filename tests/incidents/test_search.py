@@ -12,7 +12,7 @@ from tests.incidents.test_counts import rows
 pytestmark = pytest.mark.django_db
 
 KEPT = "TABLE incidents_search"
-WRITTEN = "SELECT id, upper(description) FROM incidents_incident"
+WRITTEN = "SELECT id, incidents_fold(description) FROM incidents_incident"
 
 
 @pytest.fixture
@@ -62,6 +62,31 @@ def test_the_migration_fills_it_beside_writers(incidents, monkeypatch, batch):
         migration.forwards(apps, editor)
     assert rows(KEPT) == rows(WRITTEN)
     assert len(rows(KEPT)) == 51
+
+
+@pytest.mark.parametrize("batch", [1, 7, 1_000_000])
+def test_the_migration_folds_what_the_previous_version_wrote(monkeypatch, batch):
+    migrations = [import_module(f"incidents.migrations.{name}") for name in ("0011_fold_search", "0012_refold_search")]
+    monkeypatch.setattr(migrations[1], "BATCH", batch)
+    with connection.schema_editor() as editor:
+        migrations[0].backwards(apps, editor)
+        Incident.objects.bulk_create(
+            Incident(description=text, source="operator") for text in ["Straße", "Ёлка", "раз\r\nдва"] * 3
+        )
+        for migration in migrations:
+            migration.forwards(apps, editor)
+    assert rows(KEPT) == rows(WRITTEN)
+    assert {text for _, text in rows(KEPT)} == {"STRASSE", "ЁЛКА", "РАЗ\nДВА"}
+
+
+def test_the_fold_is_that_of_python_whatever_the_letter():
+    characters = [chr(point) for point in range(1, 0x110000) if not 0xD800 <= point < 0xE000 and point != 13]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT c, incidents_fold('x' || c) FROM unnest(%s::text[]) AS c", [characters])
+        folded = dict(cursor.fetchall())
+    # A newer Unicode than Python's may know more upper-case letters: they fold to themselves there.
+    cased = [c for c in characters if c.upper() != c or c.lower() != c]
+    assert [c for c in cased if folded[c] != f"X{c.upper()}"] == []
 
 
 def test_the_migration_can_be_undone(incidents):
