@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test e2e torture bench load check static lint format migrate superuser audit lock deploy backup restore
+.PHONY: help install run test e2e torture bench check static lint format migrate superuser audit lock deploy backup restore
 HOST ?= 127.0.0.1
 PORT ?= 8000
 MINUTES ?= 10
@@ -27,14 +27,8 @@ e2e: .venv/test ## Run what needs other programs: Chromium, Node.js, Docker (.ci
 torture: .venv/test ## Kill workers, gunicorn and PostgreSQL under load: MINUTES=10
 	MINUTES=$(MINUTES) .venv/bin/pytest -s tests/e2e/test_torture.py
 
-BENCH := ../shared/bench/bench
-
-bench: .venv/run ## Compare with FastAPI and others, by wrk and ../shared/bench: ARGS="--rows 1000,1000000"
-	@[ -e $(BENCH) ] || { echo "$(BENCH) is not here; 'make load' measures a running service without it." >&2; exit 1; }
-	@python=$$(docker/find-python) && $$python $(BENCH) --service . $(ARGS)
-
-load: .venv/test ## Measure the service on PORT, and fill it, with the TOKEN of the environment: ARGS="--seconds 5 --plot speed.png"
-	@.venv/bin/python -m tests.benchmarks.load --url http://$(HOST):$(PORT) $(ARGS)
+bench: .venv-bench/complete ## Compare the service with FastAPI and others, by wrk: ARGS="--rows 1000,1000000 --nginx --help"
+	@.venv-bench/bin/python -m tests.benchmarks $(ARGS)
 
 check: static test ## All that can be checked here: lint, types, migrations, settings, the lock, the tests
 
@@ -81,6 +75,12 @@ lock: .poetry/bin/poetry ## Resolve the dependencies of pyproject.toml anew and 
 .venv/test: tests/requirements.txt .venv/run
 	@echo "Installing the development tools into .venv"
 	@.venv/bin/pip install -qq --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.venv-bench/complete: tests/benchmarks/requirements.txt .venv/run
+	@.venv/bin/python -m venv --clear .venv-bench
+	@echo "Installing the benchmark and what it compares with into .venv-bench"
+	@.venv-bench/bin/pip install -qq --disable-pip-version-check -r $<
 	@touch $@
 
 .poetry/bin/poetry:

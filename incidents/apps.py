@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -7,8 +9,7 @@ class IncidentsConfig(AppConfig):
     verbose_name = _("Incidents")
 
     def ready(self) -> None:
-        from django.core.signals import request_finished
+        from core import jobs
+        from incidents.idempotency import purge_expired_keys
 
-        from incidents.idempotency import delete_expired_now_and_then
-
-        request_finished.connect(delete_expired_now_and_then)
+        jobs.register(jobs.Job("purge_expired_keys", purge_expired_keys, every=timedelta(hours=1)))

@@ -5,16 +5,14 @@ Semantics: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-h
 """
 
 import hashlib
-import logging
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from operator import itemgetter
-from time import monotonic
 from typing import Any, NamedTuple
 
 import orjson
-from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError
@@ -23,10 +21,9 @@ from rest_framework.request import Request
 from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
 from incidents.models import IdempotencyKey
 
-logger = logging.getLogger(__name__)
-
 HEADER = "Idempotency-Key"
-KEPT = timedelta(hours=24)
+RETENTION = timedelta(hours=24)
+BATCH = 1_000
 
 
 class StoredResponse(NamedTuple):
@@ -130,25 +127,7 @@ def _stored_response(user_id: int, key: str, request_hash: bytes) -> StoredRespo
     return StoredResponse(incident_id, created_at, bytes(body), replayed=True)
 
 
-def delete_expired() -> int:
-    """Forgets the keys that are older than a day; returns how many."""
-    return IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEPT).delete()[0]
-
-
-CLEANING_INTERVAL = 3600.0  # seconds, for each process
-_next_cleaning = monotonic() + CLEANING_INTERVAL
-
-
-def delete_expired_now_and_then(**kwargs: Any) -> None:
-    """
-    Called when an answer has been sent, so that no client waits for it; and needs no scheduler in a deployment.
-
-    Where no request comes, no key comes either.
-    """
-    global _next_cleaning
-    if monotonic() >= _next_cleaning:
-        _next_cleaning = monotonic() + CLEANING_INTERVAL
-        try:
-            delete_expired()
-        except DatabaseError:
-            logger.warning("Expired idempotency keys were not deleted: the next attempt is in an hour", exc_info=True)
+def purge_expired_keys() -> bool:
+    """Deletes a batch of the keys that are older than RETENTION; returns whether there may be more."""
+    expired = IdempotencyKey.objects.filter(created_at__lt=timezone.now() - RETENTION).values("pk")
+    return IdempotencyKey.objects.filter(pk__in=expired[:BATCH]).delete()[0] == BATCH

@@ -6,9 +6,11 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from core.jobs import Runner
+
 
 class Command(RunServer):
-    help = "Migrates, sees to a first superuser and serves, reloading when the code changes. For development only."
+    help = "For development: migrates, makes a first superuser, serves and runs the jobs, reloading changed code."
 
     def handle(self, *args: Any, **options: Any) -> None:
         # The reloader runs the command a second time, in the process that serves.
@@ -17,6 +19,8 @@ class Command(RunServer):
             if executor.migration_plan(executor.loader.graph.leaf_nodes()):
                 call_command("migrate", verbosity=0)
             call_command("ensure_superuser")
+        else:
+            Runner().start()
         super().handle(*args, **options)
 
     def on_bind(self, server_port: int) -> None:

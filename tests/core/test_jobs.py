@@ -1,0 +1,125 @@
+"""Leases of jobs: one process at a time, the next one when it fails or ends."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError
+from django.db.models.functions import Now
+
+from core import jobs
+from core.models import Heartbeat
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """The steps that the job "test" made so far; its next step returns or raises the first of `steps.results`."""
+
+    class Steps(list):
+        results = ()
+
+    steps = Steps()
+
+    def step():
+        result, *steps.results = steps.results or [False]
+        steps.append(result)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    monkeypatch.setattr(jobs, "registered", {"test": jobs.Job("test", step, every=timedelta(hours=1))})
+    Heartbeat.objects.create(job="test")
+    return steps
+
+
+def run(runner=None):
+    (runner or jobs.Runner()).run_if_due(jobs.registered["test"])
+
+
+def due(**changes):
+    return Heartbeat.objects.filter(job="test").update(due_at=Now() - timedelta(minutes=10), **changes)
+
+
+def test_a_job_runs_until_nothing_is_behind_and_then_when_it_is_due(steps):
+    steps.results = [True, True, False]
+    run()
+    run()
+    assert steps == [True, True, False]
+    due()
+    run()
+    assert len(steps) == 4
+
+
+def test_a_new_job_gets_its_heartbeat(steps):
+    Heartbeat.objects.all().delete()
+    run()
+    run()
+    assert (steps, Heartbeat.objects.get().ran_at is not None) == ([False], True)
+
+
+def test_another_process_leaves_a_leased_job_alone(steps):
+    due(holder="another", expires_at=Now() + timedelta(seconds=30))
+    run()
+    assert steps == []
+    due(expires_at=Now() - timedelta(seconds=1))  # the other process was killed
+    run()
+    assert steps == [False]
+
+
+def test_a_process_that_lost_its_lease_stops(steps, caplog):
+    runner = jobs.Runner()
+    runner.holder = "slow"
+    job = jobs.registered["test"]
+
+    def step():
+        steps.append(True)
+        Heartbeat.objects.update(holder="another")
+        return True
+
+    jobs.registered["test"] = jobs.Job("test", step, job.every)
+    run(runner)
+    assert steps == [True]
+    assert "The lease was lost" in caplog.text
+    assert Heartbeat.objects.get().holder == "another"
+
+
+def test_a_failure_is_logged_and_tried_again_later(steps, caplog):
+    steps.results = [ValueError("broken"), ValueError("broken")]
+    run()
+    run()
+    assert len(steps) == 1 and "broken" in caplog.text
+    assert Heartbeat.objects.filter(failures=1, due_at__gt=Now(), due_at__lt=Now() + timedelta(seconds=11)).exists()
+    due()
+    run()
+    assert Heartbeat.objects.filter(failures=2, due_at__gt=Now() + timedelta(seconds=5)).exists()
+    due()
+    run()
+    assert Heartbeat.objects.get().failures == 0
+
+
+def test_a_database_that_is_away_is_no_failure_of_the_job(steps):
+    steps.results = [OperationalError("gone")]
+    with pytest.raises(OperationalError):
+        run()
+    assert Heartbeat.objects.get().failures == 0
+
+
+def test_a_stopping_process_gives_its_lease_back_after_the_step(steps):
+    steps.results = [True, True]
+    runner = jobs.Runner()
+    runner.stopping.set()
+    run(runner)
+    assert steps == [True]
+    run()
+    assert steps == [True, True, False]
+
+
+def test_late_jobs_are_named(steps):
+    assert jobs.late() == []
+    due()
+    assert jobs.late() == ["test"]
+    due(expires_at=Now() + timedelta(seconds=30))
+    assert jobs.late() == []
+    Heartbeat.objects.all().delete()
+    assert jobs.late() == ["test"]
