@@ -15,7 +15,8 @@ from core.api.paths import ID
 from incidents.actors import Named
 from incidents.admin.change_list import BoundedChangeList, BoundedPaginator
 from incidents.admin.set_status import set_status
-from incidents.models import Channel, Incident, IncidentChange, IncidentQuerySet, Status
+from incidents.listing.search import mentions
+from incidents.models import Channel, Incident, IncidentChange, Status
 from incidents.services import WRITABLE, change_incident, create_incident
 from incidents.text import is_blank, normalize_line_breaks
 
@@ -54,9 +55,8 @@ class IncidentAdmin(admin.ModelAdmin):
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Incident], search_term: str
-    ) -> tuple[IncidentQuerySet, bool]:
-        found = IncidentQuerySet(Incident, query=queryset.query)
-        return found.mentioning(search_term) if search_term else found, False
+    ) -> tuple[QuerySet[Incident], bool]:
+        return queryset.filter(mentions(search_term)) if search_term else queryset, False
 
     def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)

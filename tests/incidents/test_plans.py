@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, connection
 
 from incidents.models import Incident
-from tests.incidents.test_concurrency import at_once
+from tests.helpers.concurrency import at_once
 
 URL = "/api/v1/incidents/"
 CREATED, UPDATED = datetime(2024, 1, 15, 10, 30, tzinfo=UTC), datetime(2024, 1, 17, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""PostgreSQL keeps a table for searches, whose text is that of the incidents whoever writes."""
+"""PostgreSQL keeps a table for searches, which follows every write to the incidents."""
 
 from importlib import import_module
 
@@ -7,22 +7,14 @@ from django.apps import apps
 from django.db import connection
 
 from incidents.models import Incident
-from tests.incidents.test_counts import rows
+from tests.helpers.counts import SEARCH_EXPECTED, SEARCH_KEPT, execute, rows
 
 pytestmark = pytest.mark.django_db
-
-KEPT = "TABLE incidents_search"
-WRITTEN = "SELECT id, incidents_fold(description) FROM incidents_incident"
 
 
 @pytest.fixture
 def incidents():
     return Incident.objects.bulk_create(Incident(description=f"Ёлка {n}", source="operator") for n in range(50))
-
-
-def execute(sql):
-    with connection.cursor() as cursor:
-        cursor.execute(sql)
 
 
 @pytest.mark.parametrize(
@@ -40,9 +32,9 @@ def execute(sql):
     ],
 )
 def test_it_follows_what_is_written_by_hand(incidents, sql):
-    before = rows(KEPT)
+    before = rows(SEARCH_KEPT)
     execute(sql)
-    assert rows(KEPT) == rows(WRITTEN) != before
+    assert rows(SEARCH_KEPT) == rows(SEARCH_EXPECTED) != before
 
 
 def test_a_change_of_the_status_does_not_touch_it(incidents):
@@ -60,8 +52,8 @@ def test_the_migration_fills_it_beside_writers(incidents, monkeypatch, batch):
     Incident.objects.create(description="new", source="operator")
     with connection.schema_editor() as editor:
         migration.forwards(apps, editor)
-    assert rows(KEPT) == rows(WRITTEN)
-    assert len(rows(KEPT)) == 51
+    assert rows(SEARCH_KEPT) == rows(SEARCH_EXPECTED)
+    assert len(rows(SEARCH_KEPT)) == 51
 
 
 @pytest.mark.parametrize("batch", [1, 7, 1_000_000])
@@ -75,8 +67,8 @@ def test_the_migration_folds_what_the_previous_version_wrote(monkeypatch, batch)
         )
         for migration in migrations:
             migration.forwards(apps, editor)
-    assert rows(KEPT) == rows(WRITTEN)
-    assert {text for _, text in rows(KEPT)} == {"STRASSE", "ЁЛКА", "РАЗ\nДВА"}
+    assert rows(SEARCH_KEPT) == rows(SEARCH_EXPECTED)
+    assert {text for _, text in rows(SEARCH_KEPT)} == {"STRASSE", "ЁЛКА", "РАЗ\nДВА"}
 
 
 def test_the_fold_is_that_of_python_whatever_the_letter():
@@ -95,4 +87,4 @@ def test_the_migration_can_be_undone(incidents):
         migration.backwards(apps, editor)
         Incident.objects.create(description="new", source="operator")
         migration.forwards(apps, editor)
-    assert rows(KEPT) == []
+    assert rows(SEARCH_KEPT) == []
