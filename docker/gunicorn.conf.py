@@ -29,6 +29,11 @@ graceful_timeout = 35
 max_requests = 100_000
 max_requests_jitter = 20_000
 
+# Django decides by TRUSTED_PROXIES whose headers are believed: gunicorn would believe 127.0.0.1 and every Unix socket.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
+
 limit_request_line = 8190
 limit_request_fields = 100
 limit_request_field_size = 8190
