@@ -2,10 +2,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 from django.conf import settings
-from django.db import connection, models
-from django.db.models import F, Q, Value
-from django.db.models.expressions import RawSQL
-from django.db.models.functions import Upper
+from django.db import models
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -50,15 +48,6 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
     def in_order(self, ordering: str) -> "IncidentQuerySet":
         """By a field, descending with a minus before it; ties go by id in the same direction."""
         return self.order_by(ordering, "-id" if ordering.startswith("-") else "id")
-
-    def mentioning(self, text: str) -> "IncidentQuerySet":
-        """Whose description has the text in it, to the letter but for case."""
-        if connection.vendor == "postgresql":
-            # By the table of migration 0005_search. The database folds the case on both sides.
-            pattern = f"%{connection.ops.prep_for_like_query(text)}%"
-            found = RawSQL("SELECT incident_id FROM incidents_search WHERE text LIKE upper(%s)", [pattern])
-            return self.filter(pk__in=found)
-        return self.alias(upper=Upper("description")).filter(upper__contains=Upper(Value(text)))
 
 
 class Incident(models.Model):

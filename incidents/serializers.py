@@ -2,22 +2,23 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from core.api.serializers import StrictSerializer
 from incidents.models import DESCRIPTION_MAX_LENGTH, Incident, IncidentChange
+from incidents.text import PATTERN, is_blank, normalize_line_breaks
 
 
-@extend_schema_field(
-    {
-        "type": "string",
-        "minLength": 1,
-        "maxLength": DESCRIPTION_MAX_LENGTH,
-        # Of what Python strips \s lacks five: https://262.ecma-international.org/#prod-WhiteSpace
-        "pattern": r"^[^\u0000]*[^\s\u001c-\u001f\u0085\u0000][^\u0000]*$",
-    }
-)
+@extend_schema_field({"type": "string", "minLength": 1, "maxLength": DESCRIPTION_MAX_LENGTH, "pattern": PATTERN})
 class TextField(serializers.CharField):
     """Text and nothing else: REST framework would take a number for its digits."""
+
+    def run_validation(self, data: Any = empty) -> str | None:
+        if isinstance(data, str):
+            data = normalize_line_breaks(data)
+            if is_blank(data):
+                self.fail("blank")
+        return super().run_validation(data)
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):

@@ -1,9 +1,9 @@
-"""What the ORM does not do: to outlive a restart of PostgreSQL, and to hand rows on without a query to compile."""
+"""Raw prepared statements on PostgreSQL, and detection of dead connections."""
 
 import select
 from collections.abc import Mapping, Sequence
 from threading import local
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connection, connections
@@ -23,10 +23,10 @@ _thread = local()
 
 def drop_dead_connection(**kwargs: Any) -> None:
     """
-    Called when a request begins: lets Django connect anew where the server has closed the kept connection meanwhile.
+    Called when a request begins: lets Django reconnect if the server has closed the persistent connection.
 
-    Between two requests a server has nothing to say but that it goes away. CONN_HEALTH_CHECKS would ask it, which takes
-    as long as to read an incident; and of a first write that failed nobody could tell whether it may be sent again.
+    Between two requests a server sends nothing but the notice that it shuts down. CONN_HEALTH_CHECKS would query it,
+    which takes as long as reading an incident; and after a failed first write it is unknown whether it may be retried.
     """
     kept = connection.connection
     if connection.vendor == "postgresql" and kept and not kept.closed and not connection.in_atomic_block:
@@ -36,20 +36,30 @@ def drop_dead_connection(**kwargs: Any) -> None:
             connection.close()
 
 
+class _Cursor(psycopg.Cursor[tuple[Any, ...]]):
+    prepare: bool | None
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        return super().execute(query, params, prepare=self.prepare, **options)
+
+
 def fetch(sql: str, params: Sequence[Any] | Mapping[str, Any], *, prepare: bool | None = None) -> list[tuple[Any, ...]]:
     """
-    The rows of a statement, on PostgreSQL alone.
+    The rows of a statement, on PostgreSQL alone. Raises django.db's errors.
 
-    One that comes often is planned once for a connection, and rows come in binary: the ORM's own cursor does neither.
-    Where the best plan depends on the parameters, `prepare` is False. Times are in UTC and do not say so: to be asked
-    for its zone costs each of a page's two hundred as much as to be read. Raises django.db's errors.
+    Frequent statements are prepared, and rows are sent in binary: the ORM's own cursor does neither. `prepare` is False
+    where the best plan depends on the parameters. Timestamps are naive, in UTC: their time zones would cost a page as
+    much as its timestamps themselves. Django's tools see the statement: it passes Django's own cursor wrapper.
     """
     database = connections[DEFAULT_DB_ALIAS]
     database.ensure_connection()
-    with database.wrap_database_errors:
-        # To make a cursor costs a tenth of a short request.
-        cursor: psycopg.Cursor[tuple[Any, ...]] | None = getattr(_thread, "cursor", None)
-        if cursor is None or cursor.connection is not database.connection:
-            cursor = _thread.cursor = psycopg.Cursor(database.connection)
-            cursor.adapters.register_loader("timestamptz", TimestampBinaryLoader)
-        return cursor.execute(sql, params, prepare=prepare, binary=True).fetchall()
+    # A cursor is kept for each thread: making one costs a tenth of a short request.
+    cursor: Any = getattr(_thread, "cursor", None)
+    if cursor is None or cursor.connection is not database.connection:
+        cursor = _thread.cursor = _Cursor(database.connection)
+        cursor.format = psycopg.pq.Format.BINARY
+        cursor.adapters.register_loader("timestamptz", TimestampBinaryLoader)
+    cursor.prepare = prepare
+    wrapper = database.make_debug_cursor(cursor) if database.queries_logged else database.make_cursor(cursor)
+    wrapper.execute(sql, params)
+    return wrapper.fetchall()

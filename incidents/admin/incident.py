@@ -1,27 +1,32 @@
+import re
 from typing import Any
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.paginator import Paginator
+from django.db import models
 from django.db.models import Field, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.utils.functional import cached_property
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
+from core.api.paths import ID
 from incidents.actors import Named
-from incidents.models import Channel, Incident, IncidentChange, IncidentQuerySet, Status
+from incidents.admin.change_list import BoundedChangeList, BoundedPaginator
+from incidents.admin.set_status import set_status
+from incidents.listing.search import mentions
+from incidents.models import Channel, Incident, IncidentChange, Status
 from incidents.services import WRITABLE, change_incident, create_incident
+from incidents.text import is_blank, normalize_line_breaks
 
 
-class BoundedPaginator(Paginator):
-    """Counts no further than an operator pages: a count of a million rows would cost more than the page."""
+class DescriptionField(forms.CharField):
+    """A description, by the rules of the API's own field."""
 
-    COUNTED = 10_000
-
-    @cached_property
-    def count(self) -> int:
-        return self.object_list[: self.COUNTED].count()  # type: ignore[attr-defined]
+    def to_python(self, value: str | None) -> str:
+        text = normalize_line_breaks(super().to_python(value) or "")
+        return "" if is_blank(text) else text
 
 
 @admin.register(Incident)
@@ -38,6 +43,7 @@ class IncidentAdmin(admin.ModelAdmin):
     show_full_result_count = False
     fields = (*WRITABLE, "created_at", "updated_at")
     readonly_fields = ("created_at", "updated_at")
+    formfield_overrides = {models.TextField: {"form_class": DescriptionField}}
     actions = ("open", "take", "resolve", "close")
 
     @admin.display(description=_("description"), ordering=None)
@@ -49,9 +55,8 @@ class IncidentAdmin(admin.ModelAdmin):
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Incident], search_term: str
-    ) -> tuple[IncidentQuerySet, bool]:
-        found = IncidentQuerySet(Incident, query=queryset.query)
-        return found.mentioning(search_term) if search_term else found, False
+    ) -> tuple[QuerySet[Incident], bool]:
+        return queryset.filter(mentions(search_term)) if search_term else queryset, False
 
     def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
@@ -70,31 +75,32 @@ class IncidentAdmin(admin.ModelAdmin):
             saved = create_incident(**values, actor=actor, channel=Channel.ADMIN)
         obj.__dict__.update(saved.__dict__)
 
-    def _set_status(self, request: HttpRequest, queryset: QuerySet[Incident], status: Status) -> None:
-        incidents = list(queryset.exclude(status=status).order_by("id"))
-        for incident in incidents:
-            change_incident(
-                incident, values={"status": status}, actor=Named(request.user.get_username()), channel=Channel.ADMIN
-            )
-        self.message_user(
-            request, ngettext("%d incident was changed.", "%d incidents were changed.", len(incidents)) % len(incidents)
-        )
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedChangeList]:
+        return BoundedChangeList
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        # Django hands the ids of a selection and of an edited list to the database as they came.
+        names = [name for name in request.POST if name == ACTION_CHECKBOX_NAME or name.endswith("-id")]
+        if not all(re.fullmatch(ID, pk) for name in names for pk in request.POST.getlist(name)):
+            self.message_user(request, _("The selection is not valid: nothing was changed."), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+        return super().changelist_view(request, extra_context)
 
     @admin.action(description=_("Status: open"), permissions=["change"])
-    def open(self, request: HttpRequest, queryset: QuerySet[Incident]) -> None:
-        self._set_status(request, queryset, Status.OPEN)
+    def open(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
+        return set_status(self, request, queryset, action="open", status=Status.OPEN)
 
     @admin.action(description=_("Status: in progress"), permissions=["change"])
-    def take(self, request: HttpRequest, queryset: QuerySet[Incident]) -> None:
-        self._set_status(request, queryset, Status.IN_PROGRESS)
+    def take(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
+        return set_status(self, request, queryset, action="take", status=Status.IN_PROGRESS)
 
     @admin.action(description=_("Status: resolved"), permissions=["change"])
-    def resolve(self, request: HttpRequest, queryset: QuerySet[Incident]) -> None:
-        self._set_status(request, queryset, Status.RESOLVED)
+    def resolve(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
+        return set_status(self, request, queryset, action="resolve", status=Status.RESOLVED)
 
     @admin.action(description=_("Status: closed"), permissions=["change"])
-    def close(self, request: HttpRequest, queryset: QuerySet[Incident]) -> None:
-        self._set_status(request, queryset, Status.CLOSED)
+    def close(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
+        return set_status(self, request, queryset, action="close", status=Status.CLOSED)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

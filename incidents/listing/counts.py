@@ -4,18 +4,19 @@ How many incidents there are, and on which day a page begins, from the counts th
 They come from the tables and triggers of migration 0004_counts, and cost the same however many incidents there are.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
+from incidents.listing.filters import IncidentQuery, filters_of, where_clause
+
 DAY = timedelta(days=1)
-BY_ROWS = {"search", "updated_after", "updated_before"}
 LAST_DAY = datetime(9999, 12, 31, tzinfo=UTC)  # that Python knows: nothing can be rounded up beyond it
 
 
 @dataclass(frozen=True)
-class Place:
+class PageStart:
     """
     Where a page begins in the list of `count` incidents.
 
@@ -27,36 +28,20 @@ class Place:
     offset: int
 
 
-def choice(filters: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
-    """SQL conditions for the status and source that `filters` choose, and their parameters."""
-    conditions, params = [], {}
-    for column in ("status", "source"):
-        if values := filters.get(column):
-            # Of one value alone an index knows the newest.
-            one = len(values) == 1
-            conditions.append(f"{column} = %({column})s" if one else f"{column} = ANY(%({column})s)")
-            params[column] = values[0] if one else values
-    return conditions, params
-
-
-def count(filters: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
-    """
-    A SELECT of how many incidents `filters`, an IncidentFilter's clean data, choose, and its parameters.
-
-    None where only the rows can tell.
-    """
-    if BY_ROWS & filters.keys():
+def count_sql(query: IncidentQuery) -> tuple[str, dict[str, Any]] | None:
+    """A SELECT of how many incidents the query chooses, and its parameters. None where only the rows can tell."""
+    if not _is_counted(query):
         return None
-    counts, params = _counts(filters, by_day="created_after" in filters or "created_before" in filters)
+    counts, params = _counts(query, by_day=query.created_after is not None or query.created_before is not None)
     return f"SELECT coalesce(sum(n), 0)::bigint FROM ({counts}) AS counts", params  # noqa: S608
 
 
-def locate(filters: Mapping[str, Any], offset: int, fetch: Callable[..., Any]) -> Place | None:
-    """The place behind the first `offset` incidents of the list, newest or oldest first. None as with `count`."""
-    if BY_ROWS & filters.keys():
+def find_page_start(query: IncidentQuery, offset: int, fetch: Callable[..., Any]) -> PageStart | None:
+    """Of the page behind the first `offset` incidents, ordered by creation. None as with `count_sql`."""
+    if not _is_counted(query):
         return None
-    counts, params = _counts(filters, by_day=True)
-    ascending = filters.get("ordering") == "created_at"
+    counts, params = _counts(query, by_day=True)
+    ascending = query.ordering == "created_at"
     first, order = ("min", "ASC") if ascending else ("max", "DESC")
     ((count, day, skipped),) = fetch(
         f"""
@@ -68,18 +53,21 @@ def locate(filters: Mapping[str, Any], offset: int, fetch: Callable[..., Any]) -
         params | {"offset": offset},
     )
     if day is None:
-        return Place(count, None, offset)
+        return PageStart(count, None, offset)
     bound = datetime.combine(day, time.min, UTC) + (timedelta() if ascending else DAY)
-    return Place(count, bound, offset - skipped)
+    return PageStart(count, bound, offset - skipped)
 
 
-def _counts(filters: Mapping[str, Any], *, by_day: bool) -> tuple[str, dict[str, Any]]:
+def _is_counted(query: IncidentQuery) -> bool:
+    return all(each.counted for each, _ in filters_of(query))
+
+
+def _counts(query: IncidentQuery, *, by_day: bool) -> tuple[str, dict[str, Any]]:
     """SQL whose rows (day, n) add up to the count, and its parameters."""
-    after: datetime | None = filters.get("created_after")
-    before: datetime | None = filters.get("created_before")
-    conditions, params = choice(filters)
+    after, before = query.created_after, query.created_before
+    conditions, params = where_clause(replace(query, created_after=None, created_before=None))
     chosen = "".join(f" AND {condition}" for condition in conditions)
-    days, parts = chosen, ""
+    days, partial_days = chosen, ""
     if after:
         after = min(after, LAST_DAY)
         midnight = _midnight(after)
@@ -88,27 +76,27 @@ def _counts(filters: Mapping[str, Any], *, by_day: bool) -> tuple[str, dict[str,
     if before:
         params |= {"before": before, "last": _midnight(before)}
         days += " AND day < %(last)s"
-    # What the moments cut off from a day is counted by its rows.
+    # Partial first and last days are counted from the incidents themselves.
     if after and after < params["first"]:
         params["until"] = min(params["first"], before or LAST_DAY)
-        parts += PART.format(start="after", end="until", chosen=chosen)
+        partial_days += PARTIAL_DAY.format(start="after", end="until", chosen=chosen)
     if before and before > params["last"]:
         params["since"] = max(params["last"], params["first"]) if after else params["last"]
-        parts += PART.format(start="since", end="before", chosen=chosen)
+        partial_days += PARTIAL_DAY.format(start="since", end="before", chosen=chosen)
     level = "IS NOT NULL" if by_day else "IS NULL"
-    return COUNTS.format(level=level, days=days, parts=parts), params
+    return COUNTS.format(level=level, days=days, partial_days=partial_days), params
 
 
-# Days of incidents_count are NULL in the sums of all days.
+# A row of incidents_count without a day is the sum of all days.
 COUNTS = """
 SELECT day, n FROM incidents_count WHERE day {level}{days}
-UNION ALL SELECT day, n FROM incidents_countdelta WHERE day IS NOT NULL{days}{parts}
+UNION ALL SELECT day, n FROM incidents_countdelta WHERE day IS NOT NULL{days}{partial_days}
 """
-PART = """
+PARTIAL_DAY = """
 UNION ALL SELECT (%({start})s AT TIME ZONE 'UTC')::date, count(*) FROM incidents_incident
 WHERE created_at >= %({start})s AND created_at < %({end})s{chosen}
 """
 
 
-def _midnight(moment: datetime) -> datetime:
-    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+def _midnight(at: datetime) -> datetime:
+    return at.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -1,112 +1,202 @@
-from collections.abc import Mapping
+"""Each filter of the list, once: how its parameter is read, what the OpenAPI document says of it, and its condition."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.http import QueryDict
-from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext_lazy as _
-from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import exceptions
 from rest_framework.fields import get_error_detail
 
-from incidents.models import Incident, IncidentQuerySet, Source, Status
+from core.timestamps import parse_date, parse_timestamp
+from incidents.listing import search
+from incidents.models import IncidentQuerySet, Source, Status
+from incidents.text import normalize_line_breaks
 
 ORDERINGS = tuple(sign + field for field in ("created_at", "updated_at", "id") for sign in ("", "-"))
 
 
-class ListField(forms.MultipleChoiceField):
+@dataclass(frozen=True)
+class IncidentQuery:
+    """What a list is asked for. An empty value is a filter that is absent."""
+
+    status: tuple[str, ...] = ()
+    source: tuple[str, ...] = ()
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    updated_after: datetime | None = None
+    updated_before: datetime | None = None
+    search: str = ""
+    ordering: str = "-created_at"
+
+    @property
+    def by_creation(self) -> bool:
+        return self.ordering.endswith("created_at")
+
+    @property
+    def multi_value(self) -> bool:
+        return len(self.status) > 1 or len(self.source) > 1
+
+
+class ChoicesField(forms.MultipleChoiceField):
     """Choices, repeated (`status=open&status=closed`) or separated by commas."""
 
-    def to_python(self, value: Any) -> list[str]:
-        return [choice for item in super().to_python(value) for choice in item.split(",")]
+    def clean(self, value: list[str]) -> tuple[str, ...]:
+        return tuple(super().clean([choice for item in value for choice in item.split(",")]))
 
 
-class MomentField(forms.Field):
-    """A moment as RFC 3339 writes it, or a date, which means its midnight in UTC."""
+class TimestampField(forms.Field):
+    """A timestamp as in RFC 3339, or a date, which means its midnight in UTC."""
 
-    default_error_messages = {"invalid": _("Enter a date, or a date and time with its offset as in RFC 3339.")}
+    default_error_messages = {
+        "invalid": _(
+            "Enter a date, or a date and time with seconds and offset as in RFC 3339. In a URL, + is written %2B."
+        )
+    }
 
     def to_python(self, value: Any) -> datetime | None:
         if not value:
             return None
         try:
-            if day := parse_date(value):
-                return datetime(day.year, day.month, day.day, tzinfo=UTC)
-            if (moment := parse_datetime(value)) and moment.tzinfo:
-                return moment.astimezone(UTC)
-        except OverflowError:  # the first day of the year 1 or the last of 9999, in another zone
+            return parse_date(value) if len(value) == len("2024-01-15") else parse_timestamp(value)
+        except OverflowError:
             return (datetime.min if value.startswith("0001") else datetime.max).replace(tzinfo=UTC)
-        except ValueError:  # the 31st of February
-            pass
-        raise ValidationError(self.error_messages["invalid"], code="invalid")
+        except ValueError:
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from None
 
 
-class ListFilter(filters.MultipleChoiceFilter):
-    field_class = ListField
+class TextField(forms.CharField):
+    def to_python(self, value: Any) -> str:
+        return normalize_line_breaks(super().to_python(value) or "")
 
 
-@extend_schema_field({"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]})
-class MomentFilter(filters.Filter):
-    field_class = MomentField
+@dataclass(frozen=True)
+class Filter:
+    name: str  # of its parameter, and of its value in IncidentQuery
+    field: forms.Field
+    schema: dict[str, Any]  # of OpenAPI
+    sql: str  # the condition on PostgreSQL
+    q: Callable[[Any], Q]  # the condition for the ORM, which SQLite goes by
+    counted: bool = True  # whether the counts know how many incidents it chooses
+    description: str = ""
 
 
-@extend_schema_field({"type": "string", "minLength": 3, "pattern": r"^[^\u0000]*$"})
-class TextFilter(filters.CharFilter):
-    """Text to the letter, its outer white space included."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(strip=False, min_length=3, **kwargs)
+def _choices(values: list[str]) -> dict[str, Any]:
+    return {"type": "array", "items": {"type": "string", "enum": values}}
 
 
-class IncidentFilter(filters.FilterSet):
-    status = ListFilter(choices=Status.choices)
-    source = ListFilter(choices=Source.choices)
-    created_after = MomentFilter("created_at", "gte")
-    created_before = MomentFilter("created_at", "lt")
-    updated_after = MomentFilter("updated_at", "gte")
-    updated_before = MomentFilter("updated_at", "lt")
-    search = TextFilter(method="mentioning")
-    ordering = filters.ChoiceFilter(choices=[(name, name) for name in ORDERINGS], empty_label=None, method="order")
+_TIMESTAMP: dict[str, Any] = {
+    "field": TimestampField(required=False),
+    "schema": {"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]},
+    "description": "RFC 3339: a timestamp (+ is written %2B in a URL), or a date, which means its midnight in UTC.",
+}
+FILTERS = (
+    Filter(
+        "status",
+        ChoicesField(choices=Status.choices, required=False),
+        _choices(Status.values),
+        "status = ANY(%(status)s)",
+        lambda values: Q(status__in=values),
+    ),
+    Filter(
+        "source",
+        ChoicesField(choices=Source.choices, required=False),
+        _choices(Source.values),
+        "source = ANY(%(source)s)",
+        lambda values: Q(source__in=values),
+    ),
+    Filter(
+        "created_after",
+        sql="created_at >= %(created_after)s",
+        q=lambda at: Q(created_at__gte=at),
+        **_TIMESTAMP,
+    ),
+    Filter(
+        "created_before",
+        sql="created_at < %(created_before)s",
+        q=lambda at: Q(created_at__lt=at),
+        **_TIMESTAMP,
+    ),
+    Filter(
+        "updated_after",
+        sql="updated_at >= %(updated_after)s",
+        q=lambda at: Q(updated_at__gte=at),
+        counted=False,
+        **_TIMESTAMP,
+    ),
+    Filter(
+        "updated_before",
+        # What was created later was updated later: newest first, the database need not pass all of it.
+        sql="updated_at < %(updated_before)s AND created_at < %(updated_before)s",
+        q=lambda at: Q(updated_at__lt=at),
+        counted=False,
+        **_TIMESTAMP,
+    ),
+    Filter(
+        "search",
+        TextField(strip=False, min_length=3, required=False),
+        {"type": "string", "minLength": 3, "pattern": r"^[^\u0000]*$"},
+        f"id IN (SELECT incident_id {search.FOUND})",
+        search.mentions,
+        counted=False,
+        description="A part of the description, whatever its case.",
+    ),
+)
+_FIELDS = {each.name: each.field for each in FILTERS} | {
+    "ordering": forms.ChoiceField(choices=[(name, name) for name in ORDERINGS], required=False)
+}
+OPENAPI_PARAMETERS = [
+    *(OpenApiParameter(each.name, each.schema, description=each.description) for each in FILTERS),
+    OpenApiParameter("ordering", {"type": "string", "enum": list(ORDERINGS), "default": "-created_at"}),
+]
 
-    class Meta:
-        model = Incident
-        fields: list[str] = []
 
-    def mentioning(self, queryset: IncidentQuerySet, name: str, value: str) -> IncidentQuerySet:
-        return queryset.mentioning(value)
-
-    def order(self, queryset: IncidentQuerySet, name: str, value: str) -> IncidentQuerySet:
-        return queryset.in_order(value)
-
-
-# Built once: a filter set for each request costs more than the rows of a page.
-FILTERS = IncidentFilter().filters
-
-
-def clean(query: QueryDict) -> dict[str, Any]:
+def parse_query(parameters: QueryDict) -> IncidentQuery:
     """
-    What the query asks for, by filter. Raises ValidationError.
+    Raises ValidationError.
 
     An empty value is no allowed value: `status=` is a mistake, not the absence of the filter.
     """
-    cleaned, errors = {}, {}
-    for name in FILTERS.keys() & query.keys():
-        field = FILTERS[name].field
+    values, errors = {}, {}
+    for name in _FIELDS.keys() & parameters.keys():
+        field = _FIELDS[name]
         try:
-            cleaned[name] = field.clean(field.widget.value_from_datadict(query, {}, name))
-            if not all(query.getlist(name)):
+            values[name] = field.clean(field.widget.value_from_datadict(parameters, {}, name))
+            if not all(parameters.getlist(name)):
                 raise ValidationError(_("This value may not be empty."), code="blank")
         except ValidationError as exc:
             errors[name] = get_error_detail(exc)
     if errors:
         raise exceptions.ValidationError(errors)
-    return cleaned
+    return IncidentQuery(**values)
 
 
-def apply(cleaned: Mapping[str, Any], queryset: IncidentQuerySet) -> IncidentQuerySet:
-    for name, value in cleaned.items():
-        queryset = FILTERS[name].filter(queryset, value)
-    return queryset
+def filters_of(query: IncidentQuery) -> Iterator[tuple[Filter, Any]]:
+    """The filters that are not absent, and their values."""
+    return ((each, value) for each in FILTERS if (value := getattr(query, each.name)))
+
+
+def apply_filters(query: IncidentQuery, incidents: IncidentQuerySet) -> IncidentQuerySet:
+    return incidents.filter(*(each.q(value) for each, value in filters_of(query)))
+
+
+def where_clause(query: IncidentQuery) -> tuple[list[str], dict[str, Any]]:
+    """Conditions to be combined with AND, and their parameters. PostgreSQL only."""
+    conditions, params = [], {}
+    for each, value in filters_of(query):
+        if isinstance(value, tuple) and len(value) == 1:
+            # With = an index gives the newest first, with = ANY it does not.
+            conditions.append(f"{each.name} = %({each.name})s")
+            params[each.name] = value[0]
+        else:
+            conditions.append(each.sql)
+            params[each.name] = list(value) if isinstance(value, tuple) else value
+    if query.search:
+        params["search"] = search.pattern(query.search)
+    return conditions, params

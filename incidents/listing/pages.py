@@ -1,76 +1,51 @@
-"""The list of incidents: which ones its filters choose, how many they are, and one page of them."""
+"""One page of the list of incidents, and one incident."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC
 from typing import Any
 
 from django.db import connection
 
-from incidents.listing import counts
-from incidents.listing.filters import apply
+from incidents.listing.counts import PageStart, count_sql, find_page_start
+from incidents.listing.filters import IncidentQuery, apply_filters, filters_of, where_clause
+from incidents.listing.search import FOUND
 from incidents.models import Incident
 from incidents.serializers import IncidentSerializer
 
 FIELDS = IncidentSerializer.Meta.fields
 COLUMNS = ", ".join(FIELDS)
-FOUND = "FROM incidents_search WHERE text LIKE upper(%(search)s)"
-CONDITIONS = {
-    "created_after": "created_at >= %(created_after)s",
-    "created_before": "created_at < %(created_before)s",
-    "updated_after": "updated_at >= %(updated_after)s",
-    # What was created later was updated later: newest first, the database need not pass all of it.
-    "updated_before": "updated_at < %(updated_before)s AND created_at < %(updated_before)s",
-    "search": f"id IN (SELECT incident_id {FOUND})",
-}
 
 
 type Fetch = Callable[..., list[tuple[Any, ...]]]
 
 
-def read_page(filters: Mapping[str, Any], offset: int, limit: int, *, fetch: Fetch) -> tuple[int, list[dict[str, Any]]]:
+def read_page(query: IncidentQuery, offset: int, limit: int, *, fetch: Fetch) -> tuple[int, list[dict[str, Any]]]:
     """
-    How many incidents `filters`, an IncidentFilter's clean data, choose, and `limit` of them behind `offset`.
+    How many incidents the query chooses, and `limit` of them behind `offset`.
 
     On PostgreSQL by `fetch`: core.db.postgresql.fetch, or a bearer's, which checks its token in the first statement.
     """
     if connection.vendor != "postgresql":
-        incidents = apply(filters, Incident.objects.newest_first()).values(*FIELDS)
+        incidents = apply_filters(query, Incident.objects.in_order(query.ordering)).values(*FIELDS)
         return incidents.count(), list(incidents[offset : offset + limit])
-    ordering: str = filters.get("ordering", "-created_at")
-    by_creation = ordering.endswith("created_at")
-    # An index leads to the first of one status, source or both. Those of several may lie behind all the others.
-    several = any(len(filters.get(name, ())) > 1 for name in ("status", "source"))
-    scattered = by_creation and several
-    # The best plan depends on how many they are, or how often the text occurs.
-    prepare = False if several or "search" in filters else None
-    conditions, params = _conditions(filters)
-    counting, count_params = counts.count(filters) or (_count(filters, conditions), params)
-    if not offset and not scattered:
-        sql = _select(f"({counting}) AS count, {COLUMNS}", conditions) + _page(ordering, 0, limit)
+    conditions, params = where_clause(query)
+    counting, count_params = count_sql(query) or (_count_rows(query, conditions), params)
+    # The best plan depends on how many incidents have the values, or how often the text occurs.
+    prepare = False if query.multi_value or query.search else None
+    # With several values the newest rows may be anywhere in the index: the counts by day find the page.
+    if not offset and not (query.multi_value and query.by_creation):
+        sql = _select(f"({counting}) AS count, {COLUMNS}", conditions) + _page(query.ordering, 0, limit)
         rows = fetch(sql, params | count_params, prepare=prepare)
-        count = rows[0][0] if rows else 0
-    else:
-        if by_creation and (place := counts.locate(filters, offset, fetch)):
-            count, offset = place.count, place.offset
-            if place.bound:
-                conditions.append(f"created_at {'<' if ordering.startswith('-') else '>='} %(bound)s")
-                params["bound"] = place.bound
-        else:
-            ((count,),) = fetch(counting, count_params, prepare=prepare)
-        sql = _select(f"0, {COLUMNS}", conditions) + _page(ordering, offset, limit)
-        rows = fetch(sql, params, prepare=prepare) if offset < count else []
-    # Written out, since dict(zip(...)) takes four times as long.
-    return count, [
-        {
-            "id": pk,
-            "description": description,
-            "status": status,
-            "source": source,
-            "created_at": created_at,
-            "updated_at": updated_at,
-        }
-        for _, pk, description, status, source, created_at, updated_at in rows
-    ]
+        return (rows[0][0] if rows else 0), _as_dicts(rows)
+    start = find_page_start(query, offset, fetch) if query.by_creation else None
+    if start is None:
+        ((count,),) = fetch(counting, count_params, prepare=prepare)
+        start = PageStart(count, None, offset)
+    if start.bound:
+        conditions.append(f"created_at {'<' if query.ordering.startswith('-') else '>='} %(bound)s")
+        params["bound"] = start.bound
+    sql = _select(f"0, {COLUMNS}", conditions) + _page(query.ordering, start.offset, limit)
+    return start.count, _as_dicts(fetch(sql, params, prepare=prepare) if start.offset < start.count else [])
 
 
 def read_incident(pk: int, *, fetch: Fetch) -> Incident | None:
@@ -85,19 +60,25 @@ def read_incident(pk: int, *, fetch: Fetch) -> Incident | None:
     return Incident.from_db(connection.alias, FIELDS, values)
 
 
-def _count(filters: Mapping[str, Any], conditions: list[str]) -> str:
-    # Of each incident there is one text, so that those found need not be looked up.
-    return f"SELECT count(*) {FOUND}" if filters.keys() <= {"search", "ordering"} else _select("count(*)", conditions)
+def _as_dicts(rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    # Written out, since dict(zip(...)) takes four times as long.
+    return [
+        {
+            "id": pk,
+            "description": description,
+            "status": status,
+            "source": source,
+            "created_at": created_at,
+            "updated_at": updated_at,
+        }
+        for _, pk, description, status, source, created_at, updated_at in rows
+    ]
 
 
-def _conditions(filters: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
-    conditions, params = counts.choice(filters)
-    for name in filters.keys() & CONDITIONS.keys():
-        conditions.append(CONDITIONS[name])
-        params[name] = filters[name]
-    if "search" in params:
-        params["search"] = f"%{connection.ops.prep_for_like_query(params['search'])}%"
-    return conditions, params
+def _count_rows(query: IncidentQuery, conditions: list[str]) -> str:
+    # Each incident has one text: those found need not be looked up.
+    search_only = [each.name for each, _ in filters_of(query)] == ["search"]
+    return f"SELECT count(*) {FOUND}" if search_only else _select("count(*)", conditions)
 
 
 def _select(columns: str, conditions: list[str]) -> str:

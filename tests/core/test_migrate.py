@@ -3,23 +3,11 @@
 import os
 import subprocess
 import sys
-from contextlib import contextmanager
 
 import pytest
-from django.db import connection
 from django_migration_linter import MigrationLinter
 
-
-@contextmanager
-def database(name):
-    """An empty one beside the tests'."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        cursor.execute(f"CREATE DATABASE {name}")
-        try:
-            yield
-        finally:
-            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+from tests.helpers.database import database
 
 
 def start(name):

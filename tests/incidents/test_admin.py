@@ -92,18 +92,6 @@ def test_status_is_edited_in_the_list(site):
     assert IncidentChange.objects.filter(channel="admin").count() == 1
 
 
-@pytest.mark.parametrize(
-    ("action", "status"), [("open", "open"), ("take", "in_progress"), ("resolve", "resolved"), ("close", "closed")]
-)
-def test_status_by_bulk_action(site, action, status):
-    incidents = [make(), make(status="resolved"), make(status="closed")]
-    already = sum(incident.status == status for incident in incidents)
-    data = {"action": action, "_selected_action": [incident.pk for incident in incidents]}
-    assert site.post(URL, data).status_code == 302
-    assert set(Incident.objects.values_list("status", flat=True)) == {status}
-    assert IncidentChange.objects.filter(channel="admin", actor="petrova").count() == 3 - already
-
-
 def test_filters_and_search(site):
     make(status="closed"), make(description="ЗАРЯД 5%")
     assert site.get(f"{URL}?status__exact=closed").context["cl"].result_count == 1

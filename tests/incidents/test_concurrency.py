@@ -1,35 +1,18 @@
 """Requests at the same moment, on real connections: PostgreSQL alone, since SQLite lets one writer in at a time."""
 
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
-
 import pytest
-from django.db import connections, transaction
+from django.db import transaction
 
 from incidents.actors import Named
 from incidents.models import IdempotencyKey, Incident, IncidentChange
 from incidents.services import create_incident
 from tests.conftest import errors
+from tests.helpers.concurrency import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 URL = "/api/v1/incidents/"
 BODY = {"description": "Самокат номер 875643 не в сети", "source": "operator"}
-
-
-def at_once(*calls):
-    """Their results, in order."""
-    barrier = Barrier(len(calls))
-
-    def run(call):
-        barrier.wait()
-        try:
-            return call()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(run, calls))
 
 
 def patch(api, pk, body, **headers):

@@ -1,5 +1,5 @@
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -82,7 +82,7 @@ def test_status_and_source_repeated_or_with_commas(api):
     assert set(ids(api, "?source=operator,partner&status=closed,resolved")) == {b.pk}
 
 
-def test_moments_after_includes_before_does_not(api):
+def test_timestamps_after_includes_before_does_not(api):
     a, b, c = add(3)
     at = f"{b.created_at:%Y-%m-%dT%H:%M:%SZ}"
     assert ids(api, f"?created_after={at}") == [c.pk, b.pk]
@@ -92,7 +92,32 @@ def test_moments_after_includes_before_does_not(api):
     assert ids(api, "?created_before=2024-01-15T13:31:00%2B03:00") == [a.pk]
 
 
-def test_moments_at_the_ends_of_time(api):
+@pytest.mark.parametrize(
+    "at",
+    [
+        "2024-01-15t10:30:00z",
+        "2024-01-15 10:30:00Z",
+        "2024-01-15T13:30:00%2B03:00",
+        "2024-01-15T10:30:00-00:00",
+        "2024-01-15T10:30:00.000000000Z",
+        "2024-01-15T10:29:59.999999001Z",
+    ],
+)
+def test_every_timestamp_of_rfc_3339_is_taken(api, at):
+    (row,) = add()
+    assert ids(api, f"?created_after={at}") == ids(api, f"?updated_after={at}") == [row.pk]
+    assert ids(api, f"?created_before={at}") == ids(api, f"?updated_before={at}") == []
+
+
+@pytest.mark.parametrize(
+    "at", ["20240115", "2024-W03-1", "2024-01-15T10", "2024-01-15T10:30Z", "2024-01-15T10:30:00+03:00"]
+)
+def test_a_timestamp_that_is_not_rfc_3339_is_refused(api, at):
+    for name in ("created_after", "created_before", "updated_after", "updated_before"):
+        assert errors(api.get(f"{URL}?{name}={at}")) == [("invalid", name)]
+
+
+def test_timestamps_at_the_ends_of_time(api):
     (row,) = add()
     assert ids(api, "?created_after=0001-01-01T00:00:00%2B14:00") == [row.pk]
     assert ids(api, "?created_before=9999-12-31T23:59:59-14:00") == [row.pk]
@@ -107,6 +132,39 @@ def test_search_is_literal_and_knows_cyrillic(api):
     assert ids(api, "?search=не__ети") == []
     assert ids(api, "?search=%20не в ") == [c.pk]
     assert ids(api, "?search=%5C%5C%25") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Straße",
+        "İstanbul",
+        "ısı",
+        "ὈΔΥΣΣΕΎΣ",
+        "οδυσσεύς",
+        "ŉnn",
+        "ﬁnﬀ",
+        "ǅep",
+        "ᾳᾼα",
+        "ΐΰΐ",
+        "ẞẞẞ",
+        "ſſſ",
+        "ანბანი",
+        "ӘӨҮ",
+    ],
+)
+def test_search_folds_the_case_of_every_letter(api, text):
+    (row,) = add(description=f"«{text}»")
+    assert ids(api, f"?search={quote(text)}") == [row.pk]
+    assert ids(api, f"?search={quote(text.upper())}") == [row.pk]
+
+
+def test_search_does_not_know_languages(api):
+    """The upper case of i is I: İ is another letter, as for Python."""
+    add(description="İSTANBUL")
+    assert ids(api, "?search=istanbul") == []
+    (row,) = add(description="ISTANBUL")
+    assert ids(api, "?search=ıstanbul") == [row.pk]
 
 
 def test_ordering(api):

@@ -6,16 +6,15 @@ from urllib.parse import quote
 import pytest
 from django.db import IntegrityError, connection
 
-from core.db import postgresql
 from incidents.models import Incident
-from tests.incidents.test_concurrency import at_once
+from tests.helpers.concurrency import at_once
 
 URL = "/api/v1/incidents/"
 CREATED, UPDATED = datetime(2024, 1, 15, 10, 30, tzinfo=UTC), datetime(2024, 1, 17, tzinfo=UTC)
 
 
 @pytest.fixture
-def plans(db, api, monkeypatch):
+def plans(db, api):
     """The plans of the statements that answer a query. Of these few incidents it would be best to read and sort all."""
     Incident.objects.bulk_create(
         Incident(
@@ -34,17 +33,19 @@ def plans(db, api, monkeypatch):
     def of(query, *but):
         explained = []
 
-        def fetch(sql, params, *, prepare=None):
-            explained.append("\n".join(line for (line,) in postgresql.fetch(f"EXPLAIN {sql}", params)))
-            return postgresql.fetch(sql, params, prepare=prepare)
+        def explain(execute, sql, params, many, context):
+            with connection.cursor() as cursor:
+                cursor.cursor.execute(f"EXPLAIN {sql}", params)
+                explained.append("\n".join(line for (line,) in cursor))
+            return execute(sql, params, many, context)
 
-        monkeypatch.setattr("identity.tokens.fetch", fetch)
         with connection.cursor() as cursor:
             cursor.execute("SELECT gin_clean_pending_list('incidents_search_text')")
             cursor.execute("ANALYZE incidents_incident, incidents_search")
             for way in ("seqscan", "sort", *but):
                 cursor.execute(f"SET LOCAL enable_{way} = off")
-        assert api.get(f"{URL}?{query}").json()["count"] in (1, 2_953)
+        with connection.execute_wrapper(explain):
+            assert api.get(f"{URL}?{query}").json()["count"] in (1, 2_953)
         return explained
 
     return of

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from incidents.models import IncidentChange
+from incidents.text import is_blank
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -45,23 +46,24 @@ def in_format(answer):
 @given(text=st.text(max_size=200) | st.text(st.characters(), min_size=1, max_size=20))
 def test_a_description_comes_back_as_it_went(api, text):
     answer = api.post(URL, json.dumps({"description": text, "source": "operator"}), "application/json")
+    kept = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     if answer.status_code == 201:
-        assert answer.json()["description"] == text.strip()
+        assert answer.json()["description"] == kept
         pk = answer.json()["id"]
         assert api.get(f"{URL}{pk}/").json() == answer.json()
-        assert IncidentChange.objects.get(incident_id=pk).changes["description"] == [None, text.strip()]
+        assert IncidentChange.objects.get(incident_id=pk).changes["description"] == [None, kept]
     else:
         in_format(answer)
-        assert not text.strip() or "\0" in text or any("\ud800" <= character <= "\udfff" for character in text)
+        assert is_blank(text) or "\0" in text or any("\ud800" <= character <= "\udfff" for character in text)
 
 
 @many
 @given(body=anything | st.dictionaries(st.sampled_from(["description", "status", "source", "id"]), anything))
 def test_any_json_is_answered(api, body):
-    for answer in (api.post(URL, json.dumps(body), "application/json"),):
-        assert answer.status_code in (201, 400)
-        if answer.status_code == 400:
-            in_format(answer)
+    answer = api.post(URL, json.dumps(body), "application/json")
+    assert answer.status_code in (201, 400)
+    if answer.status_code == 400:
+        in_format(answer)
 
 
 @many

