@@ -37,9 +37,7 @@ def ready() -> HttpResponse:
     if checks["database"] == "ok":
         checks["migrations"] = _migrations()
     good = set(checks.values()) == {"ok"}
-    body = {"status": "ok" if good else "unavailable", "checks": checks}
-    if good:
-        body["late_jobs"] = late()
+    body = {"status": "ok" if good else "unavailable", "checks": checks, "late_jobs": late() if good else []}
     response = JsonResponse(body, status=200 if good else 503)
     if not good:
         response["Retry-After"] = str(ServiceUnavailable.wait)

@@ -28,7 +28,7 @@ def test_not_ready_without_a_database(client, monkeypatch):
     monkeypatch.setattr(connection, "cursor", fail)
     answer = client.get("/api/health/")
     assert answer.status_code == 503
-    assert answer.json() == {"status": "unavailable", "checks": {"database": "unavailable", "migrations": "unknown"}}
+    assert answer.json()["checks"] == {"database": "unavailable", "migrations": "unknown"}
     assert client.get("/api/health/live/").status_code == 200
 
 
