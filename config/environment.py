@@ -2,21 +2,15 @@
 
 import os
 import re
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from django.core.exceptions import ImproperlyConfigured
+from dotenv.parser import parse_stream
 
 BOOLEANS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
-
-# export NAME = 'as it is' | "with \" and \\" | up to a comment  # which a space precedes
-LINE = re.compile(
-    r"""\s*(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*=\s*?
-    (?:\s*'(?P<single>[^']*)'|"(?P<double>(?:[^"\\]|\\.)*)"|(?P<bare>(?:(?:[^\s'"\#]|(?<==)\#)\S*(?:\s+[^\s\#]\S*)*)?))
-    (?:\s\#.*)?\s*""",
-    re.VERBOSE,
-)
 
 # The password goes up to the last @, so that it may hold any character.
 POSTGRES_URL = re.compile(
@@ -30,20 +24,17 @@ HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(?::(\d*))?")
 def read_file(path: Path) -> None:
     """Completes the environment; what it already says goes first. Raises ImproperlyConfigured."""
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
+        bindings = list(parse_stream(StringIO(path.read_text("utf-8-sig"))))
     except FileNotFoundError:
         return
     except (OSError, UnicodeDecodeError):
         raise ImproperlyConfigured(f"{path.name} cannot be read: save it as UTF-8, readable by the service.") from None
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        match = LINE.fullmatch(line)
-        if not match or "\0" in line:
-            raise ImproperlyConfigured(f"{path.name}, line {number}: write NAME=value, or NAME='value'.")
-        single, double, bare = match["single"], match["double"], match["bare"]
-        value = re.sub(r'\\(["\\$])', r"\1", double) if double is not None else single or bare or ""
-        os.environ.setdefault(match["name"], value)
+    for binding in bindings:
+        if binding.error or (binding.key and binding.value is None) or "\0" in binding.original.string:
+            line = binding.original.line
+            raise ImproperlyConfigured(f"{path.name}, line {line}: write NAME=value, or NAME='value'.")
+        if binding.key and binding.value is not None:
+            os.environ.setdefault(binding.key, binding.value)
 
 
 def text(name: str, default: str = "") -> str:

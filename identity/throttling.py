@@ -49,16 +49,13 @@ def purge_login_failures() -> bool:
 
 
 def _client(address: str) -> str:
-    """An IPv4 address, also one inside an IPv6 address; the /64 network of any other IPv6 address."""
+    """An IPv4 address, also one that NAT64 translated; the /64 network of any other IPv6 address."""
     if ":" not in address:
         return address
     ip = ip_address(address)
     if ip in NAT64:
         return str(IPv4Address(int(ip) & 0xFFFFFFFF))
-    if mapped := getattr(ip, "ipv4_mapped", None):
-        return str(mapped)
-    # By number: a zone (RFC 4007) is no part of a network.
-    return str(IPv6Network((int(ip), IPV6_PREFIX), strict=False))
+    return str(IPv6Network((address, IPV6_PREFIX), strict=False))
 
 
 def _wait(client: str, username_hash: bytes) -> int:

@@ -84,7 +84,7 @@ def read(tmp_path, written):
             (b"A=", ""),
             (b"A=''", ""),
             (b"A='$b c # d'", "$b c # d"),
-            (b'A="b \\"c\\" \\\\ \\$d" # note', 'b "c" \\ $d'),
+            (b'A="b \\"c\\" \\\\ $d" # note', 'b "c" \\ $d'),
         ),
         *((b"A=$b", "$b"), (b"A=b c", "b c"), (b"A=b=c", "b=c"), (b"A=it's", "it's"), ("A=ж".encode(), "ж")),
         *((b"# note\n\nA=b\n#B=c", "b"), (b"A= 'b'", "b")),
@@ -95,9 +95,7 @@ def test_a_line_of_the_file_is_read_as_people_mean_it(tmp_path, line, value):
     assert (run.stderr, json.loads(run.stdout or "{}").get("A")) == ("", value)
 
 
-@pytest.mark.parametrize(
-    "line", [b"A", b"A='s3cret", b'A="s3cret', b"A='s3c'ret", b"1A=s3cret", b"A B=s3cret", b"A=s3c\0ret"]
-)
+@pytest.mark.parametrize("line", [b"A", b"A='s3cret", b'A="s3cret', b"A='s3c'ret", b"A B=s3cret", b"A=s3c\0ret"])
 def test_a_line_that_cannot_be_read_is_named_and_not_shown(tmp_path, line):
     run = read(tmp_path, b"B=c\n" + line)
     assert run.stderr.splitlines()[-1].endswith(".env, line 2: write NAME=value, or NAME='value'.")
