@@ -5,7 +5,7 @@ import re
 import pytest
 from django.utils import translation
 
-from telegram import reports, rich
+from telegram import cards, reports, rich
 from tests.helpers.telegram_messages import message
 
 LINK = "https://t.me/c/1234567890/10"
@@ -98,7 +98,7 @@ def test_words_are_russian_where_the_chat_is():
 
 
 def test_every_word_has_a_translation():
-    sources = [module.__loader__.get_source(module.__name__) for module in (reports, rich)]
+    sources = [module.__loader__.get_source(module.__name__) for module in (reports, rich, cards)]
     words = {word for source in sources for word in re.findall(r'_\("(.+?)"\)', source)}
     with translation.override("ru"):
         assert len(words) > 30
