@@ -413,7 +413,7 @@ def _medium(block: Fields) -> str:
     return MEDIA[block["type"]]({block["type"]: block.get(block["type"])})
 
 
-# Messages that Telegram writes itself about what happened in a chat.
+# Messages that Telegram writes itself about what happened in a chat; `service` is any of an export.
 SERVICE = {
     "boost_added", "channel_chat_created", "chat_background_set", "chat_owner_changed", "chat_owner_left",
     "chat_shared", "checklist_tasks_added", "checklist_tasks_done", "community_chat_added", "community_chat_joined",
@@ -424,7 +424,7 @@ SERVICE = {
     "message_auto_delete_timer_changed", "migrate_from_chat_id", "migrate_to_chat_id", "new_chat_member",
     "new_chat_members", "new_chat_participant", "new_chat_photo", "new_chat_title", "paid_message_price_changed",
     "passport_data", "pinned_message", "poll_option_added", "poll_option_deleted", "proximity_alert_triggered",
-    "refunded_payment", "successful_payment", "suggested_post_approval_failed", "suggested_post_approved",
+    "refunded_payment", "service", "successful_payment", "suggested_post_approval_failed", "suggested_post_approved",
     "suggested_post_declined", "suggested_post_paid", "suggested_post_refunded", "supergroup_chat_created",
     "unique_gift", "user_shared", "users_shared", "video_chat_ended", "video_chat_participants_invited",
     "video_chat_scheduled", "video_chat_started", "voice_chat_ended", "voice_chat_participants_invited",
