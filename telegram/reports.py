@@ -56,8 +56,8 @@ class Report:
     and guests, whose chat ids coincide with others. `description` is never blank and has at most 20,000 characters;
     `has_text` tells whether its author typed any of it. `skip` is why a message of this kind is no report, in English:
     a word of the catalog.
-    `is_live` marks a live location: its edits only move it. `thread_id` is set only in a topic, `reply_to` only for an
-    answer to a message of the same chat. `copy_of` is the chat and message id of the channel post that Telegram itself
+    `is_live` marks a live location: its edits only move it. `thread_id` is set only in a topic, `reply_to` only for a
+    reply to a message of the same chat. `copy_of` is the chat and message id of the channel post that Telegram itself
     copied into the channel's discussion group.
     """
 
@@ -191,7 +191,7 @@ def message_link(chat: Fields, message_id: int, thread_id: int | None = None) ->
 
 
 def replied(message: object) -> Fields | None:
-    """The message of the same chat that this one answers. In a topic, a message that answers none names its start."""
+    """The message of the same chat that this one replies to: not the start of its topic, which Telegram names else."""
     fields = dictionary(message)
     reply = dictionary(fields.get("reply_to_message"))
     starts_topic = "forum_topic_created" in reply or (
@@ -259,7 +259,7 @@ def _description(message: Fields, content: _Content, link: str | None) -> str:
 
 
 def _context(message: Fields) -> Iterator[str]:
-    """What a message leans on: where it was forwarded from, the part it quotes, the message elsewhere it answers."""
+    """What a message refers to: where it was forwarded from, the message of another chat it replies to, its quote."""
     if "forward_origin" in message and message.get("is_automatic_forward") is not True:
         yield _("[forwarded from %s]") % _origin(message["forward_origin"])
     if external := dictionary(message.get("external_reply")):
@@ -394,7 +394,7 @@ FILES = {
     "animation", "audio", "live_photo", "paid_media", "photo", "video_note", "video", "voice", "document", "story",
 }  # fmt: skip
 
-# What people send for fun: it reports nothing. An answer with a command can still make a report of one.
+# What people send for fun: it reports nothing. A command that replies to one still makes a report of it.
 SKIPPED: dict[str, Callable[[object], str]] = {
     "sticker": lambda sticker: _mark(_("sticker"), line(dictionary(sticker).get("emoji"))),
     "dice": lambda dice: _mark(_("dice"), line(dictionary(dice).get("emoji"))),

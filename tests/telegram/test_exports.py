@@ -137,9 +137,9 @@ def test_what_desktop_does_not_export_is_marked():
 
 def test_topics_are_kept():
     started = entry(id=5, type="service", action="topic_created", title="Насосы", text="")
-    _, first, answer = read(started, entry(id=6, reply_to_message_id=5), entry(id=7, reply_to_message_id=6))
+    _, first, reply = read(started, entry(id=6, reply_to_message_id=5), entry(id=7, reply_to_message_id=6))
     assert (first.thread_id, first.reply_to, first.link) == (5, None, "https://t.me/c/1234567890/5/6")
-    assert (answer.thread_id, answer.reply_to) == (None, 6)
+    assert (reply.thread_id, reply.reply_to) == (None, 6)
 
 
 @pytest.mark.parametrize(

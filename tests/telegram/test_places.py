@@ -1,4 +1,4 @@
-"""Where a message stands: its key, topic, link, and what it answers."""
+"""Where a message stands: its key, topic, link, and what it replies to."""
 
 import pytest
 
@@ -65,7 +65,7 @@ def test_a_message_without_its_place_is_not_understood(broken):
         ({"external_reply": {"message_id": 5}}, None, None),
     ],
 )
-def test_threads_and_answers(fields, reply_to, thread):
+def test_threads_and_replies(fields, reply_to, thread):
     report = reports.read(message(text="x", **fields))
     assert (report.reply_to, report.thread_id) == (reply_to, thread)
 

@@ -31,14 +31,14 @@ def test_the_quoted_part_is_part_of_the_words():
     assert report.description == "> строка 1\n> строка 2\nОпять"
 
 
-def test_a_message_of_another_chat_that_is_answered_is_part_of_the_words():
+def test_a_message_of_another_chat_that_it_replies_to_is_part_of_the_words():
     external = {"origin": {"type": "channel", "chat": CHANNEL}, "chat": CHANNEL, "voice": {"duration": 5}}
     report = reports.read(message(text="Это у нас", external_reply=external, quote={"text": "насос"}))
     assert report.description == "[reply to News] [voice message, 0:05]\n> насос\nЭто у нас"
     assert report.reply_to is None
 
 
-def test_a_story_that_is_answered_is_named():
+def test_a_story_that_it_replies_to_is_named():
     report = reports.read(message(text="Где это?", reply_to_story={"chat": CHANNEL, "id": 1}))
     assert report.description == "[reply to a story by News]\nГде это?"
 
