@@ -222,6 +222,12 @@ if STATIC_ROOT:
 TELEGRAM_BOT_TOKEN = env.text("TELEGRAM_BOT_TOKEN")
 TELEGRAM_LOGGING_CHAT = env.text("TELEGRAM_LOGGING_CHAT")
 TELEGRAM_API_URL = env.text("TELEGRAM_API_URL", "https://api.telegram.org")
+# Chats that report, the chat that is told of incidents from elsewhere, and when it is reminded of those still open
+TELEGRAM_INTAKE_CHATS = env.items("TELEGRAM_INTAKE_CHATS", [])
+TELEGRAM_NOTIFY_CHAT = env.text("TELEGRAM_NOTIFY_CHAT")
+TELEGRAM_REMIND_AFTER_MINUTES = env.integer("TELEGRAM_REMIND_AFTER_MINUTES", 0, least=0, most=1_000_000)
+TELEGRAM_WEBHOOK_URL = env.text("TELEGRAM_WEBHOOK_URL")
+TELEGRAM_WEBHOOK_SECRET = env.text("TELEGRAM_WEBHOOK_SECRET")
 
 # Logging: JSON lines into LOG_FILE; "-" is the console: text with DEBUG, else JSON on standard output.
 LOG_FILE = env.text("LOG_FILE") or ("-" if DEBUG else "logs/incidents.log")

@@ -1,0 +1,154 @@
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from incidents.models import Incident, Source
+from intake.models import Delivery
+
+
+class Chat(models.Model):
+    """A chat of one bot, whatever ids Telegram has called it by."""
+
+    class Mode(models.TextChoices):
+        ALL = "all", _("every message is a report")
+        COMMAND = "command", _("/incident and mentions are reports")
+
+    bot_id = models.BigIntegerField(editable=False)
+    # The id it is reached by now; earlier ones are among its aliases.
+    telegram_id = models.BigIntegerField(_("Telegram id"))
+    title = models.CharField(_("title"), max_length=255, blank=True)
+    type = models.CharField(max_length=16, blank=True, editable=False)
+    username = models.CharField(max_length=64, blank=True, editable=False)
+    allowed = models.BooleanField(_("allowed"), default=False)
+    mode = models.CharField(_("mode"), max_length=8, choices=Mode, default=Mode.ALL)
+    source = models.CharField(_("source"), max_length=16, choices=Source, default=Source.OPERATOR)
+    language = models.CharField(_("language"), max_length=2, choices=settings.LANGUAGES, default="ru")
+    time_zone = models.CharField(_("time zone"), max_length=64, default="Europe/Moscow")
+    remind_after_minutes = models.PositiveIntegerField(
+        _("remind after, minutes"), null=True, blank=True, help_text=_("Empty: as TELEGRAM_REMIND_AFTER_MINUTES says.")
+    )
+    # What Telegram lets the bot do there: my_chat_member
+    membership = models.CharField(max_length=16, blank=True, editable=False)
+    can_send = models.BooleanField(default=True, editable=False)
+    is_admin = models.BooleanField(default=False, editable=False)
+    # Nothing is sent until then (429), or, with a reason, until something changes or a person presses retry.
+    rests_until = models.DateTimeField(null=True, editable=False)
+    rest_reason = models.CharField(max_length=255, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("chat")
+        verbose_name_plural = _("chats")
+        constraints = [models.UniqueConstraint(fields=["bot_id", "telegram_id"], name="chat_once")]
+
+    def __str__(self) -> str:
+        return self.title or str(self.telegram_id)
+
+
+class ChatAlias(models.Model):
+    """An id that Telegram calls a chat by, or did before it became a supergroup."""
+
+    bot_id = models.BigIntegerField()
+    telegram_id = models.BigIntegerField()
+    chat = models.ForeignKey(Chat, models.CASCADE, related_name="aliases")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["bot_id", "telegram_id"], name="alias_once")]
+
+    def __str__(self) -> str:
+        return str(self.telegram_id)
+
+
+class Message(models.Model):
+    """A message of a chat, and the incident that was made of it."""
+
+    class Role(models.TextChoices):
+        REPORT = "report", _("report")
+        PART = "part", _("part of an album")
+        COMMENT = "comment", _("comment")
+
+    chat = models.ForeignKey(Chat, models.PROTECT, verbose_name=_("chat"))
+    # Null for messages that Telegram gives no id of their own: their delivery tells them apart.
+    message_id = models.BigIntegerField(null=True)
+    delivery = models.ForeignKey(Delivery, models.SET_NULL, null=True, related_name="messages")
+    incident = models.ForeignKey(Incident, models.PROTECT, related_name="messages", verbose_name=_("incident"))
+    role = models.CharField(max_length=8, choices=Role)
+    # The words as they were taken last: an incident with another description was edited by a person.
+    words = models.TextField()
+    edited_at = models.DateTimeField(null=True)
+    media_group_id = models.CharField(max_length=100, blank=True)
+    thread_id = models.BigIntegerField(null=True)
+    direct_topic_id = models.BigIntegerField(null=True)
+    link = models.URLField(max_length=255, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["chat", "message_id"], name="message_once"),
+            models.UniqueConstraint(
+                fields=["delivery"], name="message_without_id_once", condition=Q(message_id__isnull=True)
+            ),
+            models.UniqueConstraint(
+                fields=["chat", "media_group_id"], name="album_once", condition=Q(role="report") & ~Q(media_group_id="")
+            ),
+        ]
+        indexes = [models.Index(fields=["incident"], name="message_incident")]
+
+    def __str__(self) -> str:
+        return f"{self.chat_id} {self.message_id}"
+
+
+class Card(models.Model):
+    """The message of the bot that shows an incident in a chat. A loop brings those up to date that are behind."""
+
+    incident = models.ForeignKey(Incident, models.PROTECT, related_name="cards", verbose_name=_("incident"))
+    chat = models.ForeignKey(Chat, models.PROTECT, related_name="cards", verbose_name=_("chat"))
+    # What it answers, and where
+    reply_to = models.BigIntegerField(null=True)
+    thread_id = models.BigIntegerField(null=True)
+    direct_topic_id = models.BigIntegerField(null=True)
+    message_id = models.BigIntegerField(null=True)  # null until Telegram has accepted it
+    # The incident's updated_at that it shows; null: nothing yet
+    shows = models.DateTimeField(null=True)
+    # A sendMessage was begun whose response was not seen: it may be there already.
+    send_began_at = models.DateTimeField(null=True)
+    sends_unknown = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(null=True, db_index=True)  # null: nothing to do; else not before then
+    failures = models.PositiveSmallIntegerField(default=0)
+    error = models.CharField(max_length=255, blank=True)
+    remind_at = models.DateTimeField(null=True, db_index=True)
+
+    class Meta:
+        verbose_name = _("card")
+        verbose_name_plural = _("cards")
+        constraints = [
+            models.UniqueConstraint(fields=["incident", "chat"], name="card_once"),
+            models.UniqueConstraint(fields=["chat", "message_id"], name="card_message_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"№{self.incident_id}"
+
+
+class Account(models.Model):
+    """A Telegram account that belongs to a user."""
+
+    telegram_id = models.BigIntegerField(primary_key=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="telegram_accounts")
+
+    class Meta:
+        verbose_name = _("Telegram account")
+        verbose_name_plural = _("Telegram accounts")
+
+    def __str__(self) -> str:
+        return str(self.telegram_id)
+
+
+class LinkCode(models.Model):
+    """A one-time code that a user sends to the bot in private, to tie the account to itself."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE)
+    code_hash = models.BinaryField(max_length=32, unique=True)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return str(self.user_id)
