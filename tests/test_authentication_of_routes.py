@@ -12,14 +12,16 @@ from tests.conftest import errors
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 METHODS = ("get", "head", "post", "put", "patch", "delete")
-# Log-in, and documentation that says nothing of any incident
+# Log-in, documentation that says nothing of any incident, and redirects of browsers to the pages of these and the admin
 OPEN = {
+    "/",
+    "/api/admin",
     "/api/identity/auth/jwt/create",
     "/api/identity/auth/jwt/refresh",
     "/api/identity/auth/jwt/verify",
-    "/api/schema/",
-    "/api/v1/schema/swagger-ui/",
-    "/api/schema/redoc/",
+    "/api/schema",
+    "/api/v1/schema/swagger-ui",
+    "/api/schema/redoc",
 }
 REVOKED = {
     "deactivated": lambda: User.objects.update(is_active=False),
@@ -40,7 +42,7 @@ def paths(patterns, prefix=""):
             yield from paths(pattern.url_patterns, path)
 
 
-PATHS = sorted(paths(get_resolver().url_patterns))
+PATHS = sorted({path.rstrip("/") or "/" for path in paths(get_resolver().url_patterns)})
 
 
 def test_routes_are_found():
