@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "core",
     "identity",
     "incidents",
+    "intake",
 ]
 MIDDLEWARE = [
     "core.api.middleware.RequestMiddleware",
