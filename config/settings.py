@@ -1,31 +1,31 @@
 """Every setting, read from the environment; `.env.template` lists the variables."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
-import environ
 from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+from config import environment as env
 
-env = environ.Env()
-# Compose and `make run` share the file; what the environment already says goes first.
-env.read_env(BASE_DIR / ".env")
+BASE_DIR = Path(__file__).resolve().parent.parent
+env.read_file(BASE_DIR / ".env")  # Compose and `make run` share it.
+VERSION = re.findall(r"^## \[([\d.]+)\]", (BASE_DIR / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)[0]
 
 # Security
-DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="")
-if not SECRET_KEY or SECRET_KEY == "change-me":  # noqa: S105
+DEBUG = env.boolean("DEBUG", False)
+_PUBLIC_KEYS = ("", "change-me", "development-only-key-that-no-production-start-accepts")
+SECRET_KEY = env.text("SECRET_KEY")
+if SECRET_KEY.strip() in _PUBLIC_KEYS:
     if not DEBUG:
         raise ImproperlyConfigured("Set SECRET_KEY in the environment to a long random string.")
-    SECRET_KEY = "development-only-key-that-no-production-start-accepts"  # noqa: S105
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if DEBUG else [])
+    SECRET_KEY = _PUBLIC_KEYS[-1]
+ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", ["*"] if DEBUG else [])
 if not ALLOWED_HOSTS:
     raise ImproperlyConfigured("Set ALLOWED_HOSTS to the host names that clients use, separated by commas.")
-CORS_ALLOWED_ORIGINS = env.list(
-    "CORS_ALLOWED_ORIGINS",
-    default=["http://localhost:3000", "http://127.0.0.1:3000"] if DEBUG else [],
+CORS_ALLOWED_ORIGINS = env.items(
+    "CORS_ALLOWED_ORIGINS", ["http://localhost:3000", "http://127.0.0.1:3000"] if DEBUG else []
 )
 if not DEBUG and "*" in CORS_ALLOWED_ORIGINS:
     raise ImproperlyConfigured("CORS_ALLOWED_ORIGINS must name the allowed origins: a wildcard allows everyone.")
@@ -34,16 +34,16 @@ CORS_ALLOW_HEADERS = (*default_headers, "idempotency-key", "if-match", "if-none-
 CORS_EXPOSE_HEADERS = ("ETag", "Location", "Retry-After", "Idempotency-Replayed", "X-Request-ID")
 
 # HTTPS: off by default, since TLS may end before the service
-USE_HTTPS = env.bool("USE_HTTPS", default=False)
+USE_HTTPS = env.boolean("USE_HTTPS", False)
 SECURE_SSL_REDIRECT = USE_HTTPS
 SECURE_HSTS_SECONDS = 31536000 if USE_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = USE_HTTPS
 SECURE_HSTS_PRELOAD = USE_HTTPS
 SESSION_COOKIE_SECURE = USE_HTTPS
 CSRF_COOKIE_SECURE = USE_HTTPS
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS", [])
 # How many proxies of ours stand before the service: their X-Forwarded-* are believed, nobody else's.
-TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 0, least=0, most=20)
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
@@ -69,19 +69,21 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "core.api.middleware.RequestMiddleware",
+    # Before all that may refuse a request, so that a refusal is in the request's own language
+    "django.middleware.locale.LocaleMiddleware",
     "core.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "core.api.middleware.CorsMiddleware",
-    "core.api.middleware.LocaleMiddleware",
-    "core.api.middleware.ApiMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "core.api.middleware.BodyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "core.api.middleware.AdminSessionMiddleware",
+    "core.api.middleware.AdminCsrfMiddleware",
+    "core.api.middleware.AdminAuthenticationMiddleware",
+    "core.api.middleware.AdminMessageMiddleware",
 ]
+SILENCED_SYSTEM_CHECKS = ["security.W003"]  # It does not know that AdminCsrfMiddleware is Django's own.
 if DEBUG:
     MIDDLEWARE.insert(0, "querycount.middleware.QueryCountMiddleware")
     QUERYCOUNT = {"DISPLAY_DUPLICATES": 5, "IGNORE_REQUEST_PATTERNS": [r"^/static/", r"^/api/admin/jsi18n/"]}
@@ -103,42 +105,30 @@ TEMPLATES = [
 ]
 WSGI_APPLICATION = "config.wsgi.application"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+FILE_UPLOAD_HANDLERS: list[str] = []  # No form has a file: what is sent as one is dropped, never kept on disk.
 
 # Database: DATABASE_URL, else POSTGRES_*, else SQLite
-if env.str("DATABASE_URL", default=""):
-    DATABASES = {"default": env.db_url("DATABASE_URL")}
-elif env.str("POSTGRES_HOST", default=""):
-    DATABASES = {
-        "default": {
-            "ENGINE": "django.db.backends.postgresql",
-            "HOST": env.str("POSTGRES_HOST"),
-            "PORT": env.str("POSTGRES_PORT", default="5432"),
-            "NAME": env.str("POSTGRES_DB", default="incidents"),
-            "USER": env.str("POSTGRES_USER", default="incidents"),
-            "PASSWORD": env.str("POSTGRES_PASSWORD", default=""),
-        }
-    }
-else:
-    DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "db.sqlite3"}}
-if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    DATABASES["default"]["OPTIONS"] = {
+_database = env.database(BASE_DIR / "db.sqlite3")
+DATABASES = {"default": _database}
+if _database["ENGINE"].endswith("sqlite3"):
+    _database["OPTIONS"] = {
         "init_command": "PRAGMA journal_mode=WAL",
         # A transaction that reads and then writes would otherwise fail at once when another writes.
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
     }
 else:
-    DATABASES["default"]["OPTIONS"] = {
+    _database["OPTIONS"] = {
         # A request hears of a lost database within 5 seconds: 2 on the kept connection, 2 on a new one.
         "connect_timeout": 2,
         "tcp_user_timeout": 2000,
         "keepalives_idle": 10,
         # Of core.db.postgresql.fetch; the ORM's cursor prepares nothing. A pooler of transactions keeps neither the one
         # nor the other: https://docs.djangoproject.com/en/6.1/ref/databases/#transaction-pooling-and-server-side-cursors
-        "prepare_threshold": None if DATABASES["default"].get("DISABLE_SERVER_SIDE_CURSORS") else 5,
-    } | DATABASES["default"].get("OPTIONS", {})
+        "prepare_threshold": None if _database.get("DISABLE_SERVER_SIDE_CURSORS") else 5,
+    } | _database.get("OPTIONS", {})
     # The development server makes a thread for each connection: kept ones would pile up there.
-    DATABASES["default"]["CONN_MAX_AGE"] = 0 if DEBUG else None
+    _database["CONN_MAX_AGE"] = 0 if DEBUG else None
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Identity
@@ -147,10 +137,13 @@ AUTHENTICATION_BACKENDS = ["identity.backends.ThrottledBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
     for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
-]
+] + [{"NAME": "identity.passwords.MaximumLengthValidator"}]
 SIMPLE_JWT = {
-    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.int("ACCESS_TOKEN_LIFETIME_MINUTES", default=60)),
-    "REFRESH_TOKEN_LIFETIME": timedelta(days=env.int("REFRESH_TOKEN_LIFETIME_DAYS", default=180)),
+    "ACCESS_TOKEN_LIFETIME": timedelta(
+        minutes=env.integer("ACCESS_TOKEN_LIFETIME_MINUTES", 60, least=1, most=1_000_000)
+    ),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=env.integer("REFRESH_TOKEN_LIFETIME_DAYS", 180, least=1, most=36_500)),
+    "LEEWAY": 5,  # seconds that the clocks of two hosts may differ
     "TOKEN_OBTAIN_SERIALIZER": "identity.serializers.TokenObtainSerializer",
     "TOKEN_REFRESH_SERIALIZER": "identity.serializers.TokenRefreshSerializer",
     "TOKEN_VERIFY_SERIALIZER": "identity.serializers.TokenVerifySerializer",
@@ -161,6 +154,7 @@ DJOSER = {
         "user": "identity.serializers.UserSerializer",
         "current_user": "identity.serializers.UserSerializer",
         "user_create": "identity.serializers.UserCreateSerializer",
+        "set_password": "identity.serializers.SetPasswordSerializer",
         # Who may delete users needs no password for it: a DELETE has no body.
         "user_delete": "rest_framework.serializers.Serializer",
     },
@@ -182,7 +176,6 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "core.api.openapi.AutoSchema",
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "core.api.json.JSONNegotiation",
     "DEFAULT_PAGINATION_CLASS": "core.api.pagination.PageNumbers",
-    "DEFAULT_METADATA_CLASS": None,
     "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
 }
@@ -194,9 +187,11 @@ DRF_STANDARDIZED_ERRORS = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Incidents",
     "DESCRIPTION": "Records incidents: no report is lost, recorded twice or overwritten.",
-    "VERSION": "1.0.0",
+    "VERSION": VERSION,
     "OAS_VERSION": "3.1.0",
     "POSTPROCESSING_HOOKS": [],
+    # A body never holds what only responses have, nor the other way about: generated clients require what is named.
+    "COMPONENT_SPLIT_REQUEST": True,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
@@ -215,7 +210,7 @@ USE_TZ = True
 # Static files: served by the service itself, straight from the packages without collectstatic, or, in the image,
 # from STATIC_ROOT: compressed, and named after their content, so that browsers keep them for good.
 STATIC_URL = "/static/"
-STATIC_ROOT = env.str("STATIC_ROOT", default="") or None
+STATIC_ROOT = env.text("STATIC_ROOT") or None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_AUTOREFRESH = DEBUG
 if STATIC_ROOT:
@@ -225,12 +220,12 @@ if STATIC_ROOT:
     }
 
 # Alerts
-TELEGRAM_BOT_TOKEN = env.str("TELEGRAM_BOT_TOKEN", default="")
-TELEGRAM_LOGGING_CHAT = env.str("TELEGRAM_LOGGING_CHAT", default="")
-TELEGRAM_API_URL = env.str("TELEGRAM_API_URL", default="") or "https://api.telegram.org"
+TELEGRAM_BOT_TOKEN = env.text("TELEGRAM_BOT_TOKEN")
+TELEGRAM_LOGGING_CHAT = env.text("TELEGRAM_LOGGING_CHAT")
+TELEGRAM_API_URL = env.text("TELEGRAM_API_URL", "https://api.telegram.org")
 
 # Logging: JSON lines into LOG_FILE; "-" is the console: text with DEBUG, else JSON on standard output.
-LOG_FILE = env.str("LOG_FILE", default="") or ("-" if DEBUG else "logs/incidents.log")
+LOG_FILE = env.text("LOG_FILE") or ("-" if DEBUG else "logs/incidents.log")
 if LOG_FILE != "-":
     _lines = {
         "class": "core.log.handlers.JSONLinesHandler",

@@ -7,9 +7,17 @@ class CoreConfig(AppConfig):
     name = "core"
 
     def ready(self) -> None:
+        import whitenoise.base
+        from rest_framework.views import APIView
+
         from core import checks  # noqa: F401  # registers them
         from core.db.postgresql import drop_dead_connection
         from core.db.sqlite import add_unicode_upper
+        from core.static_files import StaticFile
+
+        whitenoise.base.StaticFile = StaticFile
+        # No view is an exception: OPTIONS is not offered, so Allow must not name it (RFC 9110, 10.2.1).
+        APIView.http_method_names = [name for name in APIView.http_method_names if name != "options"]
 
         connection_created.connect(add_unicode_upper)
         request_started.connect(drop_dead_connection)

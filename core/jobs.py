@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import close_old_connections, connections, transaction
+from django.db import DatabaseError, InterfaceError, close_old_connections, connections, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
@@ -89,8 +89,8 @@ class Runner:
                     try:
                         close_old_connections()
                         self.run_if_due(job)
-                    except DOWN as exc:
-                        logger.warning("The job waits, since the database is away: %s", exc)
+                    except (DatabaseError, InterfaceError) as exc:
+                        logger.warning("The job waits: the database is away or not migrated: %s", exc)
                 self.stopping.wait(min(POLL, job.every).total_seconds())
         finally:
             connections.close_all()

@@ -1,9 +1,15 @@
-from django.contrib import admin
+from typing import Any
+
+from django.contrib import admin, messages
 from django.contrib.auth import admin as auth
-from django.http import HttpRequest
+from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
 
-from identity.models import User
+from identity.models import USERNAME_TAKEN, User
+from identity.permissions import holds_permissions_of, may_manage, permissions_of
 
 
 @admin.register(User)
@@ -20,20 +26,54 @@ class UserAdmin(auth.UserAdmin):
         (None, {"fields": ("last_name", "first_name", "patronymic", "email")}),
     )
 
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except IntegrityError:  # another request took the username after the form was validated
+            self.message_user(request, USERNAME_TAKEN, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
-        """Who is no superuser makes nobody one, and gives nobody rights, itself included."""
+        """Only superusers grant staff and superuser status, groups and permissions."""
         fields = tuple(super().get_readonly_fields(request, obj))
         if not request.user.is_superuser:
             fields += ("is_staff", "is_superuser", "groups", "user_permissions")
         return fields
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """A superuser's password is a superuser's to set."""
-        if obj and obj.is_superuser and not request.user.is_superuser:
-            return False
-        return super().has_change_permission(request, obj)
+        return super().has_change_permission(request, obj) and (obj is None or may_manage(request.user, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        if obj and obj.is_superuser and not request.user.is_superuser:
-            return False
-        return super().has_delete_permission(request, obj)
+        return super().has_delete_permission(request, obj) and (obj is None or may_manage(request.user, obj))
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
+        """Raises PermissionDenied where logging in as that user would give permissions that the editor lacks."""
+        user = self.get_object(request, id)
+        if user and not holds_permissions_of(request.user, user):
+            raise PermissionDenied
+        return super().user_change_password(request, id, form_url)
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(auth.GroupAdmin):
+    """Users edit only groups whose every permission they have, and add only permissions that they have."""
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or holds_permissions_of(request.user, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and (obj is None or holds_permissions_of(request.user, obj))
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
+        if request and db_field.name == "permissions":
+            kwargs["queryset"] = permissions_of(request.user)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -5,3 +7,9 @@ from django.utils.translation import gettext_lazy as _
 class IdentityConfig(AppConfig):
     name = "identity"
     verbose_name = _("Identity")
+
+    def ready(self) -> None:
+        from core import jobs
+        from identity.throttling import purge_login_failures
+
+        jobs.register(jobs.Job("purge_login_failures", purge_login_failures, every=timedelta(minutes=15)))

@@ -1,57 +1,18 @@
-from datetime import timedelta
-from hashlib import sha256
-from math import ceil
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
-from django.utils import timezone
-from rest_framework.exceptions import Throttled
 
-from core.client_address import client_address
-from identity.models import LoginFailure, User
-
-WINDOW = timedelta(minutes=15)
-FAILURES_PER_ACCOUNT = 5
-FAILURES_PER_ADDRESS = 50
+from identity.models import User
+from identity.throttling import throttle
 
 
 class ThrottledBackend(ModelBackend):
-    """
-    Slows the guessing of passwords: 5 failures in 15 minutes for an account from one address, 50 for an address.
-
-    Failures are counted in the database, for all processes alike. Guesses at the same instant may
-    overshoot by as many as are worked on at once; in return a right password never counts, not even for a moment.
-    """
-
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
     ) -> User | None:
         """Raises Throttled, whatever the password."""
+        authenticate = super().authenticate
         if request is None or username is None:
-            return super().authenticate(request, username=username, password=password, **kwargs)
-        address, account = client_address(request), sha256(username.encode()).digest()
-        if wait := _wait(address, account):
-            raise Throttled(wait)
-        user = super().authenticate(request, username=username, password=password, **kwargs)
-        if user is None:
-            LoginFailure.objects.filter(at__lt=timezone.now() - WINDOW).delete()
-            LoginFailure.objects.create(address=address, account=account)
-        else:
-            LoginFailure.objects.filter(address=address, account=account).delete()
-        return user
-
-
-def _wait(address: str, account: bytes) -> int:
-    """Seconds until the next guess may be made, 0 for now."""
-    now = timezone.now()
-    failures = LoginFailure.objects.filter(address=address, at__gt=now - WINDOW).order_by("-at")
-    recent = list(failures.values_list("at", "account")[:FAILURES_PER_ADDRESS])
-    waits = []
-    for moments, limit in (
-        ([at for at, its in recent if bytes(its) == account], FAILURES_PER_ACCOUNT),
-        ([at for at, _ in recent], FAILURES_PER_ADDRESS),
-    ):
-        if len(moments) >= limit:
-            waits.append(moments[limit - 1] + WINDOW - now)
-    return ceil(max(waits).total_seconds()) if waits else 0
+            return authenticate(request, username=username, password=password, **kwargs)
+        return throttle(request, username, lambda: authenticate(request, username, password, **kwargs))

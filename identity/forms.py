@@ -1,15 +1,39 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.admin.forms import AdminAuthenticationForm, AdminPasswordChangeForm
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import Throttled
 
+from identity.throttling import throttle
+
+
+@contextmanager
+def throttled_as_form_error() -> Iterator[None]:
+    try:
+        yield
+    except Throttled as exc:
+        minutes = -(-exc.wait // 60)  # type: ignore[attr-defined]
+        raise ValidationError(_("Too many wrong passwords: try again in %d min.") % minutes) from None
+
 
 class LoginForm(AdminAuthenticationForm):
+    @throttled_as_form_error()
     def clean(self) -> dict[str, Any]:
-        try:
-            return super().clean()
-        except Throttled as exc:
-            minutes = -(-exc.wait // 60)  # type: ignore[attr-defined]
-            raise ValidationError(_("Too many wrong passwords: try again in %d minutes.") % minutes) from None
+        return super().clean()
+
+
+class PasswordChangeForm(AdminPasswordChangeForm):
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+
+    @throttled_as_form_error()
+    def clean_old_password(self) -> str:
+        old_password: str = self.cleaned_data["old_password"]
+        if not throttle(self.request, self.user.get_username(), lambda: self.user.check_password(old_password)):
+            raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+        return old_password

@@ -1,22 +1,64 @@
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import UserManager as DjangoUserManager
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from identity.usernames import MAX_LENGTH, username_key, validate_username
+
+USERNAME_TAKEN = _("A user with that username already exists.")
+
+
+class UserManager(DjangoUserManager["User"]):
+    use_in_migrations = False
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """The user who logs in with `username`, in any case. Raises DoesNotExist."""
+        try:
+            return self.get(username=username)
+        except User.DoesNotExist:
+            return self.get(username_key=username_key(username or ""))
+
 
 class User(AbstractUser):
+    username = models.CharField(
+        _("username"),
+        max_length=MAX_LENGTH,
+        unique=True,
+        help_text=_(
+            "Required. 150 characters or fewer. Latin or Russian letters (not both), digits and @/./+/-/_ only."
+        ),
+        validators=[validate_username],
+        error_messages={"unique": USERNAME_TAKEN},
+    )
+    # Nullable: while it is being replaced, the previous release inserts rows without it.
+    username_key = models.CharField(max_length=3 * MAX_LENGTH, unique=True, null=True, editable=False)  # noqa: DJ001
     patronymic = models.CharField(_("patronymic"), max_length=150, blank=True)
-    # Tokens carry this moment: a token of another moment belongs to an earlier password.
+    # Tokens carry this timestamp: one with another timestamp was issued for an earlier password.
     password_changed_at = models.DateTimeField(_("password changed at"), default=timezone.now, editable=False)
 
+    objects: ClassVar[UserManager] = UserManager()
+
+    def clean(self) -> None:
+        """Raises ValidationError where another user's name differs only in case or look-alike letters."""
+        super().clean()
+        # Empty where a form has already rejected it.
+        others = User.objects.filter(username_key=username_key(self.username or "")).exclude(pk=self.pk)
+        if self.username and others.exists():
+            raise ValidationError({"username": ValidationError(USERNAME_TAKEN, code="unique")})
+
     def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
-        # Django clears _password when it merely upgrades the hash at login: that is no change.
+        # Django clears _password when it only upgrades the hash at log-in: the password is the same.
         if self._password is not None:  # type: ignore[attr-defined]
             self.password_changed_at = timezone.now()
             update_fields = update_fields and {*update_fields, "password_changed_at"}
+        if update_fields is None or "username" in update_fields:
+            self.username_key = username_key(self.username)
+            update_fields = update_fields and {*update_fields, "username_key"}
         super().save(*args, update_fields=update_fields, **kwargs)
 
     def get_full_name(self) -> str:
@@ -25,15 +67,16 @@ class User(AbstractUser):
 
 
 class LoginFailure(models.Model):
-    """A wrong password, remembered for as long as it slows the next guess."""
+    """A wrong password, kept while it counts for throttling."""
 
+    # An IPv6 client is its /64 network
     address = models.CharField(max_length=45)
-    # SHA-256 of the name: of any length, and people type passwords there
-    account = models.BinaryField(max_length=32)
-    at = models.DateTimeField(default=timezone.now, db_index=True)
+    # SHA-256: a name may be of any length, and people type passwords into this field
+    username_hash = models.BinaryField(max_length=32, db_column="account")
+    created_at = models.DateTimeField(default=timezone.now, db_index=True, db_column="at")
 
     class Meta:
-        indexes = [models.Index(fields=["address", "-at"], name="login_failure_recent")]
+        indexes = [models.Index(fields=["address", "-created_at"], name="login_failure_recent")]
 
     def __str__(self) -> str:
-        return f"{self.address} {self.at}"
+        return f"{self.address} {self.created_at}"

@@ -1,20 +1,42 @@
 from typing import Any
 
+from django.db import IntegrityError
 from djoser import serializers as djoser
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 from rest_framework_simplejwt import serializers as simplejwt
 from rest_framework_simplejwt.tokens import RefreshToken, Token, UntypedToken
 
-from identity.models import User
+from identity.models import USERNAME_TAKEN, User
+from identity.passwords import MAX_LENGTH
+from identity.throttling import throttle
 from identity.tokens import Bearer, decode, issue
+from identity.usernames import username_key
+
+
+class PasswordField(simplejwt.PasswordField):
+    """A password as it was typed, outer spaces included."""
+
+    def __init__(self) -> None:
+        super().__init__(trim_whitespace=False, max_length=MAX_LENGTH)
 
 
 class TokenObtainSerializer(simplejwt.TokenObtainPairSerializer):
+    access = serializers.CharField(read_only=True)
+    refresh = serializers.CharField(read_only=True)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"] = PasswordField()
+
     @classmethod
     def get_token(cls, user: User) -> Token:
         return issue(RefreshToken, user)
 
 
 class TokenRefreshSerializer(simplejwt.TokenRefreshSerializer):
+    refresh = serializers.CharField(write_only=True)
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
         refresh = decode(RefreshToken, attrs["refresh"])
         Bearer(refresh.payload).check()
@@ -34,7 +56,41 @@ class UserSerializer(djoser.UserSerializer):
     class Meta(djoser.UserSerializer.Meta):
         fields = FIELDS
 
+    def update(self, instance: User, validated_data: dict[str, Any]) -> User:
+        """Writes only what was sent: a deactivation in the meantime stays."""
+        for name, value in validated_data.items():
+            setattr(instance, name, value)
+        instance.save(update_fields=validated_data)
+        return instance
+
 
 class UserCreateSerializer(djoser.UserCreateSerializer):
+    password = PasswordField()
+
     class Meta(djoser.UserCreateSerializer.Meta):
         fields = (*FIELDS, "password")
+
+    def validate_username(self, value: str) -> str:
+        """Raises ValidationError."""
+        if User.objects.filter(username_key=username_key(value)).exists():
+            raise ValidationError(USERNAME_TAKEN, code="unique")
+        return value
+
+    def create(self, validated_data: dict[str, Any]) -> User:
+        """Raises ValidationError where another request took the username after the check."""
+        try:
+            return self.perform_create(validated_data)
+        except IntegrityError:
+            raise ValidationError({"username": [USERNAME_TAKEN]}, code="unique") from None
+
+
+class SetPasswordSerializer(djoser.SetPasswordSerializer):
+    current_password = PasswordField()
+    new_password = PasswordField()
+
+    def validate_current_password(self, value: str) -> str:
+        """Raises ValidationError and Throttled."""
+        request = self.context["request"]
+        if not throttle(request, request.user.get_username(), lambda: request.user.check_password(value)):
+            self.fail("invalid_password")
+        return value

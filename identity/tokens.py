@@ -18,6 +18,8 @@ from identity.models import User
 CLAIM = "password_changed_at"  # microseconds since 1970
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+# RFC 7519, section 4.1: what PyJWT and simplejwt do not check, and crash on when they compare or encode it.
+CLAIM_TYPES = {"exp": int, "iat": int, "nbf": int, "iss": str, "sub": str}
 
 
 def issue[T: Token](kind: type[T], user: User) -> T:
@@ -37,9 +39,11 @@ def decode[T: Token](kind: type[T], raw_token: Any) -> T:
         expired = token["exp"] <= time()
     except TokenError:
         raise
-    except (ArithmeticError, AttributeError, TypeError, ValueError, RecursionError):
+    except (ArithmeticError, AttributeError, OSError, RecursionError, TypeError, ValueError):
         # PyJWT and simplejwt compare and convert claims without looking at their types.
         raise TokenError(_("Token is invalid")) from None
+    if any(type(value) is not CLAIM_TYPES.get(name, type(value)) for name, value in token.payload.items()):
+        raise TokenError(_("Token is invalid"))
     if expired:
         raise ExpiredTokenError(_("Token is expired"))
     return token

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
 from drf_standardized_errors.types import Error
@@ -65,26 +66,23 @@ class ErrorFormatter(ExceptionFormatter):
 def error_response(exc: exceptions.APIException) -> HttpResponse:
     """The answer to `exc` where no REST framework view is at work."""
     handler = ErrorHandler(exc, {})  # type: ignore[typeddict-item]  # no view is at work
-    return HttpResponse(
-        orjson.dumps(handler.format_exception(exc)),
-        content_type="application/json",
-        status=exc.status_code,
-        headers=handler.get_headers(exc),
+    content = orjson.dumps(handler.format_exception(exc))
+    headers = handler.get_headers(exc) | {"Content-Type": "application/json", "Content-Length": str(len(content))}
+    return HttpResponse(content, status=exc.status_code, headers=headers)
+
+
+def reformat(response: HttpResponseBase) -> HttpResponse:
+    """The error format in place of a page that Django itself wrote, its debug pages included."""
+    status = HTTPStatus(response.status_code)
+    known = BY_STATUS.get(status)
+    exc = exceptions.APIException(
+        known.default_detail if known else status.phrase,
+        known.default_code if known else status.phrase.lower().replace(" ", "_"),
     )
-
-
-def reformat(response: HttpResponse) -> None:
-    """Puts the error format in place of a page that Django itself wrote, its debug pages included."""
-    try:
-        exc_class = BY_STATUS[response.status_code]
-    except KeyError:
-        exc = exceptions.APIException(HTTPStatus(response.status_code).phrase, code="error")
-        exc.status_code = response.status_code
-    else:
-        exc = exc_class.__new__(exc_class)
-        exceptions.APIException.__init__(exc, exc_class.default_detail)
+    exc.status_code = status
     plain = error_response(exc)
-    response.content = plain.content
-    response["Content-Type"] = plain["Content-Type"]
-    # CommonMiddleware has counted the page that was here.
-    response["Content-Length"] = str(len(plain.content))
+    for name, value in response.items():
+        if name not in ("Content-Type", "Content-Length"):
+            plain[name] = value
+    plain.cookies = response.cookies
+    return plain

@@ -9,7 +9,8 @@ from uuid import UUID
 import orjson
 from django.conf import settings
 from django.utils.functional import Promise
-from rest_framework.exceptions import ParseError
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
@@ -46,6 +47,9 @@ class JSONParser(BaseParser):
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         request: Request = (parser_context or {})["request"]
+        coding = request.META.get("HTTP_CONTENT_ENCODING", "").strip()
+        if coding.lower() not in ("", "identity"):
+            raise UnsupportedMediaType(coding, _("Send the body without a Content-Encoding."))
         if int(request.META.get("CONTENT_LENGTH") or 0) > limit:
             raise RequestTooLarge
         try:

@@ -1,93 +1,117 @@
 import re
 from collections.abc import Callable
+from typing import Any
 
-from corsheaders import middleware as cors
 from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse
-from django.middleware import locale
-from django.template.response import SimpleTemplateResponse
-from django.urls import resolve
+from django.middleware.csrf import CsrfViewMiddleware
+from django.utils.deprecation import MiddlewareMixin
 from django.utils.log import log_response
-from django.utils.translation import activate
+from rest_framework.exceptions import ParseError
 
 from core.api.exception_handler import error_response, reformat
-from core.api.exceptions import LengthRequired, ServiceUnavailable
+from core.api.exceptions import LengthRequired, RequestTooLarge, ServiceUnavailable
 from core.db.postgresql import DOWN
 from core.log.context import LogContext, log_context, log_request
 
 GOOD_REQUEST_ID = re.compile(r"[\w.:@/+=-]{1,128}", re.ASCII)
+LENGTH = re.compile(r"\d{1,19}", re.ASCII)
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+def is_admin(request: HttpRequest) -> bool:
+    return request.path_info.startswith("/api/admin/")
 
 
 class RequestMiddleware:
-    """Names the request, logs it when it is done, and keeps every error in the one format."""
+    """Gives the request its id and its log line, and every error the one format."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = given if GOOD_REQUEST_ID.fullmatch(given) else ""
         with log_context(LogContext(request_id, method=request.method or "", path=request.path)) as context:
-            response = self._answer(request)
+            response = self.get_response(request)
             if (
                 response.status_code >= 400
-                and not response["Content-Type"].startswith("application/json")
-                and not request.path_info.startswith("/api/admin/")
+                and not response.get("Content-Type", "").startswith("application/json")
+                and not is_admin(request)
             ):
-                reformat(response)
+                response = reformat(response)
+            if response.status_code in (204, 304):
+                del response["Content-Length"]  # CommonMiddleware's, against RFC 9110, 8.6
             response["X-Request-ID"] = context.request_id
             log_request(request, response, context)
             return response
 
-    def _answer(self, request: HttpRequest) -> HttpResponse:
-        # WSGI has no length for a chunked body: Django would take it for an empty one.
-        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
-            return error_response(LengthRequired())
-        return self.get_response(request)
-
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if not isinstance(exception, (*DOWN, ServiceUnavailable)):
-            return None
-        response = error_response(ServiceUnavailable())
-        log_response(
-            "%s: %s", response.reason_phrase, request.path, response=response, request=request, exception=exception
-        )
-        return response
+        return unavailable(request, exception) if isinstance(exception, (*DOWN, ServiceUnavailable)) else None
 
 
-class CorsMiddleware(cors.CorsMiddleware):
-    """Its own, where a browser names an origin."""
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        if "HTTP_ORIGIN" in request.META:
-            return super().__call__(request)  # type: ignore[return-value]  # not in an asynchronous server
-        return self.get_response(request)  # type: ignore[return-value]
-
-
-class LocaleMiddleware(locale.LocaleMiddleware):
-    """Django's, where it has something to find out: programs seldom name a language."""
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        if "HTTP_ACCEPT_LANGUAGE" in request.META or "HTTP_COOKIE" in request.META:
-            return super().__call__(request)  # type: ignore[return-value]
-        activate(settings.LANGUAGE_CODE)
-        return self.get_response(request)  # type: ignore[return-value]
+def unavailable(request: HttpRequest, exception: Exception) -> HttpResponse:
+    response = error_response(ServiceUnavailable())
+    log_response(
+        "%s: %s", response.reason_phrase, request.path, response=response, request=request, exception=exception
+    )
+    return response
 
 
-class ApiMiddleware:
-    """A request to the API goes to its view at once: no session, CSRF token or message is for a token's bearer."""
+class BodyMiddleware:
+    """Refuses, unread, a body whose length is unknown or unreadable, and one of the admin that is too large."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        path = request.path_info
-        if not path.startswith("/api/") or path.startswith("/api/admin/"):
-            return self.get_response(request)
-        request.get_host()  # raises DisallowedHost
-        request.resolver_match = view, args, kwargs = resolve(path)
-        response = view(request, *args, **kwargs)
-        if isinstance(response, SimpleTemplateResponse):
-            response.render()
-        response["Content-Length"] = str(len(response.content))
-        return response
+        length = request.META.get("CONTENT_LENGTH")
+        if not length:
+            # WSGI has no length for a chunked body: Django would take it for an empty one.
+            chunked = "HTTP_TRANSFER_ENCODING" in request.META
+            return error_response(LengthRequired()) if chunked else self.get_response(request)
+        if not LENGTH.fullmatch(length):
+            return error_response(ParseError())
+        # The API's parser does the same, once it has seen the token and that the incident exists.
+        if is_admin(request) and int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            return error_response(RequestTooLarge())
+        return self.get_response(request)
+
+
+class AdminOnly(MiddlewareMixin):
+    """Passes over what is no page of the admin: the API's clients have tokens, not sessions, and see no messages."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        return super().__call__(request) if is_admin(request) else self.get_response(request)
+
+
+class AdminSessionMiddleware(AdminOnly, SessionMiddleware):
+    def process_request(self, request: HttpRequest) -> None:
+        # Whatever is no key is no session: PostgreSQL would raise an error for one with a NUL in it.
+        key = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+        if not (key.isascii() and key.isalnum()):
+            request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
+        super().process_request(request)
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        try:
+            return super().process_response(request, response)
+        except DOWN as exc:  # the session is saved here, after all views
+            return unavailable(request, exc)
+
+
+class AdminCsrfMiddleware(AdminOnly, CsrfViewMiddleware):
+    def process_view(self, request: HttpRequest, *args: Any) -> Any:
+        return super().process_view(request, *args) if is_admin(request) else None
+
+
+class AdminAuthenticationMiddleware(AdminOnly, AuthenticationMiddleware):
+    pass
+
+
+class AdminMessageMiddleware(AdminOnly, MessageMiddleware):
+    pass

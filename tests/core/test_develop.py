@@ -2,12 +2,14 @@ import os
 import subprocess
 import sys
 
+import pytest
 import requests
 
 from tests.e2e.servers import free_port, wait_until
 
 
-def test_develop_makes_everything_ready_and_serves(tmp_path):
+@pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
+def test_develop_makes_everything_ready_and_serves(tmp_path, host, shown):
     port = free_port()
     environment = {
         "PATH": os.environ["PATH"],
@@ -15,12 +17,12 @@ def test_develop_makes_everything_ready_and_serves(tmp_path):
         "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
         "PYTHONUNBUFFERED": "1",
     }
-    command = [sys.executable, "manage.py", "develop", f"127.0.0.1:{port}"]
+    command = [sys.executable, "manage.py", "develop", f"{host}:{port}"]
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as server:
         try:
-            url = f"http://127.0.0.1:{port}/api"
+            url = f"http://{shown}:{port}/api"
             wait_until(lambda: answers(f"{url}/health/live/"))
             assert requests.get(f"{url}/health/ready/", timeout=10).status_code == 200
         finally:

@@ -4,10 +4,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
-SETTINGS = Path("config/settings.py").read_text()
+SETTINGS = Path("config/settings.py").read_text() + Path("config/environment.py").read_text()
 TEMPLATE = Path(".env.template").read_text()
 GOOD = {"SECRET_KEY": "x" * 60, "ALLOWED_HOSTS": "example.org", "DEBUG": "False", "LOG_FILE": "-"}
 
@@ -18,7 +19,7 @@ def check(**environment):
 
 
 def test_the_template_lists_every_variable():
-    read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', SETTINGS))
+    read = set(re.findall(r'\b(?:text|boolean|integer|items)\(\s*"([A-Z_]+)"', SETTINGS))
     assert len(read) > 15
     read.remove("STATIC_ROOT")  # the image sets it for itself
     assert read <= set(re.findall(r"^([A-Z_]+)=", TEMPLATE, re.M))
@@ -34,6 +35,7 @@ def test_each_variable_of_the_template_has_a_comment():
     [
         ({"SECRET_KEY": ""}, "Set SECRET_KEY"),
         ({"SECRET_KEY": "change-me"}, "Set SECRET_KEY"),
+        ({"SECRET_KEY": "development-only-key-that-no-production-start-accepts"}, "Set SECRET_KEY"),
         ({"ALLOWED_HOSTS": ""}, "Set ALLOWED_HOSTS"),
         ({"CORS_ALLOWED_ORIGINS": "https://a.example,*"}, "CORS_ALLOWED_ORIGINS must name"),
     ],
@@ -41,7 +43,7 @@ def test_each_variable_of_the_template_has_a_comment():
 def test_production_refuses_to_start(environment, sentence):
     run = check(**GOOD | environment)
     assert run.returncode != 0
-    assert sentence in run.stderr.splitlines()[-1]
+    assert run.stderr.startswith(sentence) and len(run.stderr.splitlines()) == 1
 
 
 def test_production_starts_on_what_is_good():
@@ -63,3 +65,108 @@ def test_the_address_of_a_database_may_set_its_options(query, threshold):
     options = json.loads(shown.stdout)
     assert options["prepare_threshold"] == threshold
     assert options.get("sslmode") == ("require" if "sslmode" in query else None)
+
+
+def read(tmp_path, written):
+    """What becomes of a .env file, in an environment of its own."""
+    (tmp_path / ".env").write_bytes(written)
+    code = "import os, sys, json, pathlib; from config import environment as env; os.environ.clear();"
+    code += "env.read_file(pathlib.Path(sys.argv[1])); print(json.dumps(dict(os.environ)))"
+    return subprocess.run([sys.executable, "-c", code, tmp_path / ".env"], capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        *((b"A=b", "b"), (b"A = b", "b"), (b"  A=b  ", "b"), (b"export A=b", "b"), (b"\xef\xbb\xbfA=b", "b")),
+        *((b"A=b\r\n", "b"), (b"A=True # note", "True"), (b"A=b#c", "b#c"), (b"A=#b", "#b"), (b"A= # note", "")),
+        *(
+            (b"A=", ""),
+            (b"A=''", ""),
+            (b"A='$b c # d'", "$b c # d"),
+            (b'A="b \\"c\\" \\\\ $d" # note', 'b "c" \\ $d'),
+        ),
+        *((b"A=$b", "$b"), (b"A=b c", "b c"), (b"A=b=c", "b=c"), (b"A=it's", "it's"), ("A=ж".encode(), "ж")),
+        *((b"# note\n\nA=b\n#B=c", "b"), (b"A= 'b'", "b")),
+    ],
+)
+def test_a_line_of_the_file_is_read_as_people_mean_it(tmp_path, line, value):
+    run = read(tmp_path, line)
+    assert (run.stderr, json.loads(run.stdout or "{}").get("A")) == ("", value)
+
+
+@pytest.mark.parametrize("line", [b"A", b"A='s3cret", b'A="s3cret', b"A='s3c'ret", b"A B=s3cret", b"A=s3c\0ret"])
+def test_a_line_that_cannot_be_read_is_named_and_not_shown(tmp_path, line):
+    run = read(tmp_path, b"B=c\n" + line)
+    assert run.stderr.splitlines()[-1].endswith(".env, line 2: write NAME=value, or NAME='value'.")
+    assert "s3c" not in run.stderr
+
+
+def test_a_file_in_another_encoding(tmp_path):
+    assert "save it as UTF-8" in read(tmp_path, "A=b".encode("utf-16")).stderr.splitlines()[-1]
+
+
+def setting(expression, **environment):
+    code = f"import json; from django.conf import settings; print(json.dumps({expression}))"
+    environment = GOOD | {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "config.settings"} | environment
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def test_a_value_is_taken_as_it_is_written():
+    key = "$" + "x" * 60
+    assert setting("settings.SECRET_KEY", SECRET_KEY=key) == key
+    password = setting("settings.DATABASES['default']['PASSWORD']", POSTGRES_HOST="db", POSTGRES_PASSWORD="$ecret-1")
+    assert password == "$ecret-1"
+
+
+@pytest.mark.parametrize("name", ["ALLOWED_HOSTS", "CORS_ALLOWED_ORIGINS", "CSRF_TRUSTED_ORIGINS"])
+def test_spaces_around_commas_mean_nothing(name):
+    assert setting(f"settings.{name}", **{name: " https://a.example ,https://b.example, ,"}) == [
+        "https://a.example",
+        "https://b.example",
+    ]
+
+
+@pytest.mark.parametrize("password", ["a/b", "a@b", "a#b", "100%", "a?b", "a:b", "a/@#%:?b", "$a", "пароль"])
+@pytest.mark.parametrize("quoted", [False, True])
+def test_a_password_in_the_address_of_a_database(password, quoted):
+    url = f"postgres://u:{quote(password, safe='') if quoted else password}@h:5433/db?sslmode=require"
+    database = setting("settings.DATABASES['default']", DATABASE_URL=url)
+    parts = [database[name] for name in ("USER", "PASSWORD", "HOST", "PORT", "NAME")]
+    assert parts == ["u", password, "h", "5433", "db"]
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port"),
+    [
+        *(("postgresql://h/db", "h", ""), ("postgres://u@[::1]:5432/db", "::1", "5432")),
+        *(("postgres:///db", "", ""), ("postgres://u@%2Frun%2Fpg/db", "/run/pg", "")),
+        *(("postgres://u@a:1,b:2/db", "a,b", "1,2"), ("postgres://u@a,b:2/db", "a,b", "2")),
+    ],
+)
+def test_the_host_in_the_address_of_a_database(url, host, port):
+    database = setting("settings.DATABASES['default']", DATABASE_URL=url)
+    assert (database["HOST"], database["PORT"].strip(",")) == (host, port)
+
+
+@pytest.mark.parametrize("path", ["db.sqlite3", "/var/db.sqlite3"])
+def test_the_path_in_the_address_of_a_database(path):
+    assert setting("settings.DATABASES['default']['NAME']", DATABASE_URL=f"sqlite:///{path}") == path
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"DEBUG": "s3cret"}, {"USE_HTTPS": "s3cret"}, {"TRUSTED_PROXIES": "s3cret"}, {"TRUSTED_PROXIES": "-1"}),
+        *({"ACCESS_TOKEN_LIFETIME_MINUTES": "1.5"}, {"REFRESH_TOKEN_LIFETIME_DAYS": "9" * 30}),
+        *({"DATABASE_URL": f"postgres://u:s3cret{rest}"} for rest in ("@h:port/db", "@h", "", "@h:1/", "@h:/x@y")),
+        *({"DATABASE_URL": "mysql://u:s3cret@h/db"}, {"POSTGRES_HOST": "h", "POSTGRES_PORT": "0"}),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_one_sentence(wrong):
+    run = check(**GOOD | wrong)
+    assert run.returncode != 0
+    (sentence,) = run.stderr.splitlines()
+    assert list(wrong)[-1] in sentence and "s3cret" not in sentence

@@ -1,13 +1,19 @@
 """Deployments of the working tree in containers, under names and on ports of their own."""
 
+import io
 import json
 import os
 import secrets
 import shutil
+import socket
 import subprocess
+import threading
+from contextlib import suppress
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
+from uuid import uuid4
 
+import pytest
 import requests
 
 from tests.e2e.servers import free_port
@@ -20,6 +26,41 @@ def run(*command, check=True, **options):
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
     assert not check or done.returncode == 0, f"{command}\n{done.stdout[-4000:]}"
     return done
+
+
+def until(condition, seconds=60):
+    """Waits for `condition` to hold."""
+    deadline = monotonic() + seconds
+    while not condition():
+        assert monotonic() < deadline, f"not within {seconds} s"
+        sleep(0.2)
+
+
+def connect(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=20)
+
+
+def send(port: int, request: bytes) -> bytes:
+    """What comes back until the connection is closed, or stays silent for two seconds."""
+    response = b""
+    with connect(port) as client, suppress(OSError):
+        client.sendall(request)
+        client.settimeout(2)
+        while data := client.recv(65_536):
+            response += data
+    return response
+
+
+def parse(response: bytes) -> requests.Response:
+    """The first response of `response`, which is not compressed."""
+    head, _, body = response.partition(b"\r\n\r\n")
+    parsed = requests.Response()
+    parsed.status_code = int(head.split()[1])
+    for line in head.decode().split("\r\n")[1:]:
+        name, _, value = line.partition(": ")
+        parsed.headers[name] = value
+    parsed.raw = io.BytesIO(body[: int(parsed.headers.get("Content-Length", len(body)))])
+    return parsed
 
 
 class Project:
@@ -73,13 +114,13 @@ class Production(Project):
         super().__init__(path, HTTP_PORT=str(self.port), HTTPS_PORT=str(self.https_port))
         self.url = f"http://127.0.0.1:{self.port}"
         self.incidents = f"{self.url}/api/v1/incidents/"
-        self.password = secrets.token_hex(16)
+        self.password, self.secret_key = secrets.token_hex(16), secrets.token_hex(32)
         self.set()
 
     def set(self, **variables: str) -> None:
         """Writes .env.prod: the template with what an operator must set, and `variables`."""
         variables = {
-            "SECRET_KEY": secrets.token_hex(32),
+            "SECRET_KEY": self.secret_key,
             "POSTGRES_PASSWORD": self.password,
             "ALLOWED_HOSTS": "127.0.0.1",
             "DEBUG": "False",
@@ -101,10 +142,64 @@ class Production(Project):
         url = f"{self.url}/api/identity/auth/jwt/create/"
         account = {"username": "operator", "password": "only-for-the-tests"}
         for _ in range(20):
-            answer = session.post(url, json=account, timeout=30)
-            if answer.status_code != 503:
+            response = session.post(url, json=account, timeout=30)
+            if response.status_code != 503:
                 break
             sleep(0.2)
-        assert answer.status_code == 200, answer.text
-        session.headers["Authorization"] = f"Bearer {answer.json()['access']}"
+        assert response.status_code == 200, response.text
+        session.headers["Authorization"] = f"Bearer {response.json()['access']}"
         return session
+
+    def all_healthy(self) -> bool:
+        states = [container["State"] for container in self.containers()]
+        return all(state.get("Health", {"Status": "healthy"})["Status"] == "healthy" for state in states)
+
+
+def kill(container):
+    """A crash: what Docker itself stops or kills is not started anew."""
+    pid = str(container["State"]["Pid"])
+    run("docker", "run", "--rm", "--privileged", "--pid=host", "--entrypoint=kill", "postgres:17", "-9", pid)
+    until(lambda: json.loads(run("docker", "inspect", container["Id"]).stdout)[0]["RestartCount"] > 0)
+
+
+class Load:
+    """Requests without a pause until the block ends: each report is to be there once, and no request may fail."""
+
+    def __init__(self, production):
+        self.production, self.sent, self.failed, self.ends = production, [], [], threading.Event()
+        self.name = f"load {uuid4().hex}"
+        self.threads = [threading.Thread(target=self.work) for _ in range(4)]
+
+    def work(self):
+        with requests.Session() as session:
+            self.production.log_in(session)
+            while not self.ends.is_set():
+                report = {"description": f"{self.name} {uuid4().hex}", "source": "monitoring"}
+                try:
+                    made = session.post(self.production.incidents, json=report, timeout=40)
+                    assert made.status_code == 201, made.text
+                    self.sent.append(report["description"])
+                    one = f"{self.production.incidents}{made.json()['id']}/"
+                    assert session.patch(one, json={"status": "closed"}, timeout=40).status_code == 200
+                    assert session.get(one, timeout=40).json()["status"] == "closed"
+                except (OSError, AssertionError, LookupError) as exc:
+                    self.failed.append(repr(exc))
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        try:
+            until(lambda: len(self.sent) > 20)
+        except AssertionError:
+            self.__exit__()
+            pytest.fail(f"only {len(self.sent)} reports were sent: {self.failed[:3]}")
+        return self
+
+    def __exit__(self, *args):
+        self.ends.set()
+        for thread in self.threads:
+            thread.join()
+
+    def recorded(self):
+        query = f"SELECT description FROM incidents_incident WHERE description LIKE '{self.name} %'"
+        return sorted(self.production.sql(query).split("\n"))

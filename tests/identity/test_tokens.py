@@ -9,12 +9,11 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 from identity.models import User
 from identity.tokens import issue
 from tests.conftest import errors
+from tests.helpers.identity import AUTH, PASSWORD
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
-AUTH = "/api/identity/auth/"
 LIST = "/api/v1/incidents/"
-PASSWORD = "correct horse battery"
 
 
 def post(client, path, body):
@@ -22,81 +21,76 @@ def post(client, path, body):
 
 
 @pytest.fixture
-def petrova(db):
-    return User.objects.create_user("petrova", password=PASSWORD)
-
-
-@pytest.fixture
 def pair(client, petrova):
-    answer = post(client, "jwt/create/", {"username": "petrova", "password": PASSWORD})
-    assert answer.status_code == 200
-    assert answer.json().keys() == {"access", "refresh"}
-    return answer.json()
+    response = post(client, "jwt/create/", {"username": "petrova", "password": PASSWORD})
+    assert response.status_code == 200
+    assert response.json().keys() == {"access", "refresh"}
+    return response.json()
 
 
-def alive(client, pair):
-    """Whether access, refresh and verify take the tokens: all three agree."""
-    answers = [
+def valid(client, pair):
+    """Whether access, refresh and verify accept the tokens: all three agree."""
+    responses = [
         client.get(LIST, headers={"authorization": f"Bearer {pair['access']}"}),
         post(client, "jwt/refresh/", {"refresh": pair["refresh"]}),
         post(client, "jwt/verify/", {"token": pair["access"]}),
         post(client, "jwt/verify/", {"token": pair["refresh"]}),
     ]
-    codes = {answer.status_code for answer in answers}
-    assert codes in ({200}, {401}), [answer.content for answer in answers]
+    codes = {response.status_code for response in responses}
+    assert codes in ({200}, {401}), [response.content for response in responses]
     if codes == {401}:
-        assert {tuple(errors(answer)) for answer in answers} == {(("401 token_not_valid", None),)}
-        assert all("WWW-Authenticate" in answer for answer in answers)
+        assert {tuple(errors(response)) for response in responses} == {(("401 token_not_valid", None),)}
+        assert all("WWW-Authenticate" in response for response in responses)
     return codes == {200}
 
 
 def test_log_in_refresh_verify(client, pair):
-    assert alive(client, pair)
+    assert valid(client, pair)
     fresh = post(client, "jwt/refresh", {"refresh": pair["refresh"]}).json()
     assert fresh.keys() == {"access"}
-    assert alive(client, pair | fresh)
+    assert valid(client, pair | fresh)
 
 
 def test_lifetimes(pair):
     access, refresh = AccessToken(pair["access"]), RefreshToken(pair["refresh"])
-    # simplejwt counts the access token's life from the birth of its refresh token, which may be a second's end before.
+    # simplejwt counts the access token's lifetime from the creation of its refresh token, up to a second earlier.
     assert access["exp"] - refresh["iat"] == 60 * 60
     assert refresh["exp"] - refresh["iat"] == 180 * 24 * 60 * 60
 
 
-def test_tokens_die_with_a_new_password(client, petrova, pair):
+def test_new_password_revokes_tokens(client, petrova, pair):
     petrova.set_password("another horse battery")
     petrova.save()
-    assert not alive(client, pair)
+    assert not valid(client, pair)
 
 
-def test_tokens_die_where_the_client_changes_its_password(client, pair):
+def test_set_password_revokes_tokens(client, pair):
     body = {"current_password": PASSWORD, "new_password": "another horse battery"}
     headers = {"authorization": f"Bearer {pair['access']}"}
-    answer = client.post(AUTH + "users/set_password/", body, "application/json", headers=headers)
-    assert answer.status_code == 204
-    assert not alive(client, pair)
+    response = client.post(AUTH + "users/set_password/", body, "application/json", headers=headers)
+    assert response.status_code == 204
+    assert not valid(client, pair)
     assert post(client, "jwt/create/", {"username": "petrova", "password": "another horse battery"}).status_code == 200
 
 
-def test_tokens_die_with_a_deactivation_and_live_again(client, petrova, pair):
+def test_deactivation_revokes_tokens_until_reactivation(client, petrova, pair):
     User.objects.update(is_active=False)
-    assert not alive(client, pair)
+    assert not valid(client, pair)
     User.objects.update(is_active=True)
-    assert alive(client, pair)
+    assert valid(client, pair)
 
 
-def test_tokens_die_with_their_user(client, petrova, pair):
+def test_deletion_revokes_tokens(client, petrova, pair):
     petrova.delete()
-    assert not alive(client, pair)
+    assert not valid(client, pair)
 
 
-def test_an_upgrade_of_the_hash_at_login_is_no_change(client, petrova, pair):
+def test_upgrade_of_the_hash_at_log_in_keeps_tokens(client, petrova, pair):
     User.objects.update(password=make_password(PASSWORD, hasher="pbkdf2_sha1"))
     later = post(client, "jwt/create/", {"username": "petrova", "password": PASSWORD}).json()
     assert User.objects.get().password.startswith("pbkdf2_sha256")
-    assert alive(client, pair)
-    assert alive(client, later)
+    assert valid(client, pair)
+    assert valid(client, later)
 
 
 @pytest.mark.parametrize(
@@ -108,16 +102,16 @@ def test_an_upgrade_of_the_hash_at_login_is_no_change(client, petrova, pair):
         {"username": "Petrova ", "password": "wrong"},
     ],
 )
-def test_no_active_account(client, petrova, body):
-    answer = post(client, "jwt/create/", body)
-    assert (answer.status_code, errors(answer)) == (401, [("401 no_active_account", None)])
-    assert "WWW-Authenticate" in answer
+def test_wrong_username_or_password(client, petrova, body):
+    response = post(client, "jwt/create/", body)
+    assert (response.status_code, errors(response)) == (401, [("401 no_active_account", None)])
+    assert "WWW-Authenticate" in response
 
 
-def test_an_inactive_account_cannot_log_in(client, petrova):
+def test_inactive_user_cannot_log_in(client, petrova):
     User.objects.update(is_active=False)
-    answer = post(client, "jwt/create/", {"username": "petrova", "password": PASSWORD})
-    assert errors(answer) == [("401 no_active_account", None)]
+    response = post(client, "jwt/create/", {"username": "petrova", "password": PASSWORD})
+    assert errors(response) == [("401 no_active_account", None)]
 
 
 @pytest.mark.parametrize(
@@ -130,44 +124,44 @@ def test_an_inactive_account_cannot_log_in(client, petrova):
         ([], {("invalid", "non_field_errors")}),
     ],
 )
-def test_what_is_wrong_with_a_login_is_named(client, body, expected):
-    answer = post(client, "jwt/create/", body)
-    assert (answer.status_code, set(errors(answer))) == (400, expected)
+def test_faults_of_a_log_in_request(client, body, expected):
+    response = post(client, "jwt/create/", body)
+    assert (response.status_code, set(errors(response))) == (400, expected)
 
 
 @pytest.mark.parametrize(
     "claims", [{"user_id": "abc"}, {"user_id": 2**80}, {"user_id": None}, {"user_id": "9" * 40}, {}]
 )
-def test_a_token_with_odd_claims(client, petrova, claims):
+def test_odd_user_ids(client, petrova, claims):
     token = issue(AccessToken, petrova)
     token.payload = {name: value for name, value in token.payload.items() if name != "user_id"} | claims
-    answer = client.get(LIST, headers={"authorization": f"Bearer {token}"})
-    assert (answer.status_code, errors(answer)) == (401, [("401 token_not_valid", None)])
+    response = client.get(LIST, headers={"authorization": f"Bearer {token}"})
+    assert (response.status_code, errors(response)) == (401, [("401 token_not_valid", None)])
 
 
 @pytest.mark.parametrize("header", ["Bearer", "Bearer a b", "Bearer garbage", "Bearer a.b.c", "Bearer \xff"])
-def test_a_malformed_header(client, db, header):
-    answer = client.get(LIST, headers={"authorization": header})
-    assert (answer.status_code, errors(answer)) == (401, [("401 token_not_valid", None)])
+def test_malformed_header(client, db, header):
+    response = client.get(LIST, headers={"authorization": header})
+    assert (response.status_code, errors(response)) == (401, [("401 token_not_valid", None)])
 
 
 @pytest.mark.parametrize("header", ["", "Basic cGV0cm92YTp4", "Token x", "garbage"])
-def test_another_scheme_is_no_token(client, db, header):
-    answer = client.get(LIST, headers={"authorization": header})
-    assert (answer.status_code, errors(answer)) == (401, [("401 not_authenticated", None)])
+def test_another_scheme_is_not_authenticated(client, db, header):
+    response = client.get(LIST, headers={"authorization": header})
+    assert (response.status_code, errors(response)) == (401, [("401 not_authenticated", None)])
 
 
-def test_a_refresh_token_is_no_access_token(client, pair):
-    answer = client.get(LIST, headers={"authorization": f"Bearer {pair['refresh']}"})
-    assert errors(answer) == [("401 token_not_valid", None)]
+def test_refresh_token_is_not_accepted_as_access_token(client, pair):
+    response = client.get(LIST, headers={"authorization": f"Bearer {pair['refresh']}"})
+    assert errors(response) == [("401 token_not_valid", None)]
     assert errors(post(client, "jwt/refresh/", {"refresh": pair["access"]})) == [("401 token_not_valid", None)]
 
 
-def test_an_expired_token(client, petrova):
+def test_expired_token(client, petrova):
     token = issue(AccessToken, petrova)
     token.set_exp(lifetime=-timedelta(seconds=1))
-    answer = client.get(LIST, headers={"authorization": f"Bearer {token}"})
-    assert errors(answer) == [("401 token_not_valid", None)]
+    response = client.get(LIST, headers={"authorization": f"Bearer {token}"})
+    assert errors(response) == [("401 token_not_valid", None)]
 
 
 @pytest.mark.parametrize("path", ["jwt/create/xyz", "jwt/", "jwt/refresh/x/", "jwt/create//", ""])

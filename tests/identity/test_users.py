@@ -1,15 +1,13 @@
 import pytest
-from django.contrib.auth.models import Group, Permission
-from django.core.management import call_command
-from django.test import Client
+from django.contrib.auth.models import Group
 
 from identity.models import User
 from tests.conftest import api_for, errors
+from tests.helpers.identity import PASSWORD, USERS, admin_for, grant, send
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
-USERS = "/api/identity/auth/users/"
-NEW = {"username": "sidorov", "password": "correct horse battery", "email": "s@example.org", "patronymic": "Ильич"}
+NEW = {"username": "sidorov", "password": PASSWORD, "email": "s@example.org", "patronymic": "Ильич"}
 
 
 @pytest.fixture
@@ -17,24 +15,16 @@ def root(db):
     return User.objects.create_superuser("root")
 
 
-def send(client, method, path="", body=None):
-    return getattr(client, method)(USERS + path, body or {}, content_type="application/json")
-
-
-def grant(user, *codenames):
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-
-
-def test_nobody_registers_themselves(client, api):
+def test_registration_is_closed(client, api):
     assert errors(send(client, "post", body=NEW)) == [("401 not_authenticated", None)]
     assert errors(send(api, "post", body=NEW)) == [("403 permission_denied", None)]
     assert not User.objects.filter(username="sidorov").exists()
 
 
-def test_a_superuser_or_who_has_the_permission_creates_users(root, user, api):
-    answer = send(api_for(root), "post", body=NEW)
-    assert answer.status_code == 201
-    assert answer.json() == {
+def test_creating_users_needs_the_permission(root, user, api):
+    response = send(api_for(root), "post", body=NEW)
+    assert response.status_code == 201
+    assert response.json() == {
         "id": User.objects.get(username="sidorov").pk,
         "username": "sidorov",
         "email": "s@example.org",
@@ -56,17 +46,17 @@ def test_a_superuser_or_who_has_the_permission_creates_users(root, user, api):
         ({"username": "x"}, ("required", "password")),
     ],
 )
-def test_faults_are_named(root, user, body, fault):
-    answer = send(api_for(root), "post", body=body)
-    assert answer.status_code == 400
-    assert fault in errors(answer)
+def test_faults_of_a_new_user(root, user, body, fault):
+    response = send(api_for(root), "post", body=body)
+    assert response.status_code == 400
+    assert fault in errors(response)
 
 
-def test_a_user_sees_and_edits_only_itself(user, api, root):
+def test_users_see_and_edit_only_themselves(user, api, root):
     assert send(api, "get", "me/").json()["username"] == "operator"
     assert send(api, "get", f"{user.pk}/").json() == send(api, "get", "me").json()
-    answer = send(api, "patch", "me/", {"first_name": "Анна", "email": "anna@example.org"})
-    assert (answer.status_code, answer.json()["first_name"]) == (200, "Анна")
+    response = send(api, "patch", "me/", {"first_name": "Анна", "email": "anna@example.org"})
+    assert (response.status_code, response.json()["first_name"]) == (200, "Анна")
     for method in ("get", "patch", "put"):
         assert errors(send(api, method, f"{root.pk}/")) == [("404 not_found", None)]
         assert errors(send(api, method, "999999/")) == [("404 not_found", None)]
@@ -75,7 +65,7 @@ def test_a_user_sees_and_edits_only_itself(user, api, root):
         assert errors(send(api, "delete", path)) == [("403 permission_denied", None)]
 
 
-def test_nobody_raises_itself(user, api):
+def test_users_cannot_grant_themselves_rights(user, api):
     for path in ("me/", f"{user.pk}/"):
         body = {"is_staff": True, "is_superuser": True, "is_active": False, "groups": [1], "username": "root", "id": 5}
         assert send(api, "patch", path, body).status_code == 200
@@ -97,67 +87,34 @@ def test_listing_and_deleting_with_the_permission(user, api):
     assert not User.objects.exists()
 
 
-def test_set_password_asks_for_the_current_one(user, api):
-    user.set_password("correct horse battery")
+def test_set_password_requires_the_current_one(user, api):
+    user.set_password(PASSWORD)
     user.save()
     api = api_for(user)
     bad = send(api, "post", "set_password/", {"current_password": "wrong", "new_password": "another horse battery"})
     assert (bad.status_code, errors(bad)[0][1]) == (400, "current_password")
-    weak = send(api, "post", "set_password/", {"current_password": "correct horse battery", "new_password": "123"})
+    weak = send(api, "post", "set_password/", {"current_password": PASSWORD, "new_password": "123"})
     assert {attr for _, attr in errors(weak)} == {"new_password"}
 
 
 @pytest.mark.parametrize(
     "path", ["activation/", "resend_activation/", "reset_password/", "set_username/", "me/x", "x/"]
 )
-def test_nothing_else_of_djoser_is_there(api, path):
+def test_other_djoser_routes_are_not_exposed(api, path):
     for method in ("get", "post"):
         assert errors(send(api, method, path)) == [("404 not_found", None)]
 
 
-def test_operators_exist_and_work_with_incidents_alone():
+def test_operators_group_has_only_incident_permissions():
     permissions = Group.objects.get(name="operators").permissions
     codenames = set(permissions.values_list("codename", flat=True))
     assert codenames == {"view_incident", "add_incident", "change_incident"}
 
 
-def test_names_in_the_admin(root):
-    client = Client(headers={"accept-language": "ru"})
-    client.force_login(root)
+def test_russian_names_in_the_admin(root):
+    client = admin_for(root, headers={"accept-language": "ru"})
     user = User.objects.create_user("i", last_name="Петрова", first_name="Анна", patronymic="Ильинична")
     assert user.get_full_name() == "Петрова Анна Ильинична"
     page = client.get(f"/api/admin/identity/user/{user.pk}/change/").content.decode()
     assert "Отчество" in page and "Ильинична" in page
     assert "Отчество" in client.get("/api/admin/identity/user/").content.decode()
-
-
-def test_who_is_no_superuser_makes_none_in_the_admin(root, user):
-    user.is_staff = True
-    user.save()
-    grant(user, "view_user", "change_user", "add_user")
-    client = Client()
-    client.force_login(user)
-    body = {"username": "operator", "is_superuser": "on", "is_staff": "on", "is_active": "on"}
-    client.post(f"/api/admin/identity/user/{user.pk}/change/", body)
-    user.refresh_from_db()
-    assert not user.is_superuser
-    assert client.post(f"/api/admin/identity/user/{root.pk}/password/", {}).status_code == 403
-
-
-def test_a_first_superuser(capsys, settings, monkeypatch):
-    call_command("ensure_superuser")
-    assert not User.objects.exists()
-    settings.DEBUG = True
-    call_command("ensure_superuser")
-    said = capsys.readouterr().out
-    assert User.objects.get(username="admin").check_password(said.split("password ")[1].split()[0])
-    call_command("ensure_superuser")
-    assert capsys.readouterr().out == ""
-
-
-def test_a_first_superuser_from_the_environment(capsys, monkeypatch):
-    monkeypatch.setenv("DJANGO_SUPERUSER_USERNAME", "chief")
-    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "correct horse battery")
-    call_command("ensure_superuser")
-    assert User.objects.get().check_password("correct horse battery")
-    assert capsys.readouterr().out == ""

@@ -13,6 +13,9 @@ class Command(RunServer):
     help = "For development: migrates, makes a first superuser, serves and runs the jobs, reloading changed code."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        host, _, port = (options["addrport"] or "").rpartition(":")
+        if ":" in host.strip("[]"):
+            options["addrport"] = f"[{host.strip('[]')}]:{port}"  # HOST=::1 make run
         # The reloader runs the command a second time, in the process that serves.
         if os.environ.get("RUN_MAIN") != "true":
             executor = MigrationExecutor(connection)

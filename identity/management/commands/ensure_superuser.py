@@ -3,14 +3,15 @@ import secrets
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
+from django.db import IntegrityError
 
 from identity.models import User
 
 
 class Command(BaseCommand):
     help = (
-        "Makes a first superuser where there is none: from DJANGO_SUPERUSER_USERNAME, _PASSWORD and _EMAIL, "
+        "Creates the first superuser where there is none: from DJANGO_SUPERUSER_USERNAME, _PASSWORD and _EMAIL, "
         "or, in development only, `admin` with a random password that is printed once."
     )
 
@@ -22,6 +23,9 @@ class Command(BaseCommand):
         if not password and not settings.DEBUG:
             return
         email = os.environ.get("DJANGO_SUPERUSER_EMAIL") or ""
-        User.objects.create_superuser(username, email, password or (random := secrets.token_urlsafe(12)))
+        try:
+            User.objects.create_superuser(username, email, password or (random := secrets.token_urlsafe(12)))
+        except IntegrityError:
+            raise CommandError(f"{username} exists and is no superuser: set DJANGO_SUPERUSER_USERNAME.") from None
         if not password:
             self.stdout.write(f"First superuser: {username}, password {random} (shown this once)")

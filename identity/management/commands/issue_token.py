@@ -18,8 +18,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, username: str, days: int, **options: Any) -> None:
         if not 1 <= days <= 36_500:
             raise CommandError("--days takes a number from 1 to 36500")
-        user = User.objects.filter(username=username, is_active=True).first()
-        if not user:
+        try:
+            user = User.objects.get_by_natural_key(username)
+        except User.DoesNotExist:
+            user = None
+        if not user or not user.is_active:
             raise CommandError(f"There is no active user {username}")
         token = issue(AccessToken, user)
         token.set_exp(lifetime=timedelta(days=days))

@@ -1,0 +1,102 @@
+"""Values of the environment, as they are written. What cannot be read is one sentence that names it and no value."""
+
+import os
+import re
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from django.core.exceptions import ImproperlyConfigured
+from dotenv.parser import parse_stream
+
+BOOLEANS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
+
+# The password goes up to the last @, so that it may hold any character.
+POSTGRES_URL = re.compile(
+    r"""(?:postgres|postgresql|pgsql)://(?:(?P<user>[^:@/]*)(?::(?P<password>.*))?@)?
+    (?P<hosts>[^@/?]*)/(?P<name>[^/?@]+)(?:\?(?P<options>.*))?""",
+    re.VERBOSE | re.DOTALL,
+)
+HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(?::(\d*))?")
+
+
+def read_file(path: Path) -> None:
+    """Completes the environment; what it already says goes first. Raises ImproperlyConfigured."""
+    try:
+        bindings = list(parse_stream(StringIO(path.read_text("utf-8-sig"))))
+    except FileNotFoundError:
+        return
+    except (OSError, UnicodeDecodeError):
+        raise ImproperlyConfigured(f"{path.name} cannot be read: save it as UTF-8, readable by the service.") from None
+    for binding in bindings:
+        if binding.error or (binding.key and binding.value is None) or "\0" in binding.original.string:
+            line = binding.original.line
+            raise ImproperlyConfigured(f"{path.name}, line {line}: write NAME=value, or NAME='value'.")
+        if binding.key and binding.value is not None:
+            os.environ.setdefault(binding.key, binding.value)
+
+
+def text(name: str, default: str = "") -> str:
+    return os.environ.get(name) or default
+
+
+def boolean(name: str, default: bool) -> bool:
+    """Raises ImproperlyConfigured."""
+    value = text(name).strip().lower()
+    if value and value not in BOOLEANS:
+        raise ImproperlyConfigured(f"{name} must be True or False.")
+    return BOOLEANS.get(value, default)
+
+
+def integer(name: str, default: int, *, least: int, most: int) -> int:
+    """Raises ImproperlyConfigured."""
+    value = text(name).strip()
+    if not value:
+        return default
+    if not re.fullmatch(r"\d{1,9}", value, re.ASCII) or not least <= int(value) <= most:
+        raise ImproperlyConfigured(f"{name} must be a whole number from {least} to {most}.")
+    return int(value)
+
+
+def items(name: str, default: list[str]) -> list[str]:
+    """What stands between commas."""
+    return [item.strip() for item in text(name).split(",") if item.strip()] or default
+
+
+def database(sqlite: Path) -> dict[str, Any]:
+    """An entry of DATABASES: of DATABASE_URL, else of POSTGRES_*, else SQLite. Raises ImproperlyConfigured."""
+    if text("DATABASE_URL"):
+        return _database_of_url(text("DATABASE_URL").strip())
+    if not text("POSTGRES_HOST"):
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": sqlite}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": text("POSTGRES_HOST"),
+        "PORT": integer("POSTGRES_PORT", 5432, least=1, most=65_535),
+        "NAME": text("POSTGRES_DB", "incidents"),
+        "USER": text("POSTGRES_USER", "incidents"),
+        "PASSWORD": text("POSTGRES_PASSWORD"),
+    }
+
+
+def _database_of_url(url: str) -> dict[str, Any]:
+    if url.startswith("sqlite://"):
+        path = url.removeprefix("sqlite://").removeprefix("/")
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": unquote(path) or ":memory:"}
+    match = POSTGRES_URL.fullmatch(url)
+    hosts = [HOST.fullmatch(host) for host in match["hosts"].split(",")] if match else []
+    if not match or not all(hosts):
+        raise ImproperlyConfigured("DATABASE_URL must look like postgres://USER:PASSWORD@HOST:PORT/NAME.")
+    options = {key.lower(): value for key, value in parse_qsl(match["options"] or "")}
+    pooled = options.pop("disable_server_side_cursors", "").lower()
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": ",".join(unquote(host[1].strip("[]")) for host in hosts if host),
+        "PORT": ",".join(host[2] or "" for host in hosts if host).strip(","),
+        "NAME": unquote(match["name"]),
+        "USER": unquote(match["user"] or ""),
+        "PASSWORD": unquote(match["password"] or ""),
+        "DISABLE_SERVER_SIDE_CURSORS": BOOLEANS.get(pooled, False),
+        "OPTIONS": options,
+    }

@@ -1,0 +1,74 @@
+"""gunicorn with docker/gunicorn.conf.py."""
+
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+ALIVE = b"GET /api/health/live/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+class Gunicorn:
+    def __init__(self, path: Path) -> None:
+        self.path, self.log = path / "socket", path / "log"
+        command = ["-c", "docker/gunicorn.conf.py", "--bind", f"unix:{self.path}", "--workers=1"]
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [Path(sys.executable).with_name("gunicorn"), *command, "config.wsgi:application"], stderr=log
+            )
+
+    def ask(self, request: bytes) -> bytes:
+        """The whole response; waits for gunicorn to listen."""
+        deadline = time.monotonic() + 30
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(20)
+            while client.connect_ex(str(self.path)):
+                assert self.process.poll() is None and time.monotonic() < deadline, self.log.read_text()
+                time.sleep(0.02)
+            client.sendall(request)
+            response = b""
+            with suppress(ConnectionResetError):
+                while data := client.recv(65_536):
+                    response += data
+            return response
+
+
+@pytest.fixture(scope="module")
+def gunicorn(tmp_path_factory):
+    server = Gunicorn(tmp_path_factory.mktemp("gunicorn"))
+    yield server
+    server.process.terminate()
+    assert server.process.wait(30) == 0
+
+
+def test_it_serves_on_a_unix_socket(gunicorn):
+    assert gunicorn.ask(ALIVE).startswith(b"HTTP/1.1 200 OK")
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization Bearer SECRET\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization : SECRET\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: a\r\n SECRET: b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: SECRET\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: SECRET\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nExpect: SECRET\r\n\r\n",
+        b"POST /api/v1/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nSECRET: x\r\n\r\n",
+        b"GET /?token=SECRET\r\n\r\n",
+        b"GET /?token=SECRET HTTP/9.9\r\n\r\n",
+        b"GET /?token=SECRET HTTP/1.1 : SECRET\r\n\r\n",
+        b"SECRET@: / HTTP/1.1\r\n\r\n",
+        b"SECRET\r\n\r\n",
+    ],
+)
+def test_a_malformed_request_is_logged_without_what_it_holds(gunicorn, malformed):
+    assert not gunicorn.ask(malformed).startswith(b"HTTP/1.1 2")
+    assert gunicorn.ask(ALIVE)
+    log = gunicorn.log.read_text()
+    assert "SECRET" not in log
+    assert "Listening" in log

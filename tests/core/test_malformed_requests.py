@@ -1,0 +1,102 @@
+"""What a client sends malformed is the client's fault: an error in the format, or no effect; one log line, no alert."""
+
+import logging
+
+import pytest
+
+from tests.conftest import errors
+from tests.helpers.wsgi import wsgi_request
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+
+CHARSETS = [
+    *("hex", "rot13", "zlib", "base64", "unicode_escape", "utf-16", "utf-7", "undefined", "idna", "punycode", ""),
+    *("no-such", "a\0b", "\xff", "x" * 5000, '"', "'"),
+]
+CONTENT_TYPES = [
+    *(f"{kind}; charset={charset}" for kind in ("text/plain", "application/json") for charset in CHARSETS),
+    *("text/plain; charset*=hex''x", "text/plain; charset*=no-such''x", "text/plain; charset*=utf-8''%ed%a0%80"),
+    *("a/b;" * 2000, "", "/", ";", "\0", "\xff\xfe", "application/json; x*=a'b", 'text/plain; charset="', "multipart/"),
+]
+FORMS = [
+    *(f"application/x-www-form-urlencoded; charset={charset}" for charset in CHARSETS),
+    *(f"multipart/form-data; boundary=x; charset={charset}" for charset in CHARSETS),
+    *("multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=\xff"),
+]
+PATHS = ["/api/v1/incidents/", "/api/nothing/", "/static/admin/css/base.css", "/static/nothing", "/"]
+
+
+@pytest.fixture(autouse=True)
+def no_alert(caplog):
+    yield
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+@pytest.fixture
+def logged(caplog, monkeypatch):
+    """Checks that a response has its request id and its one line."""
+    monkeypatch.setattr(logging.getLogger("request"), "propagate", True)
+
+    def check(response):
+        (line,) = [record for record in caplog.records if record.name == "request"]
+        assert line.status == response.status_code
+        assert len(response.headers["X-Request-ID"]) == 32
+
+    return check
+
+
+@pytest.mark.parametrize("content_type", CONTENT_TYPES)
+def test_the_content_type_has_no_effect_on_a_query(logged, content_type):
+    response = wsgi_request("GET", "/api/schema/", CONTENT_TYPE=content_type, QUERY_STRING="a=%ff&b=\xff")
+    assert response.status_code == 200
+    logged(response)
+
+
+@pytest.mark.parametrize("content_type", CONTENT_TYPES + FORMS)
+def test_a_body_of_an_unreadable_type_is_unsupported(content_type):
+    response = wsgi_request("POST", "/api/identity/auth/jwt/verify/", b"a=1", CONTENT_TYPE=content_type)
+    assert response.status_code in ((400, 415) if content_type.startswith("application/json") else (415,))
+    assert errors(response)
+
+
+@pytest.mark.parametrize("content_type", FORMS)
+@pytest.mark.parametrize("path", PATHS)
+def test_forms_outside_the_admin(logged, path, content_type):
+    response = wsgi_request("POST", path, b"a=1", CONTENT_TYPE=content_type)
+    assert response.status_code in (401, 404, 405)
+    assert errors(response)
+    logged(response)
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("content_type", FORMS)
+def test_forms_of_the_admin(logged, settings, content_type, debug):
+    settings.DEBUG = debug
+    response = wsgi_request("POST", "/api/admin/login/", b"a=1", CONTENT_TYPE=content_type)
+    assert response.status_code in (400, 403)
+    assert response.headers["Content-Type"].startswith("text/html")
+    logged(response)
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/\xff/", "/api/\0", "/\0", "/%ff", "/api/v1/incidents/\xed\xa0\x80/", "//", "", "/api/%"]
+)
+def test_paths(logged, path):
+    response = wsgi_request("GET", path)
+    assert (response.status_code, errors(response)) == (404, [("404 not_found", None)])
+    logged(response)
+
+
+@pytest.mark.parametrize("path", ["/api/admin/\0/", "/api/admin/\xff/", "/api/admin/identity/user/\0/change/"])
+def test_paths_of_the_admin(logged, path):
+    response = wsgi_request("GET", path)
+    assert response.status_code in (302, 404)
+    logged(response)
+
+
+@pytest.mark.parametrize(
+    "cookie", ["=", ";;;", "\xff=\xff", "a\0b", "django_language=\0", "messages=x", "csrftoken=\0"]
+)
+def test_cookies(cookie):
+    for path, status in (("/api/schema/", 200), ("/api/admin/", 302), ("/api/admin/login/", 200)):
+        assert wsgi_request("GET", path, HTTP_COOKIE=cookie).status_code == status

@@ -1,0 +1,25 @@
+"""The production compose file, run for real: needs a Docker engine with Compose, and make."""
+
+import pytest
+import requests
+
+from tests.e2e.production import Production
+
+
+@pytest.fixture(scope="session")
+def production(tmp_path_factory):
+    """Two replicas, which every test leaves as they were."""
+    production = Production(tmp_path_factory.mktemp("production"))
+    try:
+        production.up("--scale", "web=2")
+        production.make_user()
+        yield production
+    finally:
+        print(production.compose("logs", "--tail", "30", check=False).stdout)
+        production.remove()
+
+
+@pytest.fixture
+def client(production):
+    with requests.Session() as session:
+        yield production.log_in(session)

@@ -1,0 +1,34 @@
+"""Backup and restore of the production database."""
+
+import pytest
+import requests
+
+from tests.e2e.production import run, until
+
+pytestmark = pytest.mark.e2e
+
+
+def everything(production):
+    """Every row of every table."""
+    tables = production.sql("SELECT relname FROM pg_stat_user_tables ORDER BY 1").split()
+    return {table: sorted(production.sql(f'SELECT t FROM "{table}" t').split("\n")) for table in tables}
+
+
+def test_a_backup_brings_everything_back(production):
+    file = production.run("make", "backup").stdout.split()[-1]
+    before = everything(production)
+    assert before["incidents_incident"] != [""]
+    refused = production.run("make", "restore", f"FILE={file}", check=False)
+    assert refused.returncode and "FORCE=1 replaces them" in refused.stdout
+
+    production.compose("rm", "--stop", "--force", "db")
+    run("docker", "volume", "rm", f"{production.name}_db")
+    production.run("make", "restore", f"FILE={file}")
+    assert everything(production) == before
+
+    production.sql("DELETE FROM django_session; DROP TABLE django_session")
+    production.run("make", "restore", f"FILE={file}", "FORCE=1")
+    assert everything(production) == before
+    damaged = production.run("make", "restore", "FILE=nothing.dump", "FORCE=1", check=False)
+    assert damaged.returncode and file in damaged.stdout
+    until(lambda: requests.get(f"{production.url}/api/health/").status_code == 200)
