@@ -106,30 +106,3 @@ def test_empty_object():
 def test_test_message_of_uptime_kuma():
     payload = {"heartbeat": None, "monitor": None, "msg": "My webhook Testing"}
     assert list(parse(Format.GENERIC, payload, Paths("msg", "heartbeat.monitorID"))) == [Ignored(Reason.TEST_MESSAGE)]
-
-
-@pytest.mark.parametrize(
-    ("paths", "down", "up"),
-    [  # The recipes of docs/senders.md
-        (
-            Paths("message", "event_id", "event_value=0"),  # Zabbix
-            {"event_id": "1024", "event_value": "1", "message": "Problem"},
-            {"event_id": "1024", "event_value": "0", "message": "Resolved"},
-        ),
-        (
-            Paths("message", "monitorID", "alertType=2"),  # UptimeRobot
-            {"monitorID": "777", "alertType": "1", "message": "Problem"},
-            {"monitorID": 777, "alertType": 2, "message": "Resolved"},
-        ),
-        (
-            Paths("check", "code", "status=up"),  # healthchecks.io
-            {"code": "5f3c", "status": "down", "check": "Problem"},
-            {"code": "5f3c", "status": "up", "check": "Problem"},
-        ),
-    ],
-)
-def test_recipes(paths, down, up):
-    (report,), (resolution,) = parse(Format.GENERIC, down, paths), parse(Format.GENERIC, up, paths)
-    assert report.description == "Problem"
-    assert isinstance(resolution, Resolution)
-    assert report.fingerprint == resolution.fingerprint
