@@ -8,9 +8,11 @@ from django.contrib.auth.views import PasswordChangeView
 from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.urls import reverse
+from django.urls import resolve, reverse
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.common import no_append_slash
 
+from core.api.views import lead_on
 from identity.forms import LoginForm, PasswordChangeForm
 
 
@@ -30,6 +32,13 @@ class AdminSite(admin.AdminSite):
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         return super().admin_view(_answer_refused_parameters(view), cacheable)
+
+    @no_append_slash
+    def catch_all_view(self, request: HttpRequest, url: str) -> Any:
+        page = resolve(f"{request.path_info}/").func
+        if url.endswith("/") or not getattr(page, "should_append_slash", True):
+            raise Http404
+        return lead_on(request)
 
 
 def _answer_refused_parameters(view: Any) -> Any:

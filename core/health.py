@@ -1,12 +1,15 @@
-"""Is the process alive, is the service ready. Asked by balancers: no token, any Host header."""
+"""Liveness and readiness, for load balancers: no token, any Host header."""
 
 from collections.abc import Callable
 
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from core.api.exceptions import ServiceUnavailable
+from core.db.migrations import is_migration_missing
 from core.db.postgresql import DOWN
+from core.db.sqlite import is_read_only
+from core.jobs import late
 
 
 class HealthMiddleware:
@@ -25,23 +28,38 @@ class HealthMiddleware:
 
 
 def ready() -> HttpResponse:
-    """200 with every check "ok", or 503."""
+    """
+    200 with every check "ok", or 503.
+
+    Jobs that are late are told beside the checks: a web server that is taken out of service would not help them.
+    """
     checks = {"database": _database(), "migrations": "unknown"}
     if checks["database"] == "ok":
         checks["migrations"] = _migrations()
     good = set(checks.values()) == {"ok"}
-    return JsonResponse({"status": "ok" if good else "unavailable", "checks": checks}, status=200 if good else 503)
+    body = {"status": "ok" if good else "unavailable", "checks": checks}
+    if good:
+        body["late_jobs"] = late()
+    response = JsonResponse(body, status=200 if good else 503)
+    if not good:
+        response["Retry-After"] = str(ServiceUnavailable.wait)
+    return response
 
 
 def _database() -> str:
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+            if connection.vendor == "postgresql":
+                # On for a hot standby too
+                cursor.execute("SELECT current_setting('transaction_read_only') = 'on'")
+                (read_only,) = cursor.fetchone()
+            else:
+                cursor.execute("SELECT 1")
+                read_only = is_read_only(connection)
     except DOWN:
         return "unavailable"
-    return "ok"
+    return "read_only" if read_only else "ok"
 
 
 def _migrations() -> str:
-    executor = MigrationExecutor(connection)
-    return "missing" if executor.migration_plan(executor.loader.graph.leaf_nodes()) else "ok"
+    return "missing" if is_migration_missing() else "ok"

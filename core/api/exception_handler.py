@@ -19,7 +19,7 @@ from core.api.exceptions import (
     RequestTooLarge,
     ServiceUnavailable,
 )
-from core.db.postgresql import DOWN
+from core.db.postgresql import is_unavailable
 
 BY_STATUS: dict[int, type[exceptions.APIException]] = {
     exc.status_code: exc
@@ -42,7 +42,7 @@ BY_STATUS: dict[int, type[exceptions.APIException]] = {
 
 class ErrorHandler(ExceptionHandler):
     def convert_known_exceptions(self, exc: Exception) -> Exception:
-        if isinstance(exc, DOWN):
+        if is_unavailable(exc):
             return ServiceUnavailable()
         if isinstance(exc, SuspiciousOperation):  # more than a thousand query parameters, for one
             return exceptions.ParseError()

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.deprecation import MiddlewareMixin
@@ -14,7 +15,7 @@ from rest_framework.exceptions import ParseError
 
 from core.api.exception_handler import error_response, reformat
 from core.api.exceptions import LengthRequired, RequestTooLarge, ServiceUnavailable
-from core.db.postgresql import DOWN
+from core.db.postgresql import is_unavailable
 from core.log.context import LogContext, log_context, log_request
 
 GOOD_REQUEST_ID = re.compile(r"[\w.:@/+=-]{1,128}", re.ASCII)
@@ -51,7 +52,9 @@ class RequestMiddleware:
             return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        return unavailable(request, exception) if isinstance(exception, (*DOWN, ServiceUnavailable)) else None
+        if is_unavailable(exception) or isinstance(exception, ServiceUnavailable):
+            return unavailable(request, exception)
+        return None
 
 
 def unavailable(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -100,7 +103,9 @@ class AdminSessionMiddleware(AdminOnly, SessionMiddleware):
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         try:
             return super().process_response(request, response)
-        except DOWN as exc:  # the session is saved here, after all views
+        except (DatabaseError, InterfaceError) as exc:  # the session is saved here, after all views
+            if not is_unavailable(exc):
+                raise
             return unavailable(request, exc)
 
 

@@ -1,12 +1,15 @@
-"""The pages that show the API."""
+"""Pages for people: the API's documentation, and the ways to the admin."""
 
 from typing import Any
 
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.vary import vary_on_headers
 from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
 
 
 class SelfContained:
-    """A page that loads nothing from elsewhere: ReDoc's bundle asks a CDN for its maker's logo."""
+    """A page that loads nothing from elsewhere."""
 
     POLICY = (
         "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
@@ -24,4 +27,19 @@ class SwaggerView(SelfContained, SpectacularSwaggerView):
 
 
 class RedocView(SelfContained, SpectacularRedocView):
-    template_name = "core/redoc.html"  # without Google's fonts
+    template_name = "core/redoc.html"  # without Google's fonts and Redocly's logo
+
+
+@vary_on_headers("Accept")
+def home(request: HttpRequest) -> HttpResponse:
+    """Leads a browser to the admin; raises Http404 for programs."""
+    if "text/html" in request.META.get("HTTP_ACCEPT", "") and request.method in ("GET", "HEAD"):
+        return redirect("admin:index")
+    raise Http404
+
+
+def lead_on(request: HttpRequest) -> HttpResponse:
+    """The page of a path that lacks its slash. Raises Http404 where a redirect would lose a body."""
+    if request.method in ("GET", "HEAD"):
+        return redirect(request.get_full_path(force_append_slash=True))
+    raise Http404

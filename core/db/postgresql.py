@@ -12,6 +12,12 @@ from psycopg.types.datetime import TimestampBinaryLoader
 DOWN = (OperationalError, InterfaceError)
 
 
+def is_unavailable(exc: BaseException) -> bool:
+    """Whether the database is away, full or read-only, as after a failover: what failed may succeed later."""
+    # For psycopg that the transaction is read-only is an InternalError.
+    return isinstance(exc, DOWN) or isinstance(exc.__cause__, psycopg.errors.ReadOnlySqlTransaction)
+
+
 _thread = local()
 
 

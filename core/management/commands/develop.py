@@ -3,9 +3,8 @@ from typing import Any
 
 from django.contrib.staticfiles.management.commands.runserver import Command as RunServer
 from django.core.management import call_command
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
+from core.db.migrations import is_migration_missing
 from core.jobs import Runner
 
 
@@ -18,8 +17,7 @@ class Command(RunServer):
             options["addrport"] = f"[{host.strip('[]')}]:{port}"  # HOST=::1 make run
         # The reloader runs the command a second time, in the process that serves.
         if os.environ.get("RUN_MAIN") != "true":
-            executor = MigrationExecutor(connection)
-            if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            if is_migration_missing():
                 call_command("migrate", verbosity=0)
             call_command("ensure_superuser")
         else:

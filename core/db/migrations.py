@@ -1,0 +1,15 @@
+from functools import cache
+
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+
+
+def is_migration_missing() -> bool:
+    return not MigrationRecorder(connection).applied_migrations().keys() >= _known_migrations()
+
+
+@cache
+def _known_migrations() -> frozenset[tuple[str, str]]:
+    """App and name of each migration of the code, which a process reads but once."""
+    return frozenset(MigrationLoader(None).graph.nodes)

@@ -1,0 +1,52 @@
+"""A database that takes no writes, as after a failover: 503 with Retry-After wherever something is written."""
+
+import pytest
+from django.db import connection
+
+from core.db import sqlite
+from incidents.models import Incident
+from tests.conftest import errors
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
+
+LIST = "/api/v1/incidents/"
+WRITES = [
+    ("post", LIST, {"description": "x", "source": "operator"}, {}),
+    ("post", LIST, {"description": "x", "source": "operator"}, {"idempotency-key": "k"}),
+    ("patch", LIST + "{pk}/", {"status": "closed"}, {}),
+    ("post", "/api/identity/auth/jwt/create/", {"username": "operator", "password": "wrong"}, {}),
+    ("post", "/api/admin/login/", "username=operator&password=wrong", {}),
+]
+
+
+@pytest.fixture
+def read_only(user):
+    incident = Incident.objects.create(description="x", source="operator")
+    on, off = {
+        "postgresql": ("SET default_transaction_read_only = on", "SET default_transaction_read_only = off"),
+        "sqlite": ("PRAGMA query_only = ON", "PRAGMA query_only = OFF"),
+    }[connection.vendor]
+    connection.connection.execute(on)
+    yield incident.pk
+    connection.connection.execute(off)
+
+
+@pytest.mark.parametrize(("method", "path", "body", "headers"), WRITES)
+def test_what_is_written_is_refused_for_now(api, read_only, method, path, body, headers):
+    api.raise_request_exception = False
+    kind = "application/json" if isinstance(body, dict) else "application/x-www-form-urlencoded"
+    response = getattr(api, method)(path.format(pk=read_only), body, kind, headers=headers)
+    assert (response.status_code, errors(response)) == (503, [("503 service_unavailable", None)])
+    assert int(response["Retry-After"]) > 0
+
+
+def test_what_is_read_is_answered(api, read_only):
+    assert api.get(f"{LIST}{read_only}/").status_code == 200
+
+
+def test_it_is_not_ready(client, read_only, monkeypatch):
+    monkeypatch.setattr(sqlite.os, "access", lambda *args: False)
+    monkeypatch.setattr(sqlite.os.path, "exists", lambda path: True)
+    response = client.get("/api/health/ready/")
+    assert (response.status_code, response.json()["checks"]["database"]) == (503, "read_only")
+    assert int(response["Retry-After"]) > 0

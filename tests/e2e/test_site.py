@@ -1,0 +1,102 @@
+"""nginx/site.conf.example: the host's own nginx before gunicorn, without containers."""
+
+import shutil
+import signal
+import subprocess
+import threading
+
+import pytest
+import requests
+
+from tests.conftest import errors
+from tests.e2e.production import parse, send, until
+from tests.e2e.servers import ROOT, Gunicorn, Postgres, free_port
+
+pytestmark = pytest.mark.e2e
+
+MAIN = """
+daemon off;
+pid {home}/nginx.pid;
+error_log {home}/error.log;
+events {{}}
+http {{
+    client_body_temp_path {home}/body;
+    proxy_temp_path {home}/proxy;
+    fastcgi_temp_path {home}/fastcgi;
+    uwsgi_temp_path {home}/uwsgi;
+    scgi_temp_path {home}/scgi;
+    include {home}/site.conf;
+}}
+"""
+
+
+class Site:
+    def __init__(self, home):
+        self.postgres = Postgres(home / "data")
+        self.gunicorn = Gunicorn(self.postgres.port, home / "gunicorn.log", TRUSTED_PROXIES="1")
+        self.port = free_port()
+        self.incidents = f"http://127.0.0.1:{self.port}/api/v1/incidents/"
+        site = (ROOT / "nginx" / "site.conf.example").read_text()
+        site = site.replace("listen 80 ", f"listen 127.0.0.1:{self.port} ")
+        site = site.replace("127.0.0.1:8000", f"127.0.0.1:{self.gunicorn.port}")
+        (home / "site.conf").write_text(site.replace("/var/log/nginx", str(home)))
+        (home / "nginx.conf").write_text(MAIN.format(home=home))
+        nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+        self.nginx = subprocess.Popen([nginx, "-c", home / "nginx.conf", "-e", home / "error.log"])
+        until(lambda: send(self.port, b"GET / HTTP/1.0\r\n\r\n") if (home / "nginx.pid").exists() else False)
+        self.client = requests.Session()
+        self.client.headers["Authorization"] = f"Bearer {self.gunicorn.token()}"
+
+    def report(self):
+        return self.client.post(self.incidents, json={"description": "x", "source": "operator"}, timeout=20).status_code
+
+    def close(self):
+        self.nginx.terminate()
+        self.nginx.wait(30)
+        self.gunicorn.kill()
+        self.postgres.kill()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    home = tmp_path_factory.mktemp("site")
+    home.chmod(0o755)
+    site = Site(home)
+    yield site
+    site.close()
+
+
+def test_reports_are_recorded_while_gunicorn_reloads(site):
+    """No report is sent into a connection that an old worker has just closed."""
+    statuses, ends = [], threading.Event()
+
+    def work():
+        while not ends.is_set():
+            statuses.append(site.report())
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(3):
+        old = set(site.gunicorn.workers())
+        site.gunicorn.process.send_signal(signal.SIGHUP)
+        until(lambda old=old: len(site.gunicorn.workers()) == 2 and not old & set(site.gunicorn.workers()))
+    ends.set()
+    for thread in threads:
+        thread.join()
+    assert set(statuses) == {201}
+    assert site.client.get(site.incidents).json()["count"] == len(statuses)
+
+
+def test_no_kept_connection_fails_a_report_after_a_restart(site):
+    assert {site.report() for _ in range(20)} == {201}
+    site.gunicorn.stop()
+    response = site.client.get(site.incidents)
+    assert (response.status_code, errors(response)) == (503, [("503 service_unavailable", None)])
+    site.gunicorn.start()
+    assert {site.report() for _ in range(20)} == {201}
+
+
+def test_what_it_refuses_is_in_the_error_format(site):
+    response = parse(send(site.port, b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 3000000\r\n\r\n"))
+    assert (response.status_code, errors(response)) == (413, [("413 request_too_large", None)])
