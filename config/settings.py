@@ -64,6 +64,8 @@ INSTALLED_APPS = [
     "core",
     "identity",
     "incidents",
+    "intake",
+    "telegram",
 ]
 MIDDLEWARE = [
     "core.api.middleware.RequestMiddleware",

@@ -1,0 +1,15 @@
+from datetime import timedelta
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class IntakeConfig(AppConfig):
+    name = "intake"
+    verbose_name = _("Intake")
+
+    def ready(self) -> None:
+        from core import jobs
+        from intake.inbox import process_pending
+
+        jobs.register(jobs.Job("process_deliveries", process_pending, every=timedelta(seconds=2)))
