@@ -1,4 +1,4 @@
-"""The one error format of every answer under /api/ that is not a success."""
+"""The one error format of every response under /api/ that is not a success."""
 
 from http import HTTPStatus
 from typing import Any
@@ -64,7 +64,7 @@ class ErrorFormatter(ExceptionFormatter):
 
 
 def error_response(exc: exceptions.APIException) -> HttpResponse:
-    """The answer to `exc` where no REST framework view is at work."""
+    """The response to `exc` outside REST framework's views."""
     handler = ErrorHandler(exc, {})  # type: ignore[typeddict-item]  # no view is at work
     content = orjson.dumps(handler.format_exception(exc))
     headers = handler.get_headers(exc) | {"Content-Type": "application/json", "Content-Length": str(len(content))}

@@ -25,8 +25,8 @@ def drop_dead_connection(**kwargs: Any) -> None:
     """
     Called when a request begins: lets Django connect anew where the server has closed the kept connection meanwhile.
 
-    Between two requests a server has nothing to say but that it goes away. CONN_HEALTH_CHECKS would ask it, which takes
-    as long as to read an incident; and of a first write that failed nobody could tell whether it may be sent again.
+    Between two requests the server sends nothing unless it closes the connection. CONN_HEALTH_CHECKS would cost a round
+    trip for each request, and a failed write cannot be retried: it may have been committed.
     """
     kept = connection.connection
     if connection.vendor == "postgresql" and kept and not kept.closed and not connection.in_atomic_block:
