@@ -42,7 +42,7 @@ SECURE_HSTS_PRELOAD = USE_HTTPS
 SESSION_COOKIE_SECURE = USE_HTTPS
 CSRF_COOKIE_SECURE = USE_HTTPS
 CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS", [])
-# How many proxies of ours stand before the service: their X-Forwarded-* are believed, nobody else's.
+# How many of our own proxies a request passes: only they are trusted to set X-Forwarded-*.
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 0, least=0, most=20)
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

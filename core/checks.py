@@ -1,5 +1,5 @@
 """
-Misconfigured alerts, told by `manage.py check` and by every other command.
+Misconfigured alerts, reported by `manage.py check` and by every other command.
 
 Warnings, not errors: a service without alerts is better than none.
 """
@@ -25,13 +25,13 @@ def _telegram() -> Iterator[checks.CheckMessage]:
     token, chat = settings.TELEGRAM_BOT_TOKEN, settings.TELEGRAM_LOGGING_CHAT
     if token and not chat:
         yield checks.Warning(
-            "TELEGRAM_BOT_TOKEN is set, TELEGRAM_LOGGING_CHAT is not: critical errors are sent to nobody.",
+            "TELEGRAM_BOT_TOKEN is set, TELEGRAM_LOGGING_CHAT is not: critical errors are not sent.",
             hint="Set TELEGRAM_LOGGING_CHAT to the id that @userinfobot tells you.",
             id="core.W001",
         )
     if chat and not token:
         yield checks.Warning(
-            "TELEGRAM_LOGGING_CHAT is set, TELEGRAM_BOT_TOKEN is not: critical errors are sent to nobody.",
+            "TELEGRAM_LOGGING_CHAT is set, TELEGRAM_BOT_TOKEN is not: critical errors are not sent.",
             hint="Set TELEGRAM_BOT_TOKEN to the token that @BotFather gave you.",
             id="core.W002",
         )

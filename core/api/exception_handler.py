@@ -1,11 +1,11 @@
-"""The one error format of every answer under /api/ that is not a success."""
+"""The one error format of every response under /api/ that is not a success."""
 
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 from django.core.exceptions import SuspiciousOperation
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
@@ -64,19 +64,21 @@ class ErrorFormatter(ExceptionFormatter):
 
 
 def error_response(exc: exceptions.APIException) -> HttpResponse:
-    """The answer to `exc` where no REST framework view is at work."""
+    """The response to `exc` outside REST framework's views."""
     handler = ErrorHandler(exc, {})  # type: ignore[typeddict-item]  # no view is at work
     content = orjson.dumps(handler.format_exception(exc))
     headers = handler.get_headers(exc) | {"Content-Type": "application/json", "Content-Length": str(len(content))}
     return HttpResponse(content, status=exc.status_code, headers=headers)
 
 
-def reformat(response: HttpResponseBase) -> HttpResponse:
+def reformat(request: HttpRequest, response: HttpResponseBase) -> HttpResponse:
     """The error format in place of a page that Django itself wrote, its debug pages included."""
     status = HTTPStatus(response.status_code)
     known = BY_STATUS.get(status)
     exc = exceptions.APIException(
-        known.default_detail if known else status.phrase,
+        str(known.default_detail).format(method=request.method, media_type=request.content_type)
+        if known
+        else status.phrase,
         known.default_code if known else status.phrase.lower().replace(" ", "_"),
     )
     exc.status_code = status

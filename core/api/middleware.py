@@ -44,7 +44,7 @@ class RequestMiddleware:
                 and not response.get("Content-Type", "").startswith("application/json")
                 and not is_admin(request)
             ):
-                response = reformat(response)
+                response = reformat(request, response)
             if response.status_code in (204, 304):
                 del response["Content-Length"]  # CommonMiddleware's, against RFC 9110, 8.6
             response["X-Request-ID"] = context.request_id

@@ -25,8 +25,8 @@ def drop_dead_connection(**kwargs: Any) -> None:
     """
     Called when a request begins: lets Django reconnect if the server has closed the persistent connection.
 
-    Between two requests a server sends nothing but the notice that it shuts down. CONN_HEALTH_CHECKS would query it,
-    which takes as long as reading an incident; and after a failed first write it is unknown whether it may be retried.
+    Between two requests the server sends nothing unless it closes the connection. CONN_HEALTH_CHECKS would cost a round
+    trip for each request, and a failed write cannot be retried: it may have been committed.
     """
     kept = connection.connection
     if connection.vendor == "postgresql" and kept and not kept.closed and not connection.in_atomic_block:

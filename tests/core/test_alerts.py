@@ -141,9 +141,9 @@ def test_transient_failures_are_retried(alerts, monkeypatch, fault):
 
 
 def test_a_refused_connection_is_retried(alerts, settings, caplog):
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        good, settings.TELEGRAM_API_URL = settings.TELEGRAM_API_URL, f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        good, settings.TELEGRAM_API_URL = settings.TELEGRAM_API_URL, f"http://127.0.0.1:{closed.getsockname()[1]}"
         logger.error("is anybody there")
         wait_until(lambda: "An alert was not sent" in caplog.text)
         settings.TELEGRAM_API_URL = good

@@ -59,7 +59,7 @@ def api_routes(resolver, prefix="/"):
         path = prefix + str(entry.pattern).lstrip("^").replace("/?$", "/").replace("(?P<pk>[0-9]{1,18})", "1")
         if isinstance(entry, URLResolver) and entry.app_name != "admin":
             yield from api_routes(entry, path)
-        elif isinstance(entry, URLPattern):
+        elif isinstance(entry, URLPattern) and hasattr(entry.callback, "cls"):  # REST framework's
             yield path.replace("(?P<id>[0-9]{1,18})", "1")
 
 

@@ -51,6 +51,7 @@ def test_nothing_but_reading(client, method):
     response = getattr(client, method)(CSS)
     assert (response.status_code, errors(response)) == (405, [("405 method_not_allowed", None)])
     assert response["Allow"] == "GET, HEAD"
+    assert response.json()["errors"][0]["detail"] == f'Method "{method.upper()}" not allowed.'
 
 
 def test_the_head_of_a_range(client):

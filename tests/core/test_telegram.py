@@ -80,9 +80,9 @@ def test_a_hang_ends(telegram, monkeypatch):
 
 
 def test_a_refused_connection(telegram, settings):
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        settings.TELEGRAM_API_URL = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        settings.TELEGRAM_API_URL = f"http://127.0.0.1:{closed.getsockname()[1]}"
         assert failure().transient
 
 

@@ -1,8 +1,8 @@
 import os
 from typing import Any
 
-from django.contrib.staticfiles.management.commands.runserver import Command as RunServer
 from django.core.management import call_command
+from django.core.management.commands.runserver import Command as RunServer
 
 from core.db.migrations import is_migration_missing
 from core.jobs import Runner

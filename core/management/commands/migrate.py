@@ -14,7 +14,7 @@ class Command(Migrate):
         if connection.vendor != "postgresql":
             super().handle(*args, **options)
             return
-        # A connection and a transaction of its own: a pooler between could give a session's lock to somebody else.
+        # A connection and a transaction of its own: a pooler could hand a session's lock to another client.
         turn = connection.copy()
         try:
             turn.set_autocommit(False)
