@@ -61,7 +61,7 @@ class IncidentAdmin(admin.ModelAdmin):
     def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name in WRITABLE and field:
-            # The form sends what the operator was shown: what somebody changed meanwhile is not taken for an edit.
+            # The form sends what the operator was shown, so that a concurrent change is not taken for an edit.
             field.show_hidden_initial = True
         return field
 
@@ -105,7 +105,7 @@ class IncidentAdmin(admin.ModelAdmin):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The incident's own history, whichever way a change came in, not only what was done in the admin."""
+        """The incident's own history: changes of every channel, not only those of the admin."""
         incident = self.get_object(request, object_id)
         paginator = Paginator(incident.changes.order_by("-id") if incident else IncidentChange.objects.none(), 100)
         page = paginator.get_page(request.GET.get("p"))

@@ -6,8 +6,7 @@ from django.db.transaction import TransactionManagementError
 from querycount.middleware import QueryCountMiddleware  # type: ignore[import-untyped]
 
 from core.db.postgresql import fetch
-from incidents.actors import Named
-from incidents.services import create_incident
+from tests.helpers.incidents import make_incident
 
 pytestmark = pytest.mark.django_db
 
@@ -16,7 +15,7 @@ URL = "/api/v1/incidents/"
 
 @pytest.fixture
 def incident(db):
-    return create_incident(description="Самокат", source="operator", actor=Named("a"), channel="api")
+    return make_incident(description="Самокат")
 
 
 def test_django_querycount_counts_them(api, incident, settings, rf):

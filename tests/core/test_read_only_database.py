@@ -14,6 +14,8 @@ WRITES = [
     ("post", LIST, {"description": "x", "source": "operator"}, {}),
     ("post", LIST, {"description": "x", "source": "operator"}, {"idempotency-key": "k"}),
     ("patch", LIST + "{pk}/", {"status": "closed"}, {}),
+    ("post", LIST + "{pk}/comments/", {"text": "x"}, {}),
+    ("post", LIST + "{pk}/comments/", {"text": "x"}, {"idempotency-key": "k"}),
     ("post", "/api/identity/auth/jwt/create/", {"username": "operator", "password": "wrong"}, {}),
     ("post", "/api/admin/login/", "username=operator&password=wrong", {}),
 ]
@@ -38,6 +40,24 @@ def test_what_is_written_is_refused_for_now(api, read_only, method, path, body, 
     response = getattr(api, method)(path.format(pk=read_only), body, kind, headers=headers)
     assert (response.status_code, errors(response)) == (503, [("503 service_unavailable", None)])
     assert int(response["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("add/", {"description": "x", "source": "operator", "status": "open"}),
+        ("{pk}/change/", {"description": "y", "source": "operator", "status": "open"}),
+        ("", {"action": "close", "_selected_action": "{pk}", "confirmed": "yes"}),
+    ],
+)
+def test_the_admin_writes_nothing_for_now(request, admin_client, path, body):
+    pk = request.getfixturevalue("read_only")  # after the log-in, which writes a session
+    admin_client.raise_request_exception = False
+    body = {name: value.format(pk=pk) for name, value in body.items()}
+    response = admin_client.post(f"/api/admin/incidents/incident/{path.format(pk=pk)}", body)
+    assert response.status_code == 503
+    assert int(response["Retry-After"]) > 0
+    assert Incident.objects.values_list("description", "status").get() == ("x", "open")
 
 
 def test_what_is_read_is_answered(api, read_only):

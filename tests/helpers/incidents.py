@@ -10,7 +10,7 @@ from incidents.models import Incident, Source, Status
 from incidents.services import create_incident
 
 URL = "/api/v1/incidents/"
-BODY = {"description": "Самокат номер 875643 не в сети", "source": "operator"}
+BODY = {"description": "Самокат не в сети", "source": "operator"}
 MIDNIGHT = datetime(2024, 1, 15, tzinfo=UTC)
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
