@@ -1,5 +1,6 @@
 """The only caller of the Bot API (https://core.telegram.org/bots/api)."""
 
+import logging
 from typing import Any
 
 import requests
@@ -7,8 +8,10 @@ from django.conf import settings
 
 from core.log.redaction import redact
 
+logger = logging.getLogger(__name__)
+
 MESSAGE_LIMIT = 4096  # UTF-16 code units, as Telegram counts
-TIMEOUT = (5, 10)  # seconds to connect, and between two bytes of the answer
+TIMEOUT = (5, 10)  # seconds to connect, and between two bytes of the response
 
 
 class TelegramError(Exception):
@@ -16,16 +19,37 @@ class TelegramError(Exception):
     A call that failed; what it says holds no token.
 
     `transient` tells whether the same call may succeed later: not before `retry_after` seconds where Telegram says so.
+    `supergroup` is the id of the chat that the chat of the call became.
     """
 
-    def __init__(self, message: str, *, transient: bool, retry_after: int | None = None) -> None:
+    def __init__(
+        self, message: str, *, transient: bool, retry_after: int | None = None, supergroup: int | None = None
+    ) -> None:
         super().__init__(message)
         self.transient = transient
         self.retry_after = retry_after
+        self.supergroup = supergroup
+
+
+_supergroups: dict[str, int] = {}  # by the id of the group that each was
 
 
 def call(method: str, **params: Any) -> Any:
-    """The result of a Bot API method. Raises TelegramError."""
+    """The result of a Bot API method; a group that became a supergroup is found again. Raises TelegramError."""
+    chat = str(params.get("chat_id"))
+    if chat in _supergroups:
+        params["chat_id"] = _supergroups[chat]
+    try:
+        return _call(method, params)
+    except TelegramError as exc:
+        if exc.supergroup is None:
+            raise
+        _supergroups[chat] = params["chat_id"] = exc.supergroup
+    logger.warning("The chat %s became the supergroup %d: set that id in its place.", chat, _supergroups[chat])
+    return _call(method, params)
+
+
+def _call(method: str, params: dict[str, Any]) -> Any:
     url = f"{settings.TELEGRAM_API_URL.rstrip('/')}/bot{settings.TELEGRAM_BOT_TOKEN}/{method}"
     try:
         # A redirect would turn the POST into a GET, and carry the token to another host.
@@ -35,26 +59,29 @@ def call(method: str, **params: Any) -> Any:
         transient = not isinstance(exc, ValueError)  # a malformed URL
         raise TelegramError(f"{method}: {type(exc).__name__}", transient=transient) from None
     try:
-        answer = response.json()
+        body = response.json()
     except requests.JSONDecodeError:
-        answer = None
-    if not isinstance(answer, dict):
-        answer = {}
-    if response.ok and answer.get("ok"):
-        return answer.get("result")
+        body = None
+    if not isinstance(body, dict):
+        body = {}
+    if response.ok and body.get("ok"):
+        return body.get("result")
+    seconds = response.headers.get("Retry-After", "")
+    retry_after = _parameter(body, "retry_after")
     raise TelegramError(
-        f"{method}: {response.status_code} {redact(str(answer.get('description') or response.reason))}",
+        f"{method}: {response.status_code} {redact(str(body.get('description') or response.reason))}",
         transient=response.status_code == 429 or response.status_code >= 500,
-        retry_after=_retry_after(response, answer),
+        retry_after=int(seconds) if retry_after is None and seconds.isdecimal() else retry_after,
+        supergroup=_parameter(body, "migrate_to_chat_id"),
     )
 
 
-def _retry_after(response: requests.Response, answer: dict[str, Any]) -> int | None:
+def _parameter(body: dict[str, Any], name: str) -> int | None:
+    """A field of https://core.telegram.org/bots/api#responseparameters."""
     try:
-        return int(answer["parameters"]["retry_after"])
+        return int(body["parameters"][name])
     except (KeyError, TypeError, ValueError, OverflowError):
-        seconds = response.headers.get("Retry-After", "")
-        return int(seconds) if seconds.isdecimal() else None
+        return None
 
 
 def length(text: str) -> int:

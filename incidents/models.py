@@ -144,3 +144,54 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+# PostgreSQL keeps these tables by triggers, which are their only writers. SQLite does not have them.
+
+
+class _Count(models.Model):
+    # For Django, which wants a key: the days of IncidentCount may be NULL, and deltas may be alike.
+    pk = models.CompositePrimaryKey("day", "status", "source")
+    day = models.DateField()  # in UTC
+    status = models.CharField(max_length=16, choices=Status)
+    source = models.CharField(max_length=16, choices=Source)
+    n = models.BigIntegerField()
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.status} {self.source}: {self.n}"
+
+
+class IncidentCount(_Count):
+    """How many incidents there are of a day, status and source; without a day, of all days. Add the deltas."""
+
+    class Meta:
+        managed = False  # migration 0004_counts
+        db_table = "incidents_count"
+        default_permissions = ()
+
+
+class IncidentCountDelta(_Count):
+    """What a write adds to an IncidentCount, or takes away, until a later write folds it in."""
+
+    class Meta:
+        managed = False  # migration 0004_counts
+        db_table = "incidents_countdelta"
+        default_permissions = ()
+
+
+class IncidentText(models.Model):
+    """A description as it is searched: folded, with an index of its trigrams."""
+
+    incident = models.OneToOneField(Incident, models.DO_NOTHING, primary_key=True, related_name="+")
+    text = models.TextField()
+
+    class Meta:
+        managed = False  # migration 0005_search
+        db_table = "incidents_search"
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.text

@@ -66,7 +66,7 @@ def change_incident(
     actor = Named(actor.check())
     # Optimistic locking: UPDATE … WHERE updated_at is unchanged (compare-and-swap), else re-read and retry.
     for _ in range(ATTEMPTS):
-        if preconditions and preconditions.fail(incident.etag):
+        if preconditions and preconditions.failed(incident.etag):
             raise PreconditionFailed
         changes = {field: [old, value] for field, value in values.items() if value != (old := getattr(incident, field))}
         # Later than the last change even where the clock stood still or went back: the ETag is made of it.

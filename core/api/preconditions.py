@@ -16,19 +16,19 @@ class Preconditions(NamedTuple):
     def of(cls, environ: Mapping[str, Any]) -> "Preconditions":
         return cls(environ.get("HTTP_IF_MATCH"), environ.get("HTTP_IF_NONE_MATCH"))
 
-    def fail(self, etag: str) -> bool:
+    def failed(self, etag: str) -> bool:
         """Whether a change must not be made: 412."""
         return self.if_match_fails(etag) or self.if_none_match_fails(etag)
 
     def if_match_fails(self, etag: str) -> bool:
-        return self.if_match is not None and not _names(self.if_match, etag)
+        return self.if_match is not None and not _matches(self.if_match, etag)
 
     def if_none_match_fails(self, etag: str) -> bool:
         """Of a GET: nothing new to send, 304."""
-        return self.if_none_match is not None and _names(self.if_none_match, etag)
+        return self.if_none_match is not None and _matches(self.if_none_match, etag)
 
 
-def _names(header: str, etag: str) -> bool:
-    """Whether the list of tags, or `*`, names `etag`. W/ is ignored: a compressing proxy puts it before strong tags."""
+def _matches(header: str, etag: str) -> bool:
+    """Whether the list of tags, or `*`, matches `etag`. W/ is ignored, which compressing proxies put before tags."""
     tags = parse_etags(header)
     return "*" in tags or etag in (tag.removeprefix("W/") for tag in tags)

@@ -1,8 +1,10 @@
 """The log file. Console and standard output need no handler of their own; critical errors: core/log/telegram.py."""
 
 import logging
+import os
 import sys
 from contextlib import suppress
+from functools import partial
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 from typing import IO
@@ -25,8 +27,9 @@ class JSONLinesHandler(WatchedFileHandler):
 
     def _open(self) -> IO[bytes]:  # type: ignore[override]
         path = Path(self.baseFilename)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("ab", buffering=0)
+        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        # Lines name users and paths: they are not for every account of the machine.
+        return open(path, "ab", buffering=0, opener=partial(os.open, mode=0o640))
 
     def emit(self, record: logging.LogRecord) -> None:
         try:

@@ -1,4 +1,4 @@
-"""What must not be shown: in log lines, in alerts, and in what is said of their failures."""
+"""Masks secrets in log lines and alerts."""
 
 import re
 from urllib.parse import quote
@@ -8,22 +8,29 @@ from django.conf import settings
 HIDDEN = "***"
 SHORTEST_SECRET = 4  # characters; to hide shorter ones would hide every other word
 
-_NAME = r"(?:pass(?:word|wd|phrase)|pwd|secret|token|api[_-]?key|private[_-]?key|sessionid|csrf)[\w-]{0,40}"
-_TO = r"""\\*["']?\s*(?:[:=]|(?<=["']),)\s*"""
-_ONE = r"""\\+"[^"]*"|\\+'[^']*'|[bru]?"(?:[^"\\]|\\.)*"?|[bru]?'(?:[^'\\]|\\.)*'?"""
-_QUOTED = rf"[\[(]\s*(?:{_ONE})(?:,\s*(?:{_ONE}))*|{_ONE}"  # one, or a list of them as QueryDict has
+_KEY = r"(?:pass(?:word|wd|phrase)|pwd|secret|token|api[_-]?key|private[_-]?key|sessionid|csrf)[\w-]{0,40}"
+_SEPARATOR = r"""\\*["']?\s*(?:[:=]|(?<=["']),)\s*"""
+_STRING = r"""\\+"[^"]*"|\\+'[^']*'|[bru]?"(?:[^"\\]|\\.)*"?|[bru]?'(?:[^'\\]|\\.)*'?"""
+_VALUE = rf"[\[(]\s*(?:{_STRING})(?:,\s*(?:{_STRING}))*|{_STRING}"  # a string, or a list of them as QueryDict has
 _PATTERNS = [
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
-        # a header's value goes to the end of its line, or of its quotes
-        (rf"((?:authorization|cookie){_TO})(?:{_QUOTED}|[^\r\n]+)", rf"\1{HIDDEN}"),
-        (rf"({_NAME}{_TO})(?:{_QUOTED}|[^\s,;&)\]}}\"']+)", rf"\1{HIDDEN}"),
+        # Authorization: Token x; the value goes to the end of the line, or of its quotes
+        (rf"((?:authorization|cookie){_SEPARATOR})(?:{_VALUE}|[^\r\n]+)", rf"\1{HIDDEN}"),
+        # {'new_password': 'x'}, POSTGRES_PASSWORD=x
+        (rf"({_KEY}{_SEPARATOR})(?:{_VALUE}|[^\s,;&)\]}}\"']+)", rf"\1{HIDDEN}"),
+        # Bearer x
         (r"\b(bearer\s+)[\w.~+/=-]+", rf"\1{HIDDEN}"),
+        # Basic dXNlcjp4
         (r"\b(basic\s+)[\w+/=]{8,}", rf"\1{HIDDEN}"),
+        # postgres://user:x@db
         (r"(://[^\s:/@]{0,100}:)\S{1,300}@", rf"\1{HIDDEN}@"),
+        # a JWT: eyJhbGciOiJ9.eyJ1c2VyX2lk.c2ln
         (r"\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?", HIDDEN),
-        (r"(?<!\d)\d{5,20}:[\w-]{30,}", HIDDEN),  # a bot's token
-        (r"\b(?:pbkdf2|argon2|bcrypt|scrypt)\w*\$[^\s,;)'\"]+", HIDDEN),  # a password's hash
+        # a bot's token: 110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1
+        (r"(?<!\d)\d{5,20}:[\w-]{30,}", HIDDEN),
+        # a password's hash: pbkdf2_sha256$1000000$salt$x
+        (r"\b(?:pbkdf2|argon2|bcrypt|scrypt)\w*\$[^\s,;)'\"]+", HIDDEN),
     )
 ]
 

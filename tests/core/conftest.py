@@ -72,13 +72,13 @@ def telegram():
 
 @pytest.fixture
 def alerts(telegram, monkeypatch):
-    """The Bot API server, and the service's own handler at work, in less of a hurry to be kind than in production."""
-    handler = next(handler for handler in logging.getLogger().handlers if isinstance(handler, TelegramHandler))
-    monkeypatch.setattr(TelegramHandler, "GATHER", 0.1)
-    monkeypatch.setattr(TelegramHandler, "FIRST_WAIT", 0.1)
-    monkeypatch.setattr(TelegramHandler, "SHUTDOWN", 0.5)
-    monkeypatch.setattr(handler, "_pid", 0)
-    telegram.handler = handler
+    """The Bot API server, and a handler of the root logger that waits less than production's."""
+    for name in ("DEBOUNCE_SECONDS", "FIRST_BACKOFF"):
+        monkeypatch.setattr(TelegramHandler, name, 0.1)
+    monkeypatch.setattr(TelegramHandler, "SHUTDOWN_SECONDS", 0.5)
+    others = [handler for handler in logging.getLogger().handlers if not isinstance(handler, TelegramHandler)]
+    telegram.handler = TelegramHandler()
+    monkeypatch.setattr(logging.getLogger(), "handlers", [*others, telegram.handler])
     yield telegram
     telegram.released.set()
-    handler.close()
+    telegram.handler.close()

@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -15,6 +16,7 @@ from core import bot_api
 from core.log.telegram import TelegramHandler
 from incidents import views
 from tests.core.conftest import TOKEN, refusal
+from tests.e2e.servers import wait_until
 
 LIST = "/api/v1/incidents/"
 REPORT = {"description": "x", "source": "operator"}
@@ -33,7 +35,7 @@ def crash(api, monkeypatch, message, **headers):
 
 
 @pytest.mark.django_db
-def test_a_crash_is_told_with_all_that_helps(api, alerts, monkeypatch):
+def test_a_crash_is_sent_with_its_request_and_place(api, alerts, monkeypatch):
     crash(api, monkeypatch, "the disk is on fire", **{"x-request-id": "order-66"})
     path, params = alerts.calls.get(timeout=10)
     text = params.pop("text")
@@ -46,7 +48,7 @@ def test_a_crash_is_told_with_all_that_helps(api, alerts, monkeypatch):
 
 
 @pytest.mark.django_db
-def test_no_secret_is_shown(api, alerts, monkeypatch):
+def test_secrets_are_masked(api, alerts, monkeypatch):
     secrets = f"postgres://u:s3cr3t@db password=s3cr3t {TOKEN} {django_settings.SECRET_KEY} end"
     token = api.defaults["HTTP_AUTHORIZATION"]
     crash(api, monkeypatch, f"{token} {secrets}", cookie="sessionid=s3cr3t")
@@ -58,7 +60,7 @@ def test_no_secret_is_shown(api, alerts, monkeypatch):
 
 
 @pytest.mark.django_db
-def test_what_any_passer_by_can_cause_is_no_alert(client, alerts):
+def test_client_errors_cause_no_alert(client, alerts):
     for host in ("evil.example", "testserver"):
         client.get("/api/nothing/", headers={"host": host})
     logger.warning("a warning")
@@ -73,8 +75,8 @@ def test_a_flood_is_one_message_with_a_count(alerts):
     assert alerts.message().startswith("ERROR incidents ×500\nnumber 0\n")
 
 
-def test_what_goes_on_is_told_again_with_its_count_when_some_time_has_passed(alerts, monkeypatch):
-    monkeypatch.setattr(TelegramHandler, "QUIET", 1)
+def test_a_lasting_error_is_repeated_with_its_count(alerts, monkeypatch):
+    monkeypatch.setattr(TelegramHandler, "REPEAT_INTERVAL", 1)
     for number in range(20):
         logger.error("number %d", number)
         if number == 0:
@@ -90,7 +92,7 @@ def test_the_place_is_the_last_line_of_ours(alerts):
     assert re.search(r"^tests/core/test_alerts\.py:\d+$", alerts.message(), re.MULTILINE)
 
 
-def test_other_errors_are_other_messages(alerts):
+def test_different_errors_are_different_messages(alerts):
     for kind in (ValueError, KeyError):
         try:
             raise kind("x")
@@ -101,7 +103,7 @@ def test_other_errors_are_other_messages(alerts):
     assert len({alerts.message() for _ in range(4)}) == 4
 
 
-def test_a_long_error_fits_one_message_and_keeps_what_matters(alerts):
+def test_a_long_error_is_cut_to_one_message(alerts):
     try:
         raise ValueError("😀ж" * 5000 + "\nthe end")
     except ValueError:
@@ -121,7 +123,7 @@ def test_a_long_line_uses_the_room_there_is(alerts):
     assert 4090 <= bot_api.length(alerts.message()) <= 4096
 
 
-def test_telegrams_wish_to_wait_is_obeyed(alerts):
+def test_retry_after_is_obeyed(alerts):
     alerts.faults = [refusal(429, retry_after=1)]
     logger.error("patience")
     assert "patience" in alerts.message()
@@ -131,26 +133,25 @@ def test_telegrams_wish_to_wait_is_obeyed(alerts):
 
 
 @pytest.mark.parametrize("fault", [refusal(500), (502, b"<html>"), "hang"])
-def test_what_is_transient_is_tried_again(alerts, monkeypatch, fault):
+def test_transient_failures_are_retried(alerts, monkeypatch, fault):
     monkeypatch.setattr(bot_api, "TIMEOUT", (0.2, 0.2))
     alerts.faults = [fault, fault]
     logger.error("again")
     assert all("again" in alerts.message() for _ in range(3))
 
 
-def test_a_refused_connection_is_tried_again(alerts, settings):
+def test_a_refused_connection_is_retried(alerts, settings, caplog):
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         good, settings.TELEGRAM_API_URL = settings.TELEGRAM_API_URL, f"http://127.0.0.1:{nobody.getsockname()[1]}"
         logger.error("is anybody there")
-        while not alerts.handler._backoff:
-            time.sleep(0.01)
+        wait_until(lambda: "An alert was not sent" in caplog.text)
         settings.TELEGRAM_API_URL = good
         assert "is anybody there" in alerts.message()
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
-def test_what_is_refused_for_good_is_given_up_and_causes_no_alert_itself(alerts, caplog, status):
+def test_permanent_failures_are_dropped_and_cause_no_alert(alerts, caplog, status):
     with caplog.at_level("WARNING", "core.log.telegram"):
         alerts.faults = [refusal(status, f"no such chat {TOKEN}")]
         logger.error("refused")
@@ -162,15 +163,15 @@ def test_what_is_refused_for_good_is_given_up_and_causes_no_alert_itself(alerts,
     assert TOKEN not in caplog.text
 
 
-def test_an_alert_that_fails_holds_up_no_other(alerts):
+def test_a_failing_alert_does_not_block_others(alerts):
     alerts.faults = [refusal(500)]
     logger.error("failing")
     logger.error("other")
     assert ["other" in alerts.message() for _ in range(3)] == [False, True, False]
 
 
-def test_no_more_is_kept_than_fits_and_the_rest_is_counted(alerts, monkeypatch):
-    monkeypatch.setattr(TelegramHandler, "LIMIT", 3)
+def test_dropped_alerts_are_counted(alerts, monkeypatch):
+    monkeypatch.setattr(TelegramHandler, "MAX_PENDING", 3)
     for number in range(10):
         logging.getLogger(f"incidents.{number}").error("x")
     assert "(and 7 alerts that were too many)" in alerts.message()
@@ -178,13 +179,14 @@ def test_no_more_is_kept_than_fits_and_the_rest_is_counted(alerts, monkeypatch):
 
 
 @pytest.mark.parametrize("missing", ["TELEGRAM_BOT_TOKEN", "TELEGRAM_LOGGING_CHAT"])
-def test_not_configured_it_is_off(alerts, settings, missing):
+def test_without_configuration_no_thread_is_started(alerts, settings, missing):
     setattr(settings, missing, "")
-    logger.error("to nobody")
-    assert alerts.handler._pid == 0  # not even a thread
+    threads = threading.enumerate()
+    logger.error("not sent")
+    assert [thread for thread in threading.enumerate() if thread not in threads] == []
 
 
-def test_its_own_errors_and_those_of_its_library_are_no_alerts(alerts, monkeypatch):
+def test_errors_of_sending_cause_no_alerts(alerts, monkeypatch, caplog):
     def fail(*args, **kwargs):
         logging.getLogger("urllib3.connectionpool").error("refused")
         logging.getLogger("anything").error("below")
@@ -193,8 +195,7 @@ def test_its_own_errors_and_those_of_its_library_are_no_alerts(alerts, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr(bot_api, "call", fail)
         logger.error("first")
-        while alerts.handler._pending or not alerts.handler._quiet:
-            time.sleep(0.01)
+        wait_until(lambda: "a fault of ours" in caplog.text)
     logger.error("second")
     assert "second" in alerts.message()
     alerts.handler.close()
@@ -209,7 +210,6 @@ def test_a_request_does_not_wait_for_telegram(api, alerts, monkeypatch):
     for number in range(5):
         crash(api, monkeypatch, f"number {number}")
     assert not alerts.released.is_set()
-    assert alerts.handler._thread.is_alive()
 
 
 PROCESS = """
@@ -243,14 +243,14 @@ def run(alerts, settings, code=""):
     )
 
 
-def test_the_end_of_the_process_does_not_lose_an_alert(telegram, settings):
+def test_pending_alerts_are_sent_when_the_process_ends(telegram, settings):
     telegram.faults = [refusal(500)]
     run(telegram, settings)
     assert "the parent" in telegram.message() and "the parent" in telegram.message()
 
 
 @pytest.mark.parametrize("fault", ["hang", refusal(429, retry_after=3600)])
-def test_nor_does_telegram_keep_the_process_from_its_end(telegram, settings, fault):
+def test_telegram_does_not_keep_the_process_from_ending(telegram, settings, fault):
     telegram.faults = [fault] * 10
     ended = run(telegram, settings)
     assert telegram.calls.qsize() == 1

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import stat
 import subprocess
 import sys
 
@@ -51,6 +52,18 @@ def test_no_line_is_lost_or_torn_while_processes_write_and_the_file_is_rotated(t
     numbers = [int(line["message"].split()[0]) for line in written]
     assert sorted(numbers) == sorted([*range(1000)] * 3)
     assert rotations > 1
+
+
+def test_the_file_is_not_for_every_account_of_the_machine(tmp_path):
+    path = tmp_path / "logs" / "incidents.log"
+    old = os.umask(0)
+    try:
+        handler = JSONLinesHandler(str(path))
+        handler.emit(logging.makeLogRecord({"msg": "x"}))
+        handler.close()
+    finally:
+        os.umask(old)
+    assert (stat.S_IMODE(path.stat().st_mode), stat.S_IMODE(path.parent.stat().st_mode)) == (0o640, 0o750)
 
 
 @pytest.fixture

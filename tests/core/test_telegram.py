@@ -43,6 +43,29 @@ def test_a_refusal_is_permanent_and_says_why(telegram, status):
     assert f"{status} chat not found" in str(error)
 
 
+def test_a_group_that_became_a_supergroup(telegram, caplog, monkeypatch):
+    monkeypatch.setattr(bot_api, "_supergroups", {})
+    telegram.faults = [refusal(400, "group chat was upgraded to a supergroup chat", migrate_to_chat_id=-100123)]
+    assert bot_api.call("sendMessage", chat_id=-5, text="one")
+    assert bot_api.call("sendMessage", chat_id="-5", text="two")
+    sent = [telegram.calls.get()[1] for _ in range(3)]
+    assert [(call["chat_id"], call["text"]) for call in sent] == [(-5, "one"), (-100123, "one"), (-100123, "two")]
+    assert [line for line in caplog.messages if "-5" in line and "-100123" in line] == caplog.messages[:1]
+
+
+def test_a_supergroup_that_moves_for_ever_is_asked_twice(telegram, monkeypatch):
+    monkeypatch.setattr(bot_api, "_supergroups", {})
+    telegram.faults = [refusal(400, migrate_to_chat_id=-1)] * 3
+    assert failure(chat_id=-1).supergroup == -1
+    assert telegram.calls.qsize() == 2
+
+
+@pytest.mark.parametrize("parameters", [{"migrate_to_chat_id": "x"}, {"migrate_to_chat_id": None}, {}])
+def test_a_refusal_without_a_supergroup(telegram, parameters):
+    telegram.faults = [refusal(400, **parameters)]
+    assert failure(chat_id=-1).supergroup is None
+
+
 @pytest.mark.parametrize("fault", [(302, b""), (200, b"<html>Pay for your internet</html>"), (200, {"ok": False})])
 def test_an_answer_of_something_else_is_no_success(telegram, fault):
     telegram.faults = [fault]
