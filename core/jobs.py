@@ -18,7 +18,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from core.db.postgresql import DOWN
+from core.db.postgresql import is_unavailable
 from core.log.context import LogContext, log_context
 from core.models import Heartbeat
 
@@ -105,9 +105,9 @@ class Runner:
                 if not self._mine(job).update(expires_at=Now() + LEASE, ran_at=Now()):
                     logger.warning("The lease was lost: a step took longer than %s", LEASE)
                     return
-        except DOWN:
-            raise
-        except Exception:
+        except Exception as exc:
+            if is_unavailable(exc):
+                raise
             backoff = min(FIRST_BACKOFF * 2 ** min(heartbeat.failures, 10), LONGEST_BACKOFF)
             logger.exception("The job failed, and is tried again in %s", backoff)
             self._mine(job).update(expires_at=Now(), due_at=Now() + backoff, failures=heartbeat.failures + 1)

@@ -9,9 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework_simplejwt import views as simplejwt
-from rest_framework_simplejwt.exceptions import InvalidToken
 
-from core.db.postgresql import DOWN
+from core.db.postgresql import is_unavailable
 from identity.authentication import DeferredJWTAuthentication
 from identity.models import User
 from identity.permissions import HasBearer
@@ -89,10 +88,10 @@ class CheckedBearerView(APIView):
 
     def handle_exception(self, exc: Exception) -> Response:
         # The check of a database that is down would only time out again.
-        if isinstance(self.request.auth, Bearer) and not isinstance(exc, DOWN):
+        if isinstance(self.request.auth, Bearer) and not is_unavailable(exc):
             try:
                 self.bearer.check()
-            except (InvalidToken, *DOWN) as failure:
+            except Exception as failure:
                 exc = failure
         return super().handle_exception(exc)
 
