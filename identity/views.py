@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 from rest_framework_simplejwt import views as simplejwt
 
 from core.db.postgresql import is_unavailable
-from identity.authentication import DeferredJWTAuthentication
+from identity.authentication import JWTAuthentication
 from identity.models import User
 from identity.permissions import HasBearer
 from identity.tokens import Bearer
@@ -80,7 +80,7 @@ class CheckedBearerView(APIView):
     permission_classes = (HasBearer,)
 
     def get_authenticators(self) -> list[BaseAuthentication]:
-        return [DeferredJWTAuthentication()]
+        return [JWTAuthentication(deferred=True)]
 
     @property
     def bearer(self) -> Bearer:
