@@ -7,7 +7,8 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import DatabaseError, InterfaceError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.log import log_response
@@ -46,7 +47,7 @@ class RequestMiddleware:
             ):
                 response = reformat(request, response)
             if response.status_code in (204, 304):
-                del response["Content-Length"]  # CommonMiddleware's, against RFC 9110, 8.6
+                leave_out_length(response)
             response["X-Request-ID"] = context.request_id
             log_request(request, response, context)
             return response
@@ -55,6 +56,16 @@ class RequestMiddleware:
         if is_unavailable(exception) or isinstance(exception, ServiceUnavailable):
             return unavailable(request, exception)
         return None
+
+
+def leave_out_length(response: HttpResponseBase) -> None:
+    """What has no content has no Content-Length either: RFC 9110, 8.6."""
+    del response["Content-Length"]  # CommonMiddleware's
+    # wsgiref, which is under the development server, adds one of zero where there is not even an empty chunk.
+    if isinstance(response, StreamingHttpResponse):
+        response.streaming_content = [b""]
+    else:
+        response.write(b"")
 
 
 def unavailable(request: HttpRequest, exception: Exception) -> HttpResponse:

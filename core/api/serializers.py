@@ -1,8 +1,10 @@
+from collections.abc import Callable
 from typing import Any
 
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.settings import api_settings
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -21,3 +23,17 @@ class StrictSerializer(serializers.Serializer[Any]):
         if unknown:
             raise ValidationError(unknown)
         return value
+
+
+def validate_all(*checks: Callable[[], Any]) -> list[Any]:
+    """What each of them returns. Raises one ValidationError with all that they raise."""
+    values: list[Any] = []
+    errors: dict[str, Any] = {}
+    for check in checks:
+        try:
+            values.append(check())
+        except ValidationError as exc:
+            errors |= exc.detail if isinstance(exc.detail, dict) else {api_settings.NON_FIELD_ERRORS_KEY: exc.detail}
+    if errors:
+        raise ValidationError(errors)
+    return values

@@ -1,13 +1,17 @@
 """Bodies that are not taken, and responses that have none."""
 
+import io
 import tempfile
+from wsgiref.handlers import SimpleHandler
 
 import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.http import FileResponse, HttpResponseNotModified
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from core.api.middleware import RequestMiddleware
 from identity.models import User
 from tests.conftest import api_for, errors
 from tests.helpers.wsgi import wsgi_request
@@ -52,6 +56,19 @@ def test_a_response_without_content_has_no_length(api):
     superuser, other = User.objects.create_superuser("chief"), User.objects.create_user("other")
     deleted = api_for(superuser).delete(f"/api/identity/auth/users/{other.pk}/")
     assert (deleted.status_code, deleted.headers.keys() & {"Content-Length", "Content-Type"}) == (204, set())
+
+
+@pytest.mark.parametrize("response", [HttpResponseNotModified(), FileResponse((), status=304)])
+def test_the_development_server_adds_no_length(rf, response):
+    def application(environ, start_response):
+        response_with_headers = RequestMiddleware(lambda request: response)(rf.get("/"))
+        start_response("304 Not Modified", [*response_with_headers.items()])
+        return response_with_headers
+
+    sent = io.BytesIO()
+    SimpleHandler(io.BytesIO(), sent, io.StringIO(), {"SERVER_PROTOCOL": "HTTP/1.1"}).run(application)
+    assert sent.getvalue().startswith(b"HTTP/1.0 304 Not Modified\r\n")
+    assert b"content-length" not in sent.getvalue().lower()
 
 
 def api_routes(resolver, prefix="/"):

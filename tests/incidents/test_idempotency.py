@@ -8,6 +8,7 @@ from incidents import idempotency
 from incidents.idempotency import purge_expired_keys
 from incidents.models import IdempotencyKey, Incident, IncidentChange
 from tests.conftest import api_for, errors
+from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -58,6 +59,14 @@ def test_an_invalid_key(api, key, code):
     response = post(api, key=key)
     assert (response.status_code, errors(response)) == (400, [(code, "Idempotency-Key")])
     assert not Incident.objects.exists()
+
+
+@pytest.mark.parametrize("path", ["", "{pk}/comments/"])
+def test_an_invalid_key_beside_an_invalid_body(api, path):
+    path = path.format(pk=make_incident().pk)
+    response = api.post(URL + path, {"bogus": 1}, "application/json", headers={"idempotency-key": ""})
+    assert errors(response)[0] == ("blank", "Idempotency-Key")
+    assert errors(response)[-1] == ("unknown_field", "bogus")
 
 
 def test_the_longest_key(api):
