@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from tests.e2e.production import Production
+from tests.helpers.production import Production
 
 
 @pytest.fixture(scope="session")

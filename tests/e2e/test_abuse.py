@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 import pytest
 import requests
 
-from tests.e2e.production import connect, parse, send, until
+from tests.helpers.production import connect, parse, send, until
 
 pytestmark = pytest.mark.e2e
 

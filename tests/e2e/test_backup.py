@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from tests.e2e.production import run, until
+from tests.helpers.production import run, until
 
 pytestmark = pytest.mark.e2e
 

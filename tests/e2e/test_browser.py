@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tests.e2e.servers import Gunicorn, Postgres
+from tests.helpers.servers import Gunicorn, Postgres
 
 pytestmark = pytest.mark.e2e
 

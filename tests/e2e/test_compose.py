@@ -8,8 +8,8 @@ import pytest
 import requests
 
 from tests.conftest import errors
-from tests.e2e.production import Load, Production, Project, run, until
-from tests.e2e.servers import free_port
+from tests.helpers.production import Load, Production, Project, run, until
+from tests.helpers.servers import free_port
 
 pytestmark = pytest.mark.e2e
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.servers import BIN, Gunicorn, Postgres
+from tests.helpers.servers import BIN, Gunicorn, Postgres
 
 pytestmark = pytest.mark.e2e
 

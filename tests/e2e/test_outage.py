@@ -6,7 +6,7 @@ import time
 import pytest
 import requests
 
-from tests.e2e.servers import Gunicorn, Postgres, free_port, wait_until
+from tests.helpers.servers import Gunicorn, Postgres, free_port, wait_until
 
 pytestmark = pytest.mark.e2e
 

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from tests.conftest import errors
-from tests.e2e.production import run, until
+from tests.helpers.production import run, until
 
 pytestmark = pytest.mark.e2e
 

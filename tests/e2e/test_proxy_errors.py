@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from tests.conftest import errors
-from tests.e2e.production import parse, send, until
+from tests.helpers.production import parse, send, until
 
 pytestmark = pytest.mark.e2e
 

@@ -9,8 +9,8 @@ import pytest
 import requests
 
 from tests.conftest import errors
-from tests.e2e.production import parse, send, until
-from tests.e2e.servers import ROOT, Gunicorn, Postgres, free_port
+from tests.helpers.production import parse, send, until
+from tests.helpers.servers import ROOT, Gunicorn, Postgres, free_port
 
 pytestmark = pytest.mark.e2e
 

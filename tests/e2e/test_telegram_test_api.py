@@ -10,8 +10,8 @@ from django.core.management import call_command
 
 from core import bot_api
 from core.log.telegram import TelegramHandler
-from tests.core.conftest import TOKEN
-from tests.e2e.servers import Gunicorn, Postgres, free_port, wait_until
+from tests.helpers.fake_telegram import TOKEN
+from tests.helpers.servers import Gunicorn, Postgres, free_port, wait_until
 
 pytestmark = pytest.mark.e2e
 

@@ -17,7 +17,7 @@ from uuid import uuid4
 import pytest
 import requests
 
-from tests.e2e.servers import Gunicorn, Postgres
+from tests.helpers.servers import Gunicorn, Postgres
 
 pytestmark = pytest.mark.e2e
 

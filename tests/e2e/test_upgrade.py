@@ -4,7 +4,7 @@ import pytest
 import requests
 
 from tests.conftest import errors
-from tests.e2e.production import Load, kill, run, until
+from tests.helpers.production import Load, kill, run, until
 
 pytestmark = pytest.mark.e2e
 
