@@ -1,4 +1,4 @@
-"""The production compose file, run for real: needs a Docker engine with Compose, and make."""
+"""A deployment by the production compose file: needs Docker with Compose, and make."""
 
 import pytest
 import requests
@@ -8,7 +8,7 @@ from tests.helpers.production import Production
 
 @pytest.fixture(scope="session")
 def production(tmp_path_factory):
-    """Two replicas, which every test leaves as they were."""
+    """Two replicas; each test restores what it changes."""
     production = Production(tmp_path_factory.mktemp("production"))
     try:
         production.up("--scale", "web=2")

@@ -14,7 +14,7 @@ def everything(production):
     return {table: sorted(production.sql(f'SELECT t FROM "{table}" t').split("\n")) for table in tables}
 
 
-def test_a_backup_brings_everything_back(production):
+def test_restore_brings_every_row_back(production):
     file = production.run("make", "backup").stdout.split()[-1]
     before = everything(production)
     assert before["incidents_incident"] != [""]

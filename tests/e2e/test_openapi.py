@@ -1,4 +1,4 @@
-"""The running service against its own document: schemathesis, all checks, in all phases."""
+"""schemathesis tests the running service against its OpenAPI document: all checks, all phases."""
 
 import re
 import subprocess
