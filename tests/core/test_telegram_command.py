@@ -14,7 +14,7 @@ def test_test_alert_arrives(telegram, capsys):
 
 @pytest.mark.parametrize(
     ("fault", "advice"),
-    [(refusal(401, "Unauthorized"), "token is right"), (refusal(500, "Oops"), "Try again later")],
+    [(refusal(401, "Unauthorized"), "Check the token"), (refusal(500, "Oops"), "Try again later")],
 )
 def test_failure_says_what_to_do(telegram, fault, advice):
     telegram.faults = [fault]
