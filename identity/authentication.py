@@ -18,7 +18,7 @@ from identity.tokens import Bearer, decode
 
 @lru_cache(maxsize=1024)
 def verified_claims(raw_token: bytes) -> Mapping[str, Any]:
-    """Cached: a signature that was valid once stays valid. Expiry and user do not. Raises TokenError."""
+    """Cached, since a valid signature stays valid; expiry and user are checked by the caller. Raises TokenError."""
     return MappingProxyType(decode(AccessToken, raw_token).payload)
 
 
@@ -56,7 +56,7 @@ class JWTScheme(SimpleJWTScheme):
 
 
 class DeferredJWTAuthentication(JWTAuthentication):
-    """On PostgreSQL the view's own statement checks the token: only for a CheckedBearerView."""
+    """Only for a CheckedBearerView: on PostgreSQL the view's own statement checks the token."""
 
     def user_and_auth(self, bearer: Bearer) -> tuple[Any, Bearer]:
         if connection.vendor != "postgresql":
