@@ -12,7 +12,7 @@ from django.urls import resolve, reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.common import no_append_slash
 
-from core.api.views import lead_on
+from core.api.views import append_slash
 from identity.forms import LoginForm, PasswordChangeForm
 
 
@@ -22,7 +22,7 @@ class AdminSite(admin.AdminSite):
     login_form = LoginForm
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Django's own, with a form that knows the request: guesses are counted by address."""
+        """Django's view, with a form that gets the request: wrong passwords are counted by address."""
         view = PasswordChangeView.as_view(
             form_class=partial(PasswordChangeForm, request),
             success_url=reverse("admin:password_change_done"),
@@ -31,25 +31,25 @@ class AdminSite(admin.AdminSite):
         return view(request)
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        return super().admin_view(_answer_refused_parameters(view), cacheable)
+        return super().admin_view(_handle_invalid_parameters(view), cacheable)
 
     @no_append_slash
     def catch_all_view(self, request: HttpRequest, url: str) -> Any:
         page = resolve(f"{request.path_info}/").func
         if url.endswith("/") or not getattr(page, "should_append_slash", True):
             raise Http404
-        return lead_on(request)
+        return append_slash(request)
 
 
-def _answer_refused_parameters(view: Any) -> Any:
-    """A parameter that the database cannot take, a NUL for one, gets the response to any other wrong filter."""
+def _handle_invalid_parameters(view: Any) -> Any:
+    """Treats a parameter that the database refuses, such as a NUL, like any other invalid filter."""
 
     @wraps(view)
     def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if b"\0" not in unquote_to_bytes(request.META.get("QUERY_STRING", "")):
             try:
                 return view(request, *args, **kwargs)
-            except (DataError, OverflowError, ValueError):  # the latter of dates: created_at__year=999999
+            except (DataError, OverflowError, ValueError):  # OverflowError and ValueError: created_at__year=999999
                 if request.method != "GET" or not request.GET:
                     raise
         if request.method != "GET" or ERROR_FLAG in request.GET:

@@ -3,7 +3,7 @@ from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
 from core.api.json import JSONRenderer
-from core.api.views import RedocView, SwaggerView, home, lead_on
+from core.api.views import RedocView, SwaggerView, append_slash, home
 
 schema = SpectacularAPIView.as_view(renderer_classes=[JSONRenderer])
 
@@ -16,5 +16,5 @@ urlpatterns = [
     re_path(r"^api/v1/schema/swagger-ui/?$", SwaggerView.as_view()),
     re_path(r"^api/schema/redoc/?$", RedocView.as_view()),
     path("api/admin/", admin.site.urls),
-    path("api/admin", lead_on),
+    path("api/admin", append_slash),
 ]

@@ -16,7 +16,7 @@ class CoreConfig(AppConfig):
         from core.static_files import StaticFile
 
         whitenoise.base.StaticFile = StaticFile
-        # No view is an exception: OPTIONS is not offered, so Allow must not name it (RFC 9110, 10.2.1).
+        # No view supports OPTIONS, so Allow must not name it (RFC 9110, 10.2.1).
         APIView.http_method_names = [name for name in APIView.http_method_names if name != "options"]
 
         connection_created.connect(add_unicode_upper)

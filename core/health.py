@@ -1,4 +1,4 @@
-"""Liveness and readiness, for load balancers: no token, any Host header."""
+"""Liveness and readiness checks for load balancers, without a token and for any Host header."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from core.jobs import late
 
 
 class HealthMiddleware:
-    """Answers before anything looks at the Host header, a session or a redirect."""
+    """Responds to health checks before any other middleware looks at the Host header, the session or the scheme."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -29,9 +29,9 @@ class HealthMiddleware:
 
 def ready() -> HttpResponse:
     """
-    200 with every check "ok", or 503.
+    200 if every check is "ok", otherwise 503.
 
-    Jobs that are late are told beside the checks: a web server that is taken out of service would not help them.
+    Late jobs are named but do not make it 503: taking this web server out of service would not help them.
     """
     checks = {"database": _database(), "migrations": "unknown"}
     if checks["database"] == "ok":
@@ -48,7 +48,7 @@ def _database() -> str:
     try:
         with connection.cursor() as cursor:
             if connection.vendor == "postgresql":
-                # On for a hot standby too
+                # It is on for a hot standby, too.
                 cursor.execute("SELECT current_setting('transaction_read_only') = 'on'")
                 (read_only,) = cursor.fetchone()
             else:

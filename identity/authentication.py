@@ -18,7 +18,7 @@ from identity.tokens import Bearer, decode
 
 @lru_cache(maxsize=1024)
 def verified_claims(raw_token: bytes) -> Mapping[str, Any]:
-    """Cached: a signature that was valid once stays valid. Expiry and user do not. Raises TokenError."""
+    """Cached, since a valid signature stays valid; expiry and user are checked by the caller. Raises TokenError."""
     return MappingProxyType(decode(AccessToken, raw_token).payload)
 
 

@@ -1,4 +1,4 @@
-"""Every route of the URL configuration asks for a token that still holds, except those that are open on purpose."""
+"""Every route requires a valid token, except those in OPEN."""
 
 import re
 
@@ -12,7 +12,7 @@ from tests.conftest import errors
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 METHODS = ("get", "head", "post", "put", "patch", "delete")
-# Log-in, documentation that says nothing of any incident, and redirects of browsers to the pages of these and the admin
+# Log-in, documentation, and redirects to it and to the admin
 OPEN = {
     "/",
     "/api/admin",
@@ -31,7 +31,7 @@ REVOKED = {
 
 
 def paths(patterns, prefix=""):
-    """A path for each pattern outside the admin, which asks for a session; ids become 1."""
+    """A path for each URL pattern outside the admin, which requires a session; ids become 1."""
     for pattern in patterns:
         path = prefix + re.sub(r"\(\?P<\w+>[^)]*\)", "1", str(pattern.pattern)).removeprefix("^").replace("/?$", "")
         if path.startswith("api/admin/"):
@@ -51,7 +51,7 @@ def test_routes_are_found():
 
 @pytest.mark.parametrize("revoke", REVOKED)
 @pytest.mark.parametrize("path", [path for path in PATHS if path not in OPEN])
-def test_a_revoked_token_is_401(api, path, revoke):
+def test_revoked_token_is_401(api, path, revoke):
     REVOKED[revoke]()
     for method in METHODS:
         response = getattr(api, method)(path, {} if method == "post" else None)

@@ -30,7 +30,7 @@ def is_admin(request: HttpRequest) -> bool:
 
 
 class RequestMiddleware:
-    """Gives the request its id and its log line, and every error the one format."""
+    """Sets the request's id and log context, writes its log line and applies the error format."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -77,7 +77,7 @@ def unavailable(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 class BodyMiddleware:
-    """Refuses, unread, a body whose length is unknown or unreadable, and one of the admin that is too large."""
+    """Refuses without reading it a body of unknown or malformed length, and one of the admin that is too large."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -85,19 +85,19 @@ class BodyMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         length = request.META.get("CONTENT_LENGTH")
         if not length:
-            # WSGI has no length for a chunked body: Django would take it for an empty one.
+            # WSGI gives no length for a chunked body, and Django would treat it as empty.
             chunked = "HTTP_TRANSFER_ENCODING" in request.META
             return error_response(LengthRequired()) if chunked else self.get_response(request)
         if not LENGTH.fullmatch(length):
             return error_response(ParseError())
-        # The API's parser does the same, once it has seen the token and that the incident exists.
+        # The API's parser checks the limit later, after the token and the existence of the incident.
         if is_admin(request) and int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             return error_response(RequestTooLarge())
         return self.get_response(request)
 
 
 class AdminOnly(MiddlewareMixin):
-    """Passes over what is no page of the admin: the API's clients have tokens, not sessions, and see no messages."""
+    """Skips requests outside the admin: clients of the API use tokens, not sessions."""
 
     def __call__(self, request: HttpRequest) -> Any:
         return super().__call__(request) if is_admin(request) else self.get_response(request)
@@ -105,7 +105,7 @@ class AdminOnly(MiddlewareMixin):
 
 class AdminSessionMiddleware(AdminOnly, SessionMiddleware):
     def process_request(self, request: HttpRequest) -> None:
-        # Whatever is no key is no session: PostgreSQL would raise an error for one with a NUL in it.
+        # A malformed key is no session. PostgreSQL would raise an error for a NUL in it.
         key = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
         if not (key.isascii() and key.isalnum()):
             request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
@@ -114,7 +114,7 @@ class AdminSessionMiddleware(AdminOnly, SessionMiddleware):
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         try:
             return super().process_response(request, response)
-        except (DatabaseError, InterfaceError) as exc:  # the session is saved here, after all views
+        except (DatabaseError, InterfaceError) as exc:  # the session is saved here, after the view
             if not is_unavailable(exc):
                 raise
             return unavailable(request, exc)

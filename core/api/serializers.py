@@ -8,10 +8,10 @@ from rest_framework.settings import api_settings
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """Takes a field that does not exist for an error: a typing mistake never passes for a change."""
+    """Refuses unknown fields, so that a misspelt name does not pass as a change of nothing."""
 
     def to_internal_value(self, data: Any) -> Any:
-        """Raises ValidationError with all that is wrong at once."""
+        """Raises ValidationError with all errors at once."""
         unknown = {}
         if isinstance(data, dict):
             message = ErrorDetail(_("This field does not exist."), code="unknown_field")

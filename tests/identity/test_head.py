@@ -1,4 +1,4 @@
-"""HEAD is allowed what GET is: RFC 9110, 9.3.2."""
+"""HEAD has the same status as GET on every route: RFC 9110, 9.3.2."""
 
 import re
 
@@ -24,7 +24,7 @@ def paths(patterns, prefix="/"):
 PATHS = sorted(set(paths(get_resolver().url_patterns)))
 
 
-def test_the_paths_are_those_of_the_url_configuration():
+def test_paths_are_found():
     assert {"/api/v1/incidents/1000/history/", "/api/identity/auth/users/1000", "/api/schema/"} <= {
         *PATHS,
         *(f"{path}/" for path in PATHS),
