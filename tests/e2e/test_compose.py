@@ -123,16 +123,17 @@ services:
         printf '"incidents" "%s"\\n' "$$PASSWORD" >/tmp/users; exec pgbouncer /tmp/ini
     environment: {PASSWORD: "${PASSWORD}"}
     networks: [back]
-  web:
+  web: &app
     environment:
       DATABASE_URL: "postgres://incidents:${PASSWORD}@pgbouncer:6432/incidents?disable_server_side_cursors=True"
+  jobs: *app
 """
 
 
 def test_behind_pgbouncer_in_transaction_mode(production, client):
     (production.path / "pgbouncer.yml").write_text(PGBOUNCER)
     files = ("-f", "pgbouncer.yml", "up", "--detach", "--wait", "--no-deps")
-    production.compose(*files, "--build", "--scale", "web=2", "pgbouncer", "web", PASSWORD=production.password)
+    production.compose(*files, "--build", "--scale", "web=2", "pgbouncer", "web", "jobs", PASSWORD=production.password)
     with Load(production) as load:
         until(lambda: len(load.sent) > 200)
     assert load.failed == []
