@@ -174,6 +174,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["core.api.json.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "core.api.openapi.AutoSchema",
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "core.api.json.JSONNegotiation",
+    "ALLOWED_VERSIONS": ["v1"],  # of the OpenAPI document: any other that its query names is ignored
     "DEFAULT_PAGINATION_CLASS": "core.api.pagination.PageNumbers",
     "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",

@@ -1,5 +1,8 @@
+from inspect import unwrap
+
 from django.contrib import admin
 from django.urls import include, path, re_path
+from django.views import defaults
 from drf_spectacular.views import SpectacularAPIView
 
 from core.api.json import JSONRenderer
@@ -18,3 +21,9 @@ urlpatterns = [
     path("api/admin/", admin.site.urls),
     path("api/admin", append_slash),
 ]
+
+# Django's own, without their check of a CSRF token: it reads the body, and fails where that cannot be read.
+handler400 = unwrap(defaults.bad_request)
+handler403 = unwrap(defaults.permission_denied)
+handler404 = unwrap(defaults.page_not_found)
+handler500 = unwrap(defaults.server_error)

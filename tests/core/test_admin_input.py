@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+from django.contrib.messages import get_messages
 from django.test import Client
 
 from identity.models import User
@@ -54,6 +55,23 @@ def test_parameter_with_a_nul_is_a_wrong_filter(staff, parameter):
 )
 def test_parameter_out_of_range(staff, query):
     assert staff.get(f"{INCIDENTS}?{query}").status_code in (200, 302)
+
+
+@pytest.mark.parametrize("selected", ["x", "", "\0", "1.5", "9" * 30, ["1", "x"]])
+@pytest.mark.parametrize("page", ["incidents/incident/", "identity/user/", "auth/group/"])
+def test_a_selection_that_is_none(staff, page, selected):
+    data = {"action": "delete_selected", "_selected_action": selected, "index": 0}
+    response = staff.post(f"/api/admin/{page}", data)
+    assert (response.status_code, response["Location"]) == (302, f"/api/admin/{page}")
+    assert [str(message) for message in get_messages(response.wsgi_request)] == [
+        "The selection is not valid: nothing was changed."
+    ]
+
+
+@pytest.mark.parametrize("field", ["", "x", "id__in", "description"])
+@pytest.mark.parametrize("page", ["", "add/", "1/change/"])
+def test_a_reference_to_a_field_that_does_not_exist(staff, page, field):
+    assert staff.get(f"{INCIDENTS}{page}?_to_field={field}").status_code in (200, 302, 400)
 
 
 @pytest.mark.parametrize("pk", ["%00", "9" * 30, "%ED%A0%80", "-1", "x"])

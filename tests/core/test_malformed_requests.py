@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+from django.conf import settings
 
 from tests.conftest import errors
 from tests.helpers.wsgi import wsgi_request
@@ -65,6 +66,25 @@ def test_form_outside_the_admin_is_a_client_error(logged, path, content_type):
     response = wsgi_request("POST", path, b"a=1", CONTENT_TYPE=content_type)
     assert response.status_code in (401, 404, 405)
     assert errors(response)
+    logged(response)
+
+
+@pytest.mark.parametrize("host", ["testserver", "evil.example"])
+@pytest.mark.parametrize("path", [*PATHS, "/api/admin", "/api/admin/nothing/"])
+def test_a_form_with_a_csrf_token(logged, path, host):
+    environ = {"CONTENT_TYPE": "multipart/form-data", "HTTP_COOKIE": f"csrftoken={'a' * 32}", "HTTP_HOST": host}
+    response = wsgi_request("POST", path, b"a=1", **environ)
+    assert response.status_code in (400, 401, 404, 405)
+    logged(response)
+
+
+@pytest.mark.parametrize(
+    "query", ["version=%0a", "version=%00", "version=a%0d%0ab", "lang=%00", "format=%0a", "lang=%0a"]
+)
+def test_parameters_of_the_document(logged, query):
+    response = wsgi_request("GET", "/api/schema/", QUERY_STRING=query)
+    assert (response.status_code, response.json()["info"]["version"]) == (200, settings.VERSION)
+    assert response.headers["Content-Disposition"] == 'inline; filename="Incidents.json"'
     logged(response)
 
 

@@ -124,9 +124,7 @@ def fail_at_the_second(change):
     return changed
 
 
-@pytest.mark.parametrize(
-    "selected", ["x", "", "\0", "-1", "1.5", "9" * 19, "9" * 5000, "٣", "1,2", "'", ["1", "x"], "\ufffd"]
-)
+@pytest.mark.parametrize("selected", ["x", "", "\0", "1.5", "9" * 19, "9" * 5000, "1,2", "'", ["1", "x"], "\ufffd"])
 @pytest.mark.parametrize("data", [{}, {"index": 0}, {"select_across": 1}, {"confirmed": "yes"}, {"index": "x" * 5000}])
 def test_a_selection_that_is_none_gives_a_message(site, selected, data):
     make_incident()
