@@ -225,6 +225,9 @@ TELEGRAM_BOT_TOKEN = env.text("TELEGRAM_BOT_TOKEN")
 TELEGRAM_LOGGING_CHAT = env.text("TELEGRAM_LOGGING_CHAT")
 TELEGRAM_API_URL = env.text("TELEGRAM_API_URL", "https://api.telegram.org")
 
+# What follows the first group in a path is a secret: log lines and alerts do not show it.
+SECRET_PATHS = r"(/intake/+[^/\s]+/+)[^/\s\"'>?][^\s\"'>?]*"  # noqa: S105
+
 # Logging: JSON lines into LOG_FILE; "-" is the console: text with DEBUG, else JSON on standard output.
 LOG_FILE = env.text("LOG_FILE") or ("-" if DEBUG else "logs/incidents.log")
 if LOG_FILE != "-":

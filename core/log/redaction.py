@@ -8,6 +8,7 @@ from django.conf import settings
 HIDDEN = "***"
 SHORTEST_SECRET = 4  # characters; to hide shorter ones would hide every other word
 
+_SECRET_PATHS = re.compile(settings.SECRET_PATHS)
 _NAME = r"(?:pass(?:word|wd|phrase)|pwd|secret|token|api[_-]?key|private[_-]?key|sessionid|csrf)[\w-]{0,40}"
 _TO = r"""\\*["']?\s*(?:[:=]|(?<=["']),)\s*"""
 _ONE = r"""\\+"[^"]*"|\\+'[^']*'|[bru]?"(?:[^"\\]|\\.)*"?|[bru]?'(?:[^'\\]|\\.)*'?"""
@@ -28,13 +29,18 @@ _PATTERNS = [
 ]
 
 
+def redact_path(path: str) -> str:
+    """The path without the secrets that SECRET_PATHS finds."""
+    return _SECRET_PATHS.sub(rf"\1{HIDDEN}", path)
+
+
 def redact(text: str) -> str:
     """The text without passwords, tokens, cookies and the secrets among the settings."""
     for secret in _secrets():
         text = text.replace(secret, HIDDEN)
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
-    return text
+    return redact_path(text)
 
 
 def _secrets() -> list[str]:
