@@ -10,6 +10,9 @@ class IntakeConfig(AppConfig):
 
     def ready(self) -> None:
         from core import jobs
-        from intake.inbox import process_pending
+        from incidents.models import Channel
+        from intake import episodes
+        from intake.inbox import handlers, process_pending
 
+        handlers |= {Channel.ALERTMANAGER: episodes.handle, Channel.WEBHOOK: episodes.handle}
         jobs.register(jobs.Job("process_deliveries", process_pending, every=timedelta(seconds=2)))
