@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 BATCH = 100
 STEP = 10.0  # seconds of a job's step: far less than its lease
-SOON = 0.3  # seconds that a request spends on processing
+SOON = 0.5  # seconds that a request spends on processing
 SMALL = 64 * 1024  # bytes of a body that a request processes
 NOTES = 100  # lines kept
 
