@@ -12,7 +12,8 @@ class IntakeConfig(AppConfig):
         from core import jobs
         from incidents.models import Channel
         from intake import episodes
-        from intake.inbox import handlers, process_pending
+        from intake.inbox import handlers, process_pending, purge_old_deliveries
 
         handlers |= {Channel.ALERTMANAGER: episodes.handle, Channel.WEBHOOK: episodes.handle}
         jobs.register(jobs.Job("process_deliveries", process_pending, every=timedelta(seconds=2)))
+        jobs.register(jobs.Job("purge_old_deliveries", purge_old_deliveries, every=timedelta(hours=1)))

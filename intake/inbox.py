@@ -7,12 +7,15 @@ What is made of a delivery is unique by constraints of its own, so that processi
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from time import monotonic
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Length, Now
+from django.utils import timezone
 
 from core.db.postgresql import DOWN
 from core.log.context import LogContext, current_context, log_context
@@ -26,6 +29,7 @@ STEP = 10.0  # seconds of a job's step: far less than its lease
 SOON = 0.5  # seconds that a request spends on processing
 SMALL = 64 * 1024  # bytes of a body that a request processes
 NOTES = 100  # lines kept
+PURGED = 1_000  # deliveries in one transaction
 
 
 @dataclass
@@ -116,6 +120,15 @@ def replay(delivery_ids: list[int]) -> int:
     return Delivery.objects.filter(pk__in=delivery_ids).update(
         state=Delivery.State.PENDING, parts_done=0, faults=0, notes="", processed_at=None
     )
+
+
+def purge_old_deliveries() -> bool:
+    """Deletes a batch of the deliveries older than DELIVERY_RETENTION_DAYS; returns whether there may be more."""
+    until = timezone.now() - timedelta(days=settings.DELIVERY_RETENTION_DAYS)
+    old = Delivery.objects.filter(state__in=Delivery.WITHOUT_FAULTS, received_at__lt=until).order_by("received_at")
+    # Django sets the episodes' references to null, for which it reads the rows: without their bodies.
+    batch = Delivery.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:PURGED])).only("pk")
+    return batch.delete()[1].get(Delivery._meta.label, 0) == PURGED
 
 
 def _pending() -> QuerySet[Delivery]:

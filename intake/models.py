@@ -97,6 +97,8 @@ class Delivery(models.Model):
         SKIPPED = "skipped", _("Skipped")  # understood, and not to be recorded
         FAULTY = "faulty", _("Faulty")  # in whole or in part
 
+    WITHOUT_FAULTS = (State.PROCESSED, State.SKIPPED)
+
     channel = models.CharField(_("channel"), max_length=16, choices=Channel)
     sender = models.ForeignKey(
         Sender, models.PROTECT, null=True, blank=True, related_name="deliveries", verbose_name=_("sender")
@@ -122,7 +124,9 @@ class Delivery(models.Model):
             models.Index(fields=["id"], name="delivery_pending", condition=Q(state="pending")),
             models.Index(fields=["state", "-id"], name="delivery_state_newest"),
             models.Index(fields=["sender", "-id"], name="delivery_sender_newest"),
-            models.Index(fields=["received_at"], name="delivery_received"),
+            models.Index(
+                fields=["received_at"], name="delivery_purged", condition=Q(state__in=("processed", "skipped"))
+            ),
         ]
 
     def __str__(self) -> str:
