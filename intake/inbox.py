@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from time import monotonic
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
 from django.db import transaction
@@ -55,10 +56,12 @@ type Handler = Callable[[Delivery], Outcome]
 handlers: dict[str, Handler] = {}  # by channel; registered by AppConfig.ready()
 
 
-def receive(*, channel: str, external_id: str, body: bytes, sender: Sender | None = None) -> Delivery:
-    """The stored delivery, or the one that was stored when the same came before."""
+def receive(*, channel: str, external_id: str | None = None, body: bytes, sender: Sender | None = None) -> Delivery:
+    """The stored delivery, or the one that was stored when the same came before: never without an `external_id`."""
     context = current_context.get()
     values: dict[str, Any] = {"body": body, "sender": sender, "request_id": context.request_id if context else ""}
+    if external_id is None:
+        return Delivery.objects.create(channel=channel, external_id=uuid4().hex, **values)
     delivery, _ = Delivery.objects.get_or_create(channel=channel, external_id=external_id, defaults=values)
     return delivery
 

@@ -1,6 +1,5 @@
 import logging
 from typing import cast
-from uuid import uuid4
 
 from django.db import DatabaseError, InterfaceError
 from drf_spectacular.types import OpenApiTypes
@@ -42,7 +41,7 @@ class IntakeView(APIView):
     def post(self, request: Request, sender: str, secret: str = "") -> Response:
         body, caller = body_of(request), cast("Sender", request.auth)
         try:
-            delivery = inbox.receive(channel=caller.channel, external_id=uuid4().hex, body=body, sender=caller)
+            delivery = inbox.receive(channel=caller.channel, body=body, sender=caller)
         except (DatabaseError, InterfaceError) as exc:
             logger.error("A call of %s was not stored: %s", sender, exc)
             raise ServiceUnavailable from exc
