@@ -68,6 +68,7 @@ INSTALLED_APPS = [
     "intake",
 ]
 MIDDLEWARE = [
+    "core.metrics.MetricsMiddleware",
     "core.api.middleware.RequestMiddleware",
     # Before all that may refuse a request, so that a refusal is in the request's own language
     "django.middleware.locale.LocaleMiddleware",
@@ -220,7 +221,8 @@ if STATIC_ROOT:
         "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
     }
 
-# Intake
+# Metrics and intake
+METRICS_NETWORKS = env.networks("METRICS_NETWORKS")
 DELIVERY_RETENTION_DAYS = env.integer("DELIVERY_RETENTION_DAYS", 90, least=1, most=36_500)
 
 # Alerts

@@ -4,6 +4,7 @@ from drf_spectacular.views import SpectacularAPIView
 
 from core.api.json import JSONRenderer
 from core.api.views import RedocView, SwaggerView, home, lead_on
+from core.metrics import MetricsView
 
 schema = SpectacularAPIView.as_view(renderer_classes=[JSONRenderer])
 
@@ -16,6 +17,7 @@ urlpatterns = [
     path("api/schema", schema),
     re_path(r"^api/v1/schema/swagger-ui/?$", SwaggerView.as_view()),
     re_path(r"^api/schema/redoc/?$", RedocView.as_view()),
+    re_path(r"^api/metrics/?$", MetricsView.as_view(schema=None), name="metrics"),
     path("api/admin/", admin.site.urls),
     path("api/admin", lead_on),
 ]

@@ -122,6 +122,7 @@ class Delivery(models.Model):
         constraints = [models.UniqueConstraint(fields=["channel", "external_id"], name="delivery_once")]
         indexes = [
             models.Index(fields=["id"], name="delivery_pending", condition=Q(state="pending")),
+            models.Index(fields=["channel", "state"], name="delivery_channel_state"),
             models.Index(fields=["state", "-id"], name="delivery_state_newest"),
             models.Index(fields=["sender", "-id"], name="delivery_sender_newest"),
             models.Index(
