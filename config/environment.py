@@ -3,6 +3,7 @@
 import os
 import re
 from io import StringIO
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -62,6 +63,13 @@ def integer(name: str, default: int, *, least: int, most: int) -> int:
 def items(name: str, default: list[str]) -> list[str]:
     """A list of comma-separated values."""
     return [item.strip() for item in text(name).split(",") if item.strip()] or default
+
+
+def networks(name: str) -> list[IPv4Network | IPv6Network]:
+    try:
+        return [ip_network(item) for item in items(name, [])]
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} takes networks, separated by commas: 10.0.0.0/8, fd00::/8.") from None
 
 
 def database(sqlite: Path) -> dict[str, Any]:

@@ -64,8 +64,10 @@ INSTALLED_APPS = [
     "core",
     "identity",
     "incidents",
+    "intake",
 ]
 MIDDLEWARE = [
+    "core.metrics.MetricsMiddleware",
     "core.api.middleware.RequestMiddleware",
     # Before every middleware that may refuse a request, so that errors are in the client's language
     "django.middleware.locale.LocaleMiddleware",
@@ -220,10 +222,17 @@ if STATIC_ROOT:
         "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
     }
 
+# Metrics and intake
+METRICS_NETWORKS = env.networks("METRICS_NETWORKS")
+DELIVERY_RETENTION_DAYS = env.integer("DELIVERY_RETENTION_DAYS", 90, least=1, most=36_500)
+
 # Alerts
 TELEGRAM_BOT_TOKEN = env.text("TELEGRAM_BOT_TOKEN")
 TELEGRAM_LOGGING_CHAT = env.text("TELEGRAM_LOGGING_CHAT")
 TELEGRAM_API_URL = env.text("TELEGRAM_API_URL", "https://api.telegram.org")
+
+# What follows the first group in a path is a secret: log lines and alerts do not show it.
+SECRET_PATHS = r"(/intake/+[^/\s]+/+)[^/\s\"'>?][^\s\"'>?]*"  # noqa: S105
 
 # Logging: JSON lines to LOG_FILE; "-" is the console: text with DEBUG, otherwise JSON on standard output.
 LOG_FILE = env.text("LOG_FILE") or ("-" if DEBUG else "logs/incidents.log")

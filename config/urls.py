@@ -7,17 +7,20 @@ from drf_spectacular.views import SpectacularAPIView
 
 from core.api.json import JSONRenderer
 from core.api.views import RedocView, SwaggerView, append_slash, home
+from core.metrics import MetricsView
 
 schema = SpectacularAPIView.as_view(renderer_classes=[JSONRenderer])
 
 urlpatterns = [
     path("", home),
     path("api/v1/", include("incidents.urls")),
+    path("api/v1/", include("intake.urls")),
     path("api/identity/auth/", include("identity.urls")),
     path("api/schema/", schema, name="schema"),
     path("api/schema", schema),
     re_path(r"^api/v1/schema/swagger-ui/?$", SwaggerView.as_view()),
     re_path(r"^api/schema/redoc/?$", RedocView.as_view()),
+    re_path(r"^api/metrics/?$", MetricsView.as_view(schema=None), name="metrics"),
     path("api/admin/", admin.site.urls),
     path("api/admin", append_slash),
 ]

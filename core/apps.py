@@ -10,7 +10,7 @@ class CoreConfig(AppConfig):
         import whitenoise.base
         from rest_framework.views import APIView
 
-        from core import checks  # noqa: F401  # registers them
+        from core import checks, metrics  # noqa: F401  # checks registers its own
         from core.db.postgresql import drop_dead_connection
         from core.db.sqlite import add_unicode_upper
         from core.static_files import StaticFile
@@ -21,3 +21,4 @@ class CoreConfig(AppConfig):
 
         connection_created.connect(add_unicode_upper)
         request_started.connect(drop_dead_connection)
+        metrics.register(metrics.jobs)

@@ -1,6 +1,8 @@
 """gunicorn's configuration, with and without containers. `--bind` and `--workers` override it."""
 
 import os
+import shutil
+import tempfile
 from logging import LogRecord
 from typing import Any
 
@@ -34,6 +36,9 @@ limit_request_field_size = 8190
 
 # The heartbeat file must not block on a disk.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108
+# Counters of requests, which /api/metrics adds up over the workers; before the application is loaded.
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="incidents-metrics-", dir=worker_tmp_dir)
 control_socket_disable = True
 # The service writes its own access log.
 accesslog = None
@@ -42,6 +47,10 @@ errorlog = "-"
 
 def on_starting(server: Any) -> None:
     server.log.error_log.addFilter(without_client_input)
+
+
+def on_exit(server: Any) -> None:
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
 
 
 def without_client_input(record: LogRecord) -> bool:

@@ -18,6 +18,7 @@ from core.api.exception_handler import error_response, reformat
 from core.api.exceptions import LengthRequired, RequestTooLarge, ServiceUnavailable
 from core.db.postgresql import is_unavailable
 from core.log.context import LogContext, log_context, log_request
+from core.log.redaction import redact_path
 
 GOOD_REQUEST_ID = re.compile(r"[\w.:@/+=-]{1,128}", re.ASCII)
 LENGTH = re.compile(r"\d{1,19}", re.ASCII)
@@ -38,7 +39,8 @@ class RequestMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = given if GOOD_REQUEST_ID.fullmatch(given) else ""
-        with log_context(LogContext(request_id, method=request.method or "", path=request.path)) as context:
+        path = redact_path(request.path)
+        with log_context(LogContext(request_id, method=request.method or "", path=path)) as context:
             response = self.get_response(request)
             if (
                 response.status_code >= 400

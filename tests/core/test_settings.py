@@ -19,7 +19,7 @@ def check(**environment):
 
 
 def test_template_lists_every_variable():
-    read = set(re.findall(r'\b(?:text|boolean|integer|items)\(\s*"([A-Z_]+)"', SETTINGS))
+    read = set(re.findall(r'\b(?:text|boolean|integer|items|networks)\(\s*"([A-Z_]+)"', SETTINGS))
     assert len(read) > 15
     read.remove("STATIC_ROOT")  # the image sets it for itself
     assert read <= set(re.findall(r"^([A-Z_]+)=", TEMPLATE, re.M))
@@ -37,6 +37,7 @@ def test_each_variable_of_the_template_has_a_comment():
         ({"SECRET_KEY": "change-me"}, "Set SECRET_KEY"),
         ({"SECRET_KEY": "development-only-key-that-no-production-start-accepts"}, "Set SECRET_KEY"),
         ({"ALLOWED_HOSTS": ""}, "Set ALLOWED_HOSTS"),
+        ({"METRICS_NETWORKS": "10.0.0.1/8"}, "METRICS_NETWORKS takes networks"),
         ({"CORS_ALLOWED_ORIGINS": "https://a.example,*"}, "CORS_ALLOWED_ORIGINS must name"),
     ],
 )

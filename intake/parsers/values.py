@@ -1,0 +1,95 @@
+"""Hostile JSON values as texts, links, timestamps and fingerprints that can be stored and shown."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlsplit
+
+DESCRIPTION_MAX_LENGTH = 20_000
+FINGERPRINT_MAX_LENGTH = 200
+LINK_MAX_LENGTH = 2_000
+CUT = "\n[…]"
+
+# PostgreSQL stores no NUL, UTF-8 has no lone surrogates.
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_NOT_IN_LINKS = re.compile('[\0-\x20\x7f<>"\ud800-\udfff]')
+# Placeholders that a template did not expand: {EVENT.ID}, {$MACRO} and *UNKNOWN* of Zabbix, *monitorID* of
+# UptimeRobot, $CODE of healthchecks.io, {{ }} of others. They are the same in each call and would merge all problems.
+_UNEXPANDED = re.compile(r"\{[A-Z][A-Z0-9_]*\.[^{}]*\}|\{[$#][^{}]*\}|\{\{|^\*[A-Za-z]+\*$|^\$[A-Z][A-Z0-9_]*$")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def text(value: Any) -> str:
+    """The value as text, so that 7, 7.0 and "7" are equal. Empty for null and for values that cannot be converted."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    try:
+        return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    except (RecursionError, ValueError):  # too deep, or an integer of more digits than Python converts
+        return ""
+
+
+def describe(lines: Iterable[str], *, fallback: str) -> str:
+    """The lines as a valid description: never blank, cut with a visible mark if too long."""
+    description = _UNSTORABLE.sub("\ufffd", "\n".join(filter(None, lines)).strip()) or fallback
+    if len(description) > DESCRIPTION_MAX_LENGTH:
+        description = description[: DESCRIPTION_MAX_LENGTH - len(CUT)] + CUT
+    return description
+
+
+def link(value: Any) -> str:
+    """
+    The value if it is an http(s) URL of at most 2,000 characters without credentials, otherwise an empty string.
+
+    Django's URLValidator is not used: it rejects hosts without a dot, such as http://prometheus:9090.
+    """
+    url = value.strip() if isinstance(value, str) else ""
+    if len(url) > LINK_MAX_LENGTH or _NOT_IN_LINKS.search(url):
+        return ""
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # an invalid IPv6 address
+        return ""
+    return url if parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc else ""
+
+
+def timestamp(value: Any) -> datetime | None:
+    """
+    An RFC 3339 timestamp, converted to UTC and cut to microseconds. Without an offset it is taken to be in UTC.
+
+    None if it is invalid or out of range, and for the zero values of Go (year 1) and Unix (1970).
+    """
+    if not isinstance(value, str) or len(value) > 64:
+        return None
+    try:
+        at = datetime.fromisoformat(value.strip().upper())
+        at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+    return at if at > _EPOCH else None
+
+
+def fingerprint(value: Any) -> str | None:
+    """The value as a fingerprint: a digest if it is too long or cannot be stored, None if it is missing."""
+    identity = text(value).strip()
+    if not identity or _UNEXPANDED.search(identity):
+        return None
+    if len(identity) > FINGERPRINT_MAX_LENGTH or _UNSTORABLE.search(identity):
+        return _digest(identity)
+    return identity
+
+
+def fingerprint_of_labels(labels: Mapping[str, Any]) -> str | None:
+    """A digest of the labels, independent of their order; None if there are none."""
+    return _digest(json.dumps(sorted((key, text(value)) for key, value in labels.items()))) if labels else None
+
+
+def _digest(identity: str) -> str:
+    return "sha256:" + sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()
