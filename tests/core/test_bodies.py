@@ -9,11 +9,11 @@ from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import FileResponse, HttpResponseNotModified
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
 
 from core.api.middleware import RequestMiddleware
 from identity.models import User
 from tests.conftest import api_for, errors
+from tests.helpers.routes import routes
 from tests.helpers.wsgi import wsgi_request
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -71,16 +71,10 @@ def test_the_development_server_adds_no_length(rf, response):
     assert b"content-length" not in sent.getvalue().lower()
 
 
-def api_routes(resolver, prefix="/"):
-    for entry in resolver.url_patterns:
-        path = prefix + str(entry.pattern).lstrip("^").replace("/?$", "/").replace("(?P<pk>[0-9]{1,18})", "1")
-        if isinstance(entry, URLResolver) and entry.app_name != "admin":
-            yield from api_routes(entry, path)
-        elif isinstance(entry, URLPattern) and hasattr(entry.callback, "cls"):  # REST framework's
-            yield path.replace("(?P<id>[0-9]{1,18})", "1")
+API = sorted({f"{path}/" for path, pattern in routes() if hasattr(pattern.callback, "cls")})  # REST framework's views
 
 
-@pytest.mark.parametrize("path", [*api_routes(get_resolver())])
+@pytest.mark.parametrize("path", API)
 def test_options_is_not_offered(client, path):
     client.force_login(User.objects.create_superuser("chief"))
     response = client.options(path)
