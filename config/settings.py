@@ -69,10 +69,10 @@ MIDDLEWARE = [
     "core.api.middleware.RequestMiddleware",
     # Before all that may refuse a request, so that a refusal is in the request's own language
     "django.middleware.locale.LocaleMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "core.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
     "core.api.middleware.BodyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -171,7 +171,7 @@ def test_development(tmp_path, env_file):
 
         until(answers(200))
         health = tmp_path / "core" / "health.py"
-        health.write_text(health.read_text().replace("return ready()", "return HttpResponse(status=418)"))
+        health.write_text(health.read_text().replace("return ready(request)", "return HttpResponse(status=418)"))
         # What changes before the reloader's first look is no change to it.
         until(lambda: answers(418)() or health.touch())
     finally:
