@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
 
 from core.api.exceptions import ServiceUnavailable
 from core.db.migrations import is_migration_missing
@@ -21,13 +22,19 @@ class HealthMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         match request.path_info.rstrip("/"):
             case "/api/health/live":
-                return JsonResponse({"status": "ok"})
+                return live(request)
             case "/api/health" | "/api/health/ready":
-                return ready()
+                return ready(request)
         return self.get_response(request)
 
 
-def ready() -> HttpResponse:
+@require_safe
+def live(request: HttpRequest) -> HttpResponse:
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+def ready(request: HttpRequest) -> HttpResponse:
     """
     200 if every check is "ok", otherwise 503.
 

@@ -3,6 +3,7 @@ from django.db import OperationalError, connection
 
 from core import jobs
 from core.models import Heartbeat
+from tests.conftest import errors
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -45,3 +46,19 @@ def test_late_jobs_are_named_and_leave_the_service_ready(client):
     for name in jobs.registered:
         Heartbeat.objects.create(job=name)
     assert client.get("/api/health/ready/").json()["late_jobs"] == []
+
+
+@pytest.mark.parametrize("path", ["/api/health/", "/api/health/live/", "/api/health/ready/"])
+def test_only_reading(client, path):
+    for method in ("post", "put", "delete", "options"):
+        response = getattr(client, method)(path)
+        assert (response.status_code, errors(response)) == (405, [("405 method_not_allowed", None)])
+        assert response["Allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize("path", ["/api/health/", "/api/health/live/"])
+def test_browsers_of_an_allowed_origin(client, settings, path):
+    settings.CORS_ALLOWED_ORIGINS = ["https://a.example"]
+    response = client.get(path, headers={"origin": "https://a.example"})
+    assert (response.status_code, response["Access-Control-Allow-Origin"]) == (200, "https://a.example")
+    assert "Access-Control-Allow-Origin" not in client.get(path, headers={"origin": "https://b.example"})

@@ -171,7 +171,7 @@ def test_development_server_reloads_changed_code(tmp_path, env_file):
 
         until(has_status(200))
         health = tmp_path / "core" / "health.py"
-        health.write_text(health.read_text().replace("return ready()", "return HttpResponse(status=418)"))
+        health.write_text(health.read_text().replace("return ready(request)", "return HttpResponse(status=418)"))
         # The reloader misses a change before its first scan.
         until(lambda: has_status(418)() or health.touch())
     finally:
