@@ -3,7 +3,7 @@
 HOST ?= 127.0.0.1
 PORT ?= 8000
 MINUTES ?= 10
-# Kept out of the recipes' way: a locale that pip or PostgreSQL does not know, and the caller's own virtual environment.
+# Recipes must not use the caller's virtual environment.
 unexport VIRTUAL_ENV
 MANAGE := DEBUG=True .venv/bin/python manage.py
 POETRY := POETRY_VIRTUALENVS_CREATE=false .poetry/bin/poetry
@@ -12,26 +12,26 @@ EXPORT = $(POETRY) export
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: .venv/run ## Make .venv with what the service needs
+install: .venv/run ## Create .venv with the service's dependencies
 
 run: .venv/run ## Serve on SQLite (PostgreSQL where POSTGRES_HOST is set): PORT=8000 HOST=127.0.0.1
 	@$(MANAGE) develop $(HOST):$(PORT)
 
-# pytest exits with 5 where it has found no test: those that ARGS chooses may all be for PostgreSQL alone.
+# pytest exits with 5 if it finds no test: all that ARGS selects may be for PostgreSQL only.
 test: .venv/test ## Run the tests on SQLite, then on a PostgreSQL that they start: ARGS="tests/incidents -k search"
 	.venv/bin/pytest -m "not e2e" --database sqlite $(ARGS) $(if $(ARGS),|| [ $$? = 5 ])
 	.venv/bin/pytest -m "not e2e" $(ARGS)
 
-e2e: .venv/test ## Run what needs other programs: Chromium, Node.js, Docker (.ci/run installs them)
+e2e: .venv/test ## Run the tests that need other programs: Chromium, Node.js, Docker (.ci/run installs them)
 	.venv/bin/pytest -m e2e
 
 torture: .venv/test ## Kill workers, gunicorn and PostgreSQL under load: MINUTES=10
 	MINUTES=$(MINUTES) .venv/bin/pytest -s tests/e2e/test_torture.py
 
-bench: .venv-bench/complete ## Compare the service with FastAPI and others, by wrk: ARGS="--rows 1000,1000000 --nginx --help"
+bench: .venv-bench/complete ## Compare the service with FastAPI and others (wrk): ARGS="--rows 1000,1000000 --nginx --help"
 	@.venv-bench/bin/python -m tests.benchmarks $(ARGS)
 
-check: static test ## Run all checks: lint, types, layers, scripts, migrations, settings, the lock, the tests
+check: static test ## Run all checks: lint, types, layers, scripts, migrations, settings, lock file, tests
 
 static: lint .poetry/bin/poetry
 	DEBUG=True .venv/bin/mypy .
@@ -43,32 +43,32 @@ static: lint .poetry/bin/poetry
 	$(EXPORT) --only main,dev | diff docker/requirements-dev.txt -
 	$(EXPORT) --only main,dev,test | diff tests/requirements.txt -
 
-lint: .venv/test ## Find faults of style, formatting, layers and shell scripts
+lint: .venv/test ## Check style, formatting, layers and shell scripts
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/shellcheck --severity=warning $$(grep -lrE '^#!/.*sh$$' .ci docker nginx)
 
-format: .venv/test ## Format the code and mend what can be mended
+format: .venv/test ## Format the code and fix what ruff can fix
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
 migrate: .venv/run ## Apply the migrations
 	$(MANAGE) migrate
 
-superuser: .venv/run ## Make a superuser
+superuser: .venv/run ## Create a superuser
 	$(MANAGE) createsuperuser
 
-audit: .venv/test ## Look the dependencies up in the vulnerability database (SAFETY_API_KEY)
+audit: .venv/test ## Check the dependencies for known vulnerabilities (SAFETY_API_KEY)
 	@set -a; [ ! -f .env ] || . ./.env; docker/audit
 
-lock: .poetry/bin/poetry ## Resolve the dependencies of pyproject.toml anew and export them for pip
+lock: .poetry/bin/poetry ## Resolve the dependencies of pyproject.toml and export them for pip
 	$(POETRY) lock
 	$(EXPORT) --only main --output docker/requirements.txt
 	$(EXPORT) --only main,dev --output docker/requirements-dev.txt
 	$(EXPORT) --only main,dev,test --output tests/requirements.txt
 
-# pip installs, from whatever index it is configured for; the lock's hashes vouch for what comes.
+# pip uses the index that it is configured for; the hashes of the lock file verify the packages.
 .venv/run: docker/requirements-dev.txt
 	@python=$$(docker/find-python) && $$python -m venv --clear .venv
 	@echo "Installing the dependencies into .venv"
@@ -82,7 +82,7 @@ lock: .poetry/bin/poetry ## Resolve the dependencies of pyproject.toml anew and 
 
 .venv-bench/complete: tests/benchmarks/requirements.txt .venv/run
 	@.venv/bin/python -m venv --clear .venv-bench
-	@echo "Installing the benchmark and what it compares with into .venv-bench"
+	@echo "Installing the benchmark and the compared frameworks into .venv-bench"
 	@.venv-bench/bin/pip install -qq --disable-pip-version-check -r $<
 	@touch $@
 
@@ -93,7 +93,7 @@ lock: .poetry/bin/poetry ## Resolve the dependencies of pyproject.toml anew and 
 # Production in containers
 PRODUCTION := docker compose --env-file .env.prod -f docker-compose.prod.yml
 
-deploy: ## Build the image and put it in the place of the running one without refusing a request
+deploy: ## Zero-downtime deployment: build the image and replace the running replicas one by one
 	@docker/deploy
 
 backup: ## Write a verified dump of the production database to the volume "backups"

@@ -1,10 +1,13 @@
+import re
 from functools import partial, wraps
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ERROR_FLAG
 from django.contrib.auth.views import PasswordChangeView
+from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -12,7 +15,7 @@ from django.urls import resolve, reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.common import no_append_slash
 
-from core.api.views import lead_on
+from core.api.views import append_slash
 from identity.forms import LoginForm, PasswordChangeForm
 
 
@@ -22,7 +25,7 @@ class AdminSite(admin.AdminSite):
     login_form = LoginForm
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Django's own, with a form that knows the request: guesses are counted by address."""
+        """Django's view, with a form that gets the request: wrong passwords are counted by address."""
         view = PasswordChangeView.as_view(
             form_class=partial(PasswordChangeForm, request),
             success_url=reverse("admin:password_change_done"),
@@ -31,29 +34,51 @@ class AdminSite(admin.AdminSite):
         return view(request)
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        return super().admin_view(_answer_refused_parameters(view), cacheable)
+        return super().admin_view(_handle_invalid_parameters(_handle_invalid_selection(view)), cacheable)
 
     @no_append_slash
     def catch_all_view(self, request: HttpRequest, url: str) -> Any:
         page = resolve(f"{request.path_info}/").func
         if url.endswith("/") or not getattr(page, "should_append_slash", True):
             raise Http404
-        return lead_on(request)
+        return append_slash(request)
 
 
-def _answer_refused_parameters(view: Any) -> Any:
-    """A parameter that the database cannot take, a NUL for one, gets the response to any other wrong filter."""
+def _handle_invalid_parameters(view: Any) -> Any:
+    """Treats a parameter that the database refuses, such as a NUL, like any other invalid filter."""
 
     @wraps(view)
     def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if b"\0" not in unquote_to_bytes(request.META.get("QUERY_STRING", "")):
             try:
                 return view(request, *args, **kwargs)
-            except (DataError, OverflowError, ValueError):  # the latter of dates: created_at__year=999999
+            except (DataError, FieldDoesNotExist, OverflowError, ValueError):  # OverflowError: created_at__year=999999
                 if request.method != "GET" or not request.GET:
                     raise
         if request.method != "GET" or ERROR_FLAG in request.GET:
             raise Http404
         return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
+
+    return inner
+
+
+def _handle_invalid_selection(view: Any) -> Any:
+    """Django hands the ids of a selection and of an edited list to the database as they came."""
+    model_admin = getattr(view, "__self__", None)
+    if not isinstance(model_admin, admin.ModelAdmin):
+        return view
+    pk = model_admin.opts.pk
+    names = re.compile(rf"{ACTION_CHECKBOX_NAME}|form-\d+-{pk.name}")
+
+    @wraps(view)
+    def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            for name in filter(names.fullmatch, request.POST):
+                for value in request.POST.getlist(name):
+                    pk.clean(value, None)
+        except ValidationError:
+            model_admin.message_user(request, _("The selection is not valid: nothing was changed."), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+        return view(request, *args, **kwargs)
 
     return inner

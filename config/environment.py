@@ -1,8 +1,9 @@
-"""Values of the environment, as they are written. What cannot be read is one sentence that names it and no value."""
+"""Typed environment variables. An error names the variable in one sentence and never shows its value."""
 
 import os
 import re
 from io import StringIO
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -12,7 +13,7 @@ from dotenv.parser import parse_stream
 
 BOOLEANS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
 
-# The password goes up to the last @, so that it may hold any character.
+# The password ends at the last @, so that it may contain any character.
 POSTGRES_URL = re.compile(
     r"""(?:postgres|postgresql|pgsql)://(?:(?P<user>[^:@/]*)(?::(?P<password>.*))?@)?
     (?P<hosts>[^@/?]*)/(?P<name>[^/?@]+)(?:\?(?P<options>.*))?""",
@@ -22,7 +23,7 @@ HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(?::(\d*))?")
 
 
 def read_file(path: Path) -> None:
-    """Completes the environment; what it already says goes first. Raises ImproperlyConfigured."""
+    """Adds the file's variables to the environment, which takes precedence. Raises ImproperlyConfigured."""
     try:
         bindings = list(parse_stream(StringIO(path.read_text("utf-8-sig"))))
     except FileNotFoundError:
@@ -60,12 +61,19 @@ def integer(name: str, default: int, *, least: int, most: int) -> int:
 
 
 def items(name: str, default: list[str]) -> list[str]:
-    """What stands between commas."""
+    """A list of comma-separated values."""
     return [item.strip() for item in text(name).split(",") if item.strip()] or default
 
 
+def networks(name: str) -> list[IPv4Network | IPv6Network]:
+    try:
+        return [ip_network(item) for item in items(name, [])]
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} takes networks, separated by commas: 10.0.0.0/8, fd00::/8.") from None
+
+
 def database(sqlite: Path) -> dict[str, Any]:
-    """An entry of DATABASES: of DATABASE_URL, else of POSTGRES_*, else SQLite. Raises ImproperlyConfigured."""
+    """An entry of DATABASES: DATABASE_URL, else POSTGRES_*, else SQLite. Raises ImproperlyConfigured."""
     if text("DATABASE_URL"):
         return _database_of_url(text("DATABASE_URL").strip())
     if not text("POSTGRES_HOST"):

@@ -33,7 +33,7 @@ CORS_URLS_REGEX = r"^/api/(?!admin/)"
 CORS_ALLOW_HEADERS = (*default_headers, "idempotency-key", "if-match", "if-none-match", "x-request-id")
 CORS_EXPOSE_HEADERS = ("ETag", "Location", "Retry-After", "Idempotency-Replayed", "X-Request-ID")
 
-# HTTPS: off by default, since TLS may end before the service
+# HTTPS: off by default, since a proxy may terminate TLS
 USE_HTTPS = env.boolean("USE_HTTPS", False)
 SECURE_SSL_REDIRECT = USE_HTTPS
 SECURE_HSTS_SECONDS = 31536000 if USE_HTTPS else 0
@@ -42,7 +42,7 @@ SECURE_HSTS_PRELOAD = USE_HTTPS
 SESSION_COOKIE_SECURE = USE_HTTPS
 CSRF_COOKIE_SECURE = USE_HTTPS
 CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS", [])
-# How many proxies of ours stand before the service: their X-Forwarded-* are believed, nobody else's.
+# Number of our own proxies before the service: only they are trusted to set X-Forwarded-*.
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 0, least=0, most=20)
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -68,13 +68,14 @@ INSTALLED_APPS = [
     "telegram",
 ]
 MIDDLEWARE = [
+    "core.metrics.MetricsMiddleware",
     "core.api.middleware.RequestMiddleware",
-    # Before all that may refuse a request, so that a refusal is in the request's own language
+    # Before every middleware that may refuse a request, so that errors are in the client's language
     "django.middleware.locale.LocaleMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "core.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
     "core.api.middleware.BodyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -83,12 +84,12 @@ MIDDLEWARE = [
     "core.api.middleware.AdminAuthenticationMiddleware",
     "core.api.middleware.AdminMessageMiddleware",
 ]
-SILENCED_SYSTEM_CHECKS = ["security.W003"]  # It does not know that AdminCsrfMiddleware is Django's own.
+SILENCED_SYSTEM_CHECKS = ["security.W003"]  # AdminCsrfMiddleware is a subclass of Django's.
 if DEBUG:
     MIDDLEWARE.insert(0, "querycount.middleware.QueryCountMiddleware")
     QUERYCOUNT = {"DISPLAY_DUPLICATES": 5, "IGNORE_REQUEST_PATTERNS": [r"^/static/", r"^/api/admin/jsi18n/"]}
 ROOT_URLCONF = "config.urls"
-# A redirected POST is a lost report: routes take both forms of their path instead.
+# A redirect would lose the body of a POST: routes accept both forms of their path instead.
 APPEND_SLASH = False
 TEMPLATES = [
     {
@@ -105,7 +106,7 @@ TEMPLATES = [
 ]
 WSGI_APPLICATION = "config.wsgi.application"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
-FILE_UPLOAD_HANDLERS: list[str] = []  # No form has a file: what is sent as one is dropped, never kept on disk.
+FILE_UPLOAD_HANDLERS: list[str] = []  # No form has a file: uploads are discarded and never reach the disk.
 
 # Database: DATABASE_URL, else POSTGRES_*, else SQLite
 _database = env.database(BASE_DIR / "db.sqlite3")
@@ -113,21 +114,22 @@ DATABASES = {"default": _database}
 if _database["ENGINE"].endswith("sqlite3"):
     _database["OPTIONS"] = {
         "init_command": "PRAGMA journal_mode=WAL",
-        # A transaction that reads and then writes would otherwise fail at once when another writes.
+        # A deferred transaction that reads first and then writes fails at once if another one writes.
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
     }
 else:
     _database["OPTIONS"] = {
-        # A request hears of a lost database within 5 seconds: 2 on the kept connection, 2 on a new one.
+        # A request fails within 5 seconds of an outage: 2 on the persistent connection, 2 on a new one.
         "connect_timeout": 2,
         "tcp_user_timeout": 2000,
         "keepalives_idle": 10,
-        # Of core.db.postgresql.fetch; the ORM's cursor prepares nothing. A pooler of transactions keeps neither the one
-        # nor the other: https://docs.djangoproject.com/en/6.1/ref/databases/#transaction-pooling-and-server-side-cursors
+        # For core.db.postgresql.fetch; the ORM prepares nothing. A pooler of transactions supports neither this nor
+        # server-side cursors:
+        # https://docs.djangoproject.com/en/6.1/ref/databases/#transaction-pooling-and-server-side-cursors
         "prepare_threshold": None if _database.get("DISABLE_SERVER_SIDE_CURSORS") else 5,
     } | _database.get("OPTIONS", {})
-    # The development server makes a thread for each connection: kept ones would pile up there.
+    # runserver starts a thread for each connection: persistent database connections would pile up.
     _database["CONN_MAX_AGE"] = 0 if DEBUG else None
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -155,7 +157,7 @@ DJOSER = {
         "current_user": "identity.serializers.UserSerializer",
         "user_create": "identity.serializers.UserCreateSerializer",
         "set_password": "identity.serializers.SetPasswordSerializer",
-        # Who may delete users needs no password for it: a DELETE has no body.
+        # djoser would ask for the password in the body, and a DELETE has none.
         "user_delete": "rest_framework.serializers.Serializer",
     },
     "PERMISSIONS": {
@@ -175,6 +177,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["core.api.json.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "core.api.openapi.AutoSchema",
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "core.api.json.JSONNegotiation",
+    "ALLOWED_VERSIONS": ["v1"],  # of the OpenAPI document: any other that its query names is ignored
     "DEFAULT_PAGINATION_CLASS": "core.api.pagination.PageNumbers",
     "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
@@ -190,7 +193,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": VERSION,
     "OAS_VERSION": "3.1.0",
     "POSTPROCESSING_HOOKS": [],
-    # A body never holds what only responses have, nor the other way about: generated clients require what is named.
+    # Separate schemas for requests and responses: generated clients must not require read-only fields in requests.
     "COMPONENT_SPLIT_REQUEST": True,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -207,8 +210,8 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-# Static files: served by the service itself, straight from the packages without collectstatic, or, in the image,
-# from STATIC_ROOT: compressed, and named after their content, so that browsers keep them for good.
+# Static files: served by whitenoise, from the packages without collectstatic or, in the image, from STATIC_ROOT:
+# compressed, with a hash in their names, so that browsers cache them for good.
 STATIC_URL = "/static/"
 STATIC_ROOT = env.text("STATIC_ROOT") or None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
@@ -219,6 +222,10 @@ if STATIC_ROOT:
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
         "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
     }
+
+# Metrics and intake
+METRICS_NETWORKS = env.networks("METRICS_NETWORKS")
+DELIVERY_RETENTION_DAYS = env.integer("DELIVERY_RETENTION_DAYS", 90, least=1, most=36_500)
 
 # Alerts
 TELEGRAM_BOT_TOKEN = env.text("TELEGRAM_BOT_TOKEN")
@@ -231,7 +238,10 @@ TELEGRAM_REMIND_AFTER_MINUTES = env.integer("TELEGRAM_REMIND_AFTER_MINUTES", 0, 
 TELEGRAM_WEBHOOK_URL = env.text("TELEGRAM_WEBHOOK_URL")
 TELEGRAM_WEBHOOK_SECRET = env.text("TELEGRAM_WEBHOOK_SECRET")
 
-# Logging: JSON lines into LOG_FILE; "-" is the console: text with DEBUG, else JSON on standard output.
+# What follows the first group in a path is a secret: log lines and alerts do not show it.
+SECRET_PATHS = r"(/intake/+[^/\s]+/+)[^/\s\"'>?][^\s\"'>?]*"  # noqa: S105
+
+# Logging: JSON lines to LOG_FILE; "-" is the console: text with DEBUG, otherwise JSON on standard output.
 LOG_FILE = env.text("LOG_FILE") or ("-" if DEBUG else "logs/incidents.log")
 if LOG_FILE != "-":
     _lines = {
@@ -249,11 +259,11 @@ LOGGING = {
     "handlers": {"lines": _lines, "telegram": {"class": "core.log.telegram.TelegramHandler"}},
     "root": {"handlers": ["lines", "telegram"], "level": "INFO"},
     "loggers": {
-        # The line of the request tells a client's fault already.
+        # Client errors are in the access log already.
         "django": {},
         "django.request": {"level": "ERROR"},
         "django.server": {"level": "CRITICAL"},
-        # No alerts about what any passer-by can cause, nor about what sends alerts.
+        # No alerts about errors that any client can cause, nor about sending alerts.
         **{
             name: {"handlers": ["lines"], "propagate": False}
             for name in ("request", "django.security", "core.bot_api", "core.log.telegram", "urllib3")

@@ -10,14 +10,15 @@ class CoreConfig(AppConfig):
         import whitenoise.base
         from rest_framework.views import APIView
 
-        from core import checks  # noqa: F401  # registers them
+        from core import checks, metrics  # noqa: F401  # checks registers its own
         from core.db.postgresql import drop_dead_connection
         from core.db.sqlite import add_unicode_upper
         from core.static_files import StaticFile
 
         whitenoise.base.StaticFile = StaticFile
-        # No view is an exception: OPTIONS is not offered, so Allow must not name it (RFC 9110, 10.2.1).
+        # No view supports OPTIONS, so Allow must not name it (RFC 9110, 10.2.1).
         APIView.http_method_names = [name for name in APIView.http_method_names if name != "options"]
 
         connection_created.connect(add_unicode_upper)
         request_started.connect(drop_dead_connection)
+        metrics.register(metrics.jobs)

@@ -1,4 +1,4 @@
-"""The only caller of the Bot API (https://core.telegram.org/bots/api)."""
+"""Client of Telegram's Bot API (https://core.telegram.org/bots/api)."""
 
 import logging
 from typing import Any
@@ -16,10 +16,10 @@ TIMEOUT = (5, 10)  # seconds to connect, and between two bytes of the response
 
 class TelegramError(Exception):
     """
-    A call that failed; what it says holds no token.
+    A failed call. Its message never contains the token.
 
-    `transient` tells whether the same call may succeed later: not before `retry_after` seconds where Telegram says so.
-    `supergroup` is the id of the chat that the chat of the call became.
+    `transient`: a retry may succeed, after `retry_after` seconds if Telegram sent them.
+    `supergroup`: the new id of a group that was upgraded to a supergroup.
     """
 
     def __init__(
@@ -31,11 +31,11 @@ class TelegramError(Exception):
         self.supergroup = supergroup
 
 
-_supergroups: dict[str, int] = {}  # by the id of the group that each was
+_supergroups: dict[str, int] = {}  # new ids of upgraded groups, by their old ids
 
 
 def call(method: str, **params: Any) -> Any:
-    """The result of a Bot API method; a group that became a supergroup is found again. Raises TelegramError."""
+    """The result of a Bot API method. Follows the upgrade of a group to a supergroup. Raises TelegramError."""
     chat = str(params.get("chat_id"))
     if chat in _supergroups:
         params["chat_id"] = _supergroups[chat]
@@ -45,7 +45,7 @@ def call(method: str, **params: Any) -> Any:
         if exc.supergroup is None:
             raise
         _supergroups[chat] = params["chat_id"] = exc.supergroup
-    logger.warning("The chat %s became the supergroup %d: set that id in its place.", chat, _supergroups[chat])
+    logger.warning("The group %s was upgraded to the supergroup %d: configure the new id.", chat, _supergroups[chat])
     return _call(method, params)
 
 
@@ -55,7 +55,7 @@ def _call(method: str, params: dict[str, Any]) -> Any:
         # A redirect would turn the POST into a GET, and carry the token to another host.
         response = requests.post(url, json=params, timeout=TIMEOUT, allow_redirects=False)
     except requests.RequestException as exc:
-        # requests and urllib3 put the URL, and with it the token, into what they say: only the kind is told.
+        # Messages of requests and urllib3 contain the URL, and with it the token: report only the exception's type.
         transient = not isinstance(exc, ValueError)  # a malformed URL
         raise TelegramError(f"{method}: {type(exc).__name__}", transient=transient) from None
     try:
@@ -90,12 +90,12 @@ def length(text: str) -> int:
 
 
 def start_of(text: str, units: int) -> str:
-    """As much of the text as fits, no character cut in two; lone surrogates, which Telegram refuses, are replaced."""
+    """The beginning of the text, whole characters only. Lone surrogates, which Telegram refuses, are replaced."""
     return text.encode("utf-16-le", "replace")[: 2 * units].decode("utf-16-le", "ignore")
 
 
 def end_of(text: str, units: int) -> str:
-    """As many of the last lines as fit, or of the last characters where not even one line does."""
+    """The last lines that fit, or the last characters if not even one line does."""
     encoded = text.encode("utf-16-le", "replace")
     if len(encoded) <= 2 * units:
         return encoded.decode("utf-16-le")

@@ -10,10 +10,10 @@ WITH_PORT = re.compile(r"\[([^\]]*)\](?::\d*)?|([^:]*):\d*")  # [2001:db8::1]:44
 
 def client_address(request: HttpRequest | Request) -> str:
     """
-    The IP address that the request came from; empty where the server does not say, as on a Unix socket.
+    The client's IP address; empty if the server has none, as on a Unix socket.
 
-    X-Forwarded-For counts only behind proxies of ours: each appends the address it was asked from, so that
-    with TRUSTED_PROXIES=1 the last entry is the client's, whatever the client wrote before it.
+    X-Forwarded-For is used only behind TRUSTED_PROXIES: each proxy appends the address of its peer, so that with one
+    trusted proxy the last entry is the client's, and earlier entries may be forged.
     """
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
     if 0 < settings.TRUSTED_PROXIES <= len(forwarded) and (client := _parse(forwarded[-settings.TRUSTED_PROXIES])):
@@ -22,7 +22,7 @@ def client_address(request: HttpRequest | Request) -> str:
 
 
 def _parse(text: str) -> str:
-    """Without port and zone, and an IPv4 address where IPv6 carries one (RFC 4291, 2.5.5.2); empty if it is none."""
+    """The address without port and zone; an IPv4-mapped one (RFC 4291, 2.5.5.2) as IPv4; empty if malformed."""
     text = text.strip(' \t"')
     if match := WITH_PORT.fullmatch(text):
         text = match[1] or match[2] or ""

@@ -1,9 +1,10 @@
-"""Liveness and readiness, for load balancers: no token, any Host header."""
+"""Liveness and readiness checks for load balancers, without a token and for any Host header."""
 
 from collections.abc import Callable
 
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
 
 from core.api.exceptions import ServiceUnavailable
 from core.db.migrations import is_migration_missing
@@ -13,7 +14,7 @@ from core.jobs import late
 
 
 class HealthMiddleware:
-    """Answers before anything looks at the Host header, a session or a redirect."""
+    """Responds to health checks before any other middleware looks at the Host header, the session or the scheme."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -21,17 +22,23 @@ class HealthMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         match request.path_info.rstrip("/"):
             case "/api/health/live":
-                return JsonResponse({"status": "ok"})
+                return live(request)
             case "/api/health" | "/api/health/ready":
-                return ready()
+                return ready(request)
         return self.get_response(request)
 
 
-def ready() -> HttpResponse:
-    """
-    200 with every check "ok", or 503.
+@require_safe
+def live(request: HttpRequest) -> HttpResponse:
+    return JsonResponse({"status": "ok"})
 
-    Jobs that are late are told beside the checks: a web server that is taken out of service would not help them.
+
+@require_safe
+def ready(request: HttpRequest) -> HttpResponse:
+    """
+    200 if every check is "ok", otherwise 503.
+
+    Late jobs are named but do not make it 503: taking this web server out of service would not help them.
     """
     checks = {"database": _database(), "migrations": "unknown"}
     if checks["database"] == "ok":
@@ -48,7 +55,7 @@ def _database() -> str:
     try:
         with connection.cursor() as cursor:
             if connection.vendor == "postgresql":
-                # On for a hot standby too
+                # It is on for a hot standby, too.
                 cursor.execute("SELECT current_setting('transaction_read_only') = 'on'")
                 (read_only,) = cursor.fetchone()
             else:

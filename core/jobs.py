@@ -1,9 +1,9 @@
 """
-What runs beside requests, in `manage.py run_jobs`: loops that bring up to date whatever is behind.
+Background jobs: leased loops, which `manage.py run_jobs` runs.
 
-Any number of processes may run them: for each job one of them holds a lease in the database. Libraries were looked at
-first: django-tasks-db, huey and procrastinate are queues of single tasks. A loop would have to enqueue itself, and ends
-for good once it does not; procrastinate needs PostgreSQL, huey a store of its own. None keeps a lease over a loop.
+Any number of processes may run them: for each job one process holds a lease in the database. Task queues were
+compared first: django-tasks-db, huey and procrastinate run single tasks. A loop would have to enqueue its own next run,
+and would end for good if it failed to; procrastinate needs PostgreSQL, huey its own store. None has a lease for a loop.
 """
 
 import logging
@@ -18,25 +18,25 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from core.db.postgresql import DOWN
+from core.db.postgresql import is_unavailable
 from core.log.context import LogContext, log_context
 from core.models import Heartbeat
 
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)  # twice as long as the longest step
-POLL = timedelta(seconds=5)  # between two looks at a job that is not due, or that another process runs
+POLL = timedelta(seconds=5)  # interval at which a job that is not due or is leased elsewhere is checked
 FIRST_BACKOFF, LONGEST_BACKOFF = timedelta(seconds=5), timedelta(minutes=5)
 LATE = timedelta(minutes=5)
-STOP = 5.0  # seconds that the end of the process waits for the steps at work
+STOP = 5.0  # seconds that shutdown waits for running steps
 
 
 @dataclass(frozen=True)
 class Job:
     """
-    `step` does a bounded part of the work, in under half of LEASE, and says whether more is to be done at once.
+    `step` does a bounded part of the work, in less than half of LEASE, and returns whether more work is left.
 
-    It may be interrupted anywhere, as by a power failure.
+    The process may be killed anywhere in a step.
     """
 
     name: str
@@ -53,7 +53,7 @@ def register(job: Job) -> None:
 
 
 def late() -> list[str]:
-    """The jobs that were due LATE ago and that no process runs."""
+    """Names of the jobs that are overdue by more than LATE and that no process holds."""
     idle = Heartbeat.objects.filter(expires_at__lt=Now())
     on_time = set(Heartbeat.objects.values_list("job", flat=True)) - set(
         idle.filter(due_at__lt=Now() - LATE).values_list("job", flat=True)
@@ -62,7 +62,7 @@ def late() -> list[str]:
 
 
 class Runner:
-    """The loops of a process: a thread for each job."""
+    """The loops of one process: a thread for each job."""
 
     def __init__(self) -> None:
         self.holder = f"{socket.gethostname()[:60]} {secrets.token_hex(8)}"
@@ -77,7 +77,7 @@ class Runner:
             thread.start()
 
     def stop(self) -> None:
-        """Waits for the steps at work, for STOP seconds; the lease of a longer one expires."""
+        """Waits up to STOP seconds for running steps; the lease of an unfinished one expires."""
         self.stopping.set()
         for thread in self.threads:
             thread.join(STOP / len(self.threads))
@@ -90,13 +90,13 @@ class Runner:
                         close_old_connections()
                         self.run_if_due(job)
                     except (DatabaseError, InterfaceError) as exc:
-                        logger.warning("The job waits: the database is away or not migrated: %s", exc)
+                        logger.warning("The job waits: the database is unavailable or not migrated: %s", exc)
                 self.stopping.wait(min(POLL, job.every).total_seconds())
         finally:
             connections.close_all()
 
     def run_if_due(self, job: Job) -> None:
-        """Runs the job unless another process does, or it is not due. Raises django.db's errors."""
+        """Runs the job if it is due and no other process holds its lease. Raises the exceptions of django.db."""
         heartbeat = self._acquire(job)
         if heartbeat is None:
             return
@@ -105,11 +105,11 @@ class Runner:
                 if not self._mine(job).update(expires_at=Now() + LEASE, ran_at=Now()):
                     logger.warning("The lease was lost: a step took longer than %s", LEASE)
                     return
-        except DOWN:
-            raise
-        except Exception:
+        except Exception as exc:
+            if is_unavailable(exc):
+                raise
             backoff = min(FIRST_BACKOFF * 2 ** min(heartbeat.failures, 10), LONGEST_BACKOFF)
-            logger.exception("The job failed, and is tried again in %s", backoff)
+            logger.exception("The job failed; next attempt in %s", backoff)
             self._mine(job).update(expires_at=Now(), due_at=Now() + backoff, failures=heartbeat.failures + 1)
         else:
             due_at = Now() if more else Now() + job.every
@@ -121,8 +121,7 @@ class Runner:
             Heartbeat.objects.get_or_create(job=job.name)
             return None
         with transaction.atomic():
-            # Of two processes at the same instant the second skips the row that the first has locked. SQLite has one
-            # writer at a time.
+            # A concurrent process skips the locked row. SQLite has one writer at a time.
             heartbeat = free.select_for_update(skip_locked=True).first()
             if heartbeat:
                 Heartbeat.objects.filter(pk=heartbeat.pk).update(holder=self.holder, expires_at=Now() + LEASE)

@@ -5,7 +5,7 @@ from whitenoise import responders
 
 
 class StaticFile(responders.StaticFile):
-    """WhiteNoise's own, which answers 416 where one byte is asked for (whitenoise 6.11)."""
+    """Serves ranges of one byte, for which WhiteNoise 6.11 sends 416."""
 
     def get_range_response(self, range_header: str, base_headers: Any, file_handle: Any) -> responders.Response:
         size = int(dict(base_headers)["Content-Length"])

@@ -14,7 +14,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 def parse_timestamp(text: str) -> datetime:
     """
-    In UTC. Raises ValueError for what is not RFC 3339, OverflowError before the year 1 and after 9999.
+    The timestamp in UTC. Raises ValueError for what is not RFC 3339, OverflowError before the year 1 and after 9999.
 
     Fractions of a microsecond are rounded up, so that comparisons with >= and < stay exact. A leap second is the second
     after it.
@@ -25,15 +25,16 @@ def parse_timestamp(text: str) -> datetime:
     day, hour, minute, second, fraction, offset = match.groups()
     fraction = (fraction or "").ljust(6, "0")
     leap = second == "60"
-    moment = datetime.fromisoformat(f"{day}T{hour}:{minute}:{'59' if leap else second}.{fraction[:6]}{offset.upper()}")
-    moment = moment.astimezone(UTC) + timedelta(seconds=leap) + _MICROSECOND * bool(fraction[6:].strip("0"))
-    if leap and (moment.hour, moment.minute, moment.second) != (0, 0, 0):
+    second = "59" if leap else second
+    local = datetime.fromisoformat(f"{day}T{hour}:{minute}:{second}.{fraction[:6]}{offset.upper()}")
+    timestamp = local.astimezone(UTC) + timedelta(seconds=leap) + _MICROSECOND * bool(fraction[6:].strip("0"))
+    if leap and (timestamp.hour, timestamp.minute, timestamp.second) != (0, 0, 0):
         raise ValueError("a leap second is the last one of a day in UTC")
-    return moment
+    return timestamp
 
 
 def parse_date(text: str) -> datetime:
-    """Its midnight in UTC. Raises ValueError."""
+    """Midnight of the date in UTC. Raises ValueError."""
     if not _DATE.fullmatch(text):
         raise ValueError("not an RFC 3339 date")
     return datetime.fromisoformat(text).replace(tzinfo=UTC)

@@ -1,6 +1,8 @@
-"""gunicorn as the service runs it, in a container and out of one. `--bind` and `--workers` on the command line win."""
+"""gunicorn's configuration, with and without containers. `--bind` and `--workers` override it."""
 
 import os
+import shutil
+import tempfile
 from logging import LogRecord
 from typing import Any
 
@@ -8,22 +10,22 @@ bind = "0.0.0.0:8000"
 workers = int(os.environ.get("WEB_CONCURRENCY") or max(2, os.cpu_count() or 2))
 worker_class = "gthread"
 threads = 2
-# No connection is opened before the fork: Django's are made on first use.
+# Safe, since no database connection is opened before the fork: Django connects on first use.
 preload_app = True
-# The one in C takes 3 microseconds off a request, and needs a compiler where it is installed.
+# The C parser saves 3 microseconds per request and needs a compiler to install.
 http_parser = "python"
 
-# The server must not be the first to close: a proxy keeps an idle connection for 60 seconds at most (nginx).
+# Keep-alive must be longer than the proxy's (nginx: 60 seconds), so that the proxy is the one that closes.
 keepalive = 75
-# Far below the usual limit of 1024 file descriptors: a worker that cannot accept for want of one stops.
+# Far below the usual limit of 1024 file descriptors: a worker that runs out of them stops.
 worker_connections = 500
 backlog = 4096
-# A worker that gives no sign of life for so long is killed.
+# A worker whose heartbeat is older is killed (seconds).
 timeout = 30
-# Longer than nginx waits for a response (30 seconds): a request that is still waited for is finished.
+# Longer than nginx's proxy_read_timeout (30 seconds), so that requests in flight are finished.
 graceful_timeout = 35
 
-# Django decides by TRUSTED_PROXIES whose headers are believed: gunicorn would believe 127.0.0.1 and every Unix socket.
+# Django trusts headers by TRUSTED_PROXIES: gunicorn would trust those from 127.0.0.1 and every Unix socket.
 forwarded_allow_ips = ""
 secure_scheme_headers: dict[str, str] = {}
 forwarder_headers = ""
@@ -32,20 +34,27 @@ limit_request_line = 8190
 limit_request_fields = 100
 limit_request_field_size = 8190
 
-# The heartbeat file must never wait for a disk.
+# The heartbeat file must not block on a disk.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108
+# Counters of requests, which /api/metrics adds up over the workers; before the application is loaded.
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="incidents-metrics-", dir=worker_tmp_dir)
 control_socket_disable = True
-# The service writes one line for each request itself.
+# The service writes its own access log.
 accesslog = None
 errorlog = "-"
 
 
 def on_starting(server: Any) -> None:
-    server.log.error_log.addFilter(without_quotes)
+    server.log.error_log.addFilter(without_client_input)
 
 
-def without_quotes(record: LogRecord) -> bool:
-    """Drops what a client sent, which may hold a token: `Invalid request from ip=ADDRESS: FAULT: QUOTE` and paths."""
+def on_exit(server: Any) -> None:
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
+
+
+def without_client_input(record: LogRecord) -> bool:
+    """Drops client input, which may contain a token: `Invalid request from ip=ADDRESS: FAULT: INPUT`, and paths."""
     message = record.getMessage()
     if message.startswith("Invalid request"):
         record.msg, record.args = ": ".join(message.split(": ")[:2]), ()

@@ -35,7 +35,7 @@ class UserAdmin(auth.UserAdmin):
     ) -> Any:
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
-        except IntegrityError:  # another request took the username after the form was validated
+        except IntegrityError:  # a concurrent request took the username after the form was validated
             self.message_user(request, USERNAME_TAKEN, messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
 
@@ -53,7 +53,7 @@ class UserAdmin(auth.UserAdmin):
         return super().has_delete_permission(request, obj) and (obj is None or may_manage(request.user, obj))
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
-        """Raises PermissionDenied where logging in as that user would give permissions that the editor lacks."""
+        """Raises PermissionDenied if the user has permissions that the editor lacks and could log in to use."""
         user = self.get_object(request, id)
         if user and not holds_permissions_of(request.user, user):
             raise PermissionDenied
@@ -65,7 +65,7 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class GroupAdmin(auth.GroupAdmin):
-    """Users edit only groups whose every permission they have, and add only permissions that they have."""
+    """Users edit only groups all of whose permissions they have, and add only permissions that they have."""
 
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         return super().has_change_permission(request, obj) and (obj is None or holds_permissions_of(request.user, obj))

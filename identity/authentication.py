@@ -18,12 +18,21 @@ from identity.tokens import Bearer, decode
 
 @lru_cache(maxsize=1024)
 def verified_claims(raw_token: bytes) -> Mapping[str, Any]:
-    """Cached: a signature that was valid once stays valid. Expiry and user do not. Raises TokenError."""
+    """Cached, since a valid signature stays valid; expiry and user are checked by the caller. Raises TokenError."""
     return MappingProxyType(decode(AccessToken, raw_token).payload)
 
 
 class JWTAuthentication(authentication.JWTAuthentication):
-    """`request.user` is the token's user, checked in the database; `request.auth` is the Bearer."""
+    """
+    `request.user` is the token's user, checked in the database; `request.auth` is the Bearer.
+
+    `deferred` is for CheckedBearerView alone: on PostgreSQL the view's own statement checks the token, and
+    `request.user` is anonymous.
+    """
+
+    def __init__(self, *, deferred: bool = False) -> None:
+        super().__init__()
+        self.deferred = deferred
 
     def authenticate(self, request: Request) -> tuple[Any, Bearer] | None:
         """Raises InvalidToken, for a malformed header too."""
@@ -39,26 +48,18 @@ class JWTAuthentication(authentication.JWTAuthentication):
             raise InvalidToken(exc.detail["detail"]) from None
         except TokenError as exc:
             raise InvalidToken(exc.args[0]) from None
-        return self.user_and_auth(Bearer(claims))
+        bearer = Bearer(claims)
+        if not self.deferred:
+            return bearer.user(), bearer
+        if connection.vendor != "postgresql":
+            bearer.check()
+        return AnonymousUser(), bearer
 
     def get_raw_token(self, header: bytes) -> bytes | None:
         """The scheme is case-insensitive: RFC 9110, section 11.1."""
         scheme, _space, rest = header.partition(b" ")
         return super().get_raw_token(b"Bearer " + rest if scheme.lower() == b"bearer" else header)
 
-    def user_and_auth(self, bearer: Bearer) -> tuple[Any, Bearer]:
-        return bearer.user(), bearer
-
 
 class JWTScheme(SimpleJWTScheme):
     target_class = JWTAuthentication
-    match_subclasses = True
-
-
-class DeferredJWTAuthentication(JWTAuthentication):
-    """On PostgreSQL the view's own statement checks the token: only for a CheckedBearerView."""
-
-    def user_and_auth(self, bearer: Bearer) -> tuple[Any, Bearer]:
-        if connection.vendor != "postgresql":
-            bearer.check()
-        return AnonymousUser(), bearer

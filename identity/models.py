@@ -35,10 +35,10 @@ class User(AbstractUser):
         validators=[validate_username],
         error_messages={"unique": USERNAME_TAKEN},
     )
-    # Nullable: while it is being replaced, the previous release inserts rows without it.
+    # Nullable, since the previous release inserts rows without it during an upgrade.
     username_key = models.CharField(max_length=3 * MAX_LENGTH, unique=True, null=True, editable=False)  # noqa: DJ001
     patronymic = models.CharField(_("patronymic"), max_length=150, blank=True)
-    # Tokens carry this timestamp: one with another timestamp was issued for an earlier password.
+    # Tokens contain this timestamp; one that differs was issued for an earlier password and is revoked.
     password_changed_at = models.DateTimeField(_("password changed at"), default=timezone.now, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
@@ -46,13 +46,13 @@ class User(AbstractUser):
     def clean(self) -> None:
         """Raises ValidationError where another user's name differs only in case or look-alike letters."""
         super().clean()
-        # Empty where a form has already rejected it.
+        # It is empty if a form has already rejected it.
         others = User.objects.filter(username_key=username_key(self.username or "")).exclude(pk=self.pk)
         if self.username and others.exists():
             raise ValidationError({"username": ValidationError(USERNAME_TAKEN, code="unique")})
 
     def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
-        # Django clears _password when it only upgrades the hash at log-in: the password is the same.
+        # _password is None when Django only upgrades the hash at log-in: the password is the same.
         if self._password is not None:  # type: ignore[attr-defined]
             self.password_changed_at = timezone.now()
             update_fields = update_fields and {*update_fields, "password_changed_at"}
@@ -62,16 +62,16 @@ class User(AbstractUser):
         super().save(*args, update_fields=update_fields, **kwargs)
 
     def get_full_name(self) -> str:
-        """As Russian documents write it: last name, first name, patronymic."""
+        """In Russian order: last name, first name, patronymic."""
         return " ".join(filter(None, (self.last_name, self.first_name, self.patronymic)))
 
 
 class LoginFailure(models.Model):
-    """A wrong password, kept while it counts for throttling."""
+    """A failed log-in, kept for the throttling window."""
 
     # An IPv6 client is its /64 network
     address = models.CharField(max_length=45)
-    # SHA-256: a name may be of any length, and people type passwords into this field
+    # SHA-256, since a username may have any length, and users type passwords into this field
     username_hash = models.BinaryField(max_length=32, db_column="account")
     created_at = models.DateTimeField(default=timezone.now, db_index=True, db_column="at")
 

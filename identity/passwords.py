@@ -7,7 +7,7 @@ MAX_LENGTH = 4096  # characters
 
 
 class MaximumLengthValidator:
-    """An overlong password is refused before it is hashed."""
+    """Refuses an overlong password before it is hashed."""
 
     def validate(self, password: str, user: Any = None) -> None:
         """Raises ValidationError."""

@@ -11,7 +11,7 @@ from identity.tokens import Bearer
 
 
 def permissions_of(user: Any) -> QuerySet[Permission]:
-    """The permissions that a user would have if it were active, its groups' included."""
+    """Permissions of the user and of its groups, whether the user is active or not."""
     if user.is_superuser:
         return Permission.objects.all()
     return Permission.objects.filter(Q(user=user) | Q(group__user=user)).distinct()
@@ -24,26 +24,26 @@ def may_manage(actor: Any, user: User) -> bool:
 
 def holds_permissions_of(actor: Any, holder: User | Group) -> bool:
     """Whether a user has each permission of another user or of a group."""
-    theirs = holder.permissions.all() if isinstance(holder, Group) else permissions_of(holder)
-    return not theirs.exclude(pk__in=permissions_of(actor).values("pk")).exists()
+    required = holder.permissions.all() if isinstance(holder, Group) else permissions_of(holder)
+    return not required.exclude(pk__in=permissions_of(actor).values("pk")).exists()
 
 
 class ModelPermissions(DjangoModelPermissions):
-    """Django's permission for each operation, reading included."""
+    """Requires Django's model permission for each method, reading included."""
 
     perms_map = DjangoModelPermissions.perms_map | {
         method: ["%(app_label)s.view_%(model_name)s"] for method in SAFE_METHODS
     }
 
     def has_object_permission(self, request: Request, view: Any, obj: Any) -> bool:
-        """Raises PermissionDenied: the view would turn False into 404, but this user may know of the superuser."""
+        """Raises PermissionDenied: for False the view would send 404, but this user may see superusers."""
         if request.method not in SAFE_METHODS and not may_manage(request.user, obj):
             raise PermissionDenied
         return True
 
 
 class SelfOrModelPermissions(ModelPermissions):
-    """Users see and change themselves; for other users Django's permission is required."""
+    """Users may see and change themselves; other users require Django's permission."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         return request.user.is_authenticated
@@ -55,7 +55,7 @@ class SelfOrModelPermissions(ModelPermissions):
 
 
 class HasBearer(BasePermission):
-    """A token was sent; its user may be unchecked."""
+    """The request has a token with a valid signature; its user may not have been checked yet."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         return isinstance(request.auth, Bearer)

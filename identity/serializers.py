@@ -15,7 +15,7 @@ from identity.usernames import username_key
 
 
 class PasswordField(simplejwt.PasswordField):
-    """A password as it was typed, outer spaces included."""
+    """Keeps a password as typed, leading and trailing spaces included."""
 
     def __init__(self) -> None:
         super().__init__(trim_whitespace=False, max_length=MAX_LENGTH)
@@ -57,7 +57,7 @@ class UserSerializer(djoser.UserSerializer):
         fields = FIELDS
 
     def update(self, instance: User, validated_data: dict[str, Any]) -> User:
-        """Writes only what was sent: a deactivation in the meantime stays."""
+        """Saves only the fields that were sent, so that a concurrent deactivation is not overwritten."""
         for name, value in validated_data.items():
             setattr(instance, name, value)
         instance.save(update_fields=validated_data)
@@ -77,7 +77,7 @@ class UserCreateSerializer(djoser.UserCreateSerializer):
         return value
 
     def create(self, validated_data: dict[str, Any]) -> User:
-        """Raises ValidationError where another request took the username after the check."""
+        """Raises ValidationError if a concurrent request took the username after the check."""
         try:
             return self.perform_create(validated_data)
         except IntegrityError:

@@ -1,9 +1,8 @@
 """
-Slows the guessing of passwords, wherever one is asked for: 5 failures in 15 minutes for an account from one
-client, 50 for a client.
+Rate limit of failed log-ins: in 15 minutes 5 for an account from one client, and 50 from one client.
 
-Failures are counted in the database, for all processes alike, after the password was checked: a right password never
-counts, but concurrent guesses may exceed the limit by as many as are checked at once.
+Failures are counted in the database, for all processes, after the password was checked: a correct password never
+counts, but concurrent guesses may exceed the limit by the number that is checked at the same time.
 """
 
 from collections.abc import Callable
@@ -30,7 +29,7 @@ NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 
 
 def throttle[T](request: HttpRequest | Request, username: str, check: Callable[[], T]) -> T:
-    """Returns the result of `check`: a false one is a wrong password. Raises Throttled before checking."""
+    """The result of `check`, which is false for a wrong password. Raises Throttled before it is called."""
     client, username_hash = _client(client_address(request)), sha256(username_key(username).encode()).digest()
     if wait := _wait(client, username_hash):
         raise Throttled(wait)
@@ -43,13 +42,13 @@ def throttle[T](request: HttpRequest | Request, username: str, check: Callable[[
 
 
 def purge_login_failures() -> bool:
-    """Deletes a batch of the failures that no longer count; returns whether there may be more."""
+    """Deletes a batch of failures older than the window; returns whether more may be left."""
     expired = LoginFailure.objects.filter(created_at__lt=timezone.now() - WINDOW).values("pk")
     return LoginFailure.objects.filter(pk__in=expired[:BATCH]).delete()[0] == BATCH
 
 
 def _client(address: str) -> str:
-    """An IPv4 address, also one that NAT64 translated; the /64 network of any other IPv6 address."""
+    """The IPv4 address, unwrapped from NAT64; the /64 network of any other IPv6 address."""
     if ":" not in address:
         return address
     ip = ip_address(address)
@@ -59,18 +58,17 @@ def _client(address: str) -> str:
 
 
 def _wait(client: str, username_hash: bytes) -> int:
-    """Seconds until the next guess may be made, 0 for now."""
+    """Seconds until the next attempt is allowed; 0 if it is allowed now."""
     now = timezone.now()
     failures = LoginFailure.objects.filter(address=client, created_at__gt=now - WINDOW).order_by("-created_at")
     recent = list(failures.values_list("created_at", "username_hash")[:FAILURES_PER_CLIENT])
     if recent and recent[0][0] > now:  # the clock was set back
         failures.filter(created_at__gt=now).update(created_at=now)
-        recent = [(min(created_at, now), theirs) for created_at, theirs in recent]
+        recent = [(min(created_at, now), failed_hash) for created_at, failed_hash in recent]
+    by_client = [created_at for created_at, _ in recent]
+    by_account = [created_at for created_at, failed_hash in recent if bytes(failed_hash) == username_hash]
     waits = []
-    for times, limit in (
-        ([created_at for created_at, theirs in recent if bytes(theirs) == username_hash], FAILURES_PER_ACCOUNT),
-        ([created_at for created_at, _ in recent], FAILURES_PER_CLIENT),
-    ):
+    for times, limit in ((by_account, FAILURES_PER_ACCOUNT), (by_client, FAILURES_PER_CLIENT)):
         if len(times) >= limit:
             waits.append(times[limit - 1] + WINDOW - now)
     return ceil(max(waits).total_seconds()) if waits else 0

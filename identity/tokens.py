@@ -1,4 +1,4 @@
-"""Tokens that are revoked when their user is deactivated or deleted, or gets another password."""
+"""JWTs, revoked when their user is deactivated or deleted or changes the password."""
 
 import re
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from identity.models import User
 CLAIM = "password_changed_at"  # microseconds since 1970
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-# RFC 7519, section 4.1: what PyJWT and simplejwt do not check, and crash on when they compare or encode it.
+# RFC 7519, section 4.1. PyJWT and simplejwt do not check these types, and crash on others.
 CLAIM_TYPES = {"exp": int, "iat": int, "nbf": int, "iss": str, "sub": str}
 
 
@@ -30,9 +30,9 @@ def issue[T: Token](kind: type[T], user: User) -> T:
 
 def decode[T: Token](kind: type[T], raw_token: Any) -> T:
     """
-    The token, its signature, type and expiry verified; its user is not. Raises TokenError.
+    A token with verified signature, type and expiry; its user is not checked. Raises TokenError.
 
-    simplejwt's LEEWAY is for the clocks that issued a token (`iat`): it does not prolong its life.
+    simplejwt's LEEWAY allows for clock skew in `iat` and `nbf`; it does not extend `exp`.
     """
     try:
         token = kind(raw_token)
@@ -40,7 +40,7 @@ def decode[T: Token](kind: type[T], raw_token: Any) -> T:
     except TokenError:
         raise
     except (ArithmeticError, AttributeError, OSError, RecursionError, TypeError, ValueError):
-        # PyJWT and simplejwt compare and convert claims without looking at their types.
+        # PyJWT and simplejwt compare and convert claims of any type.
         raise TokenError(_("Token is invalid")) from None
     if any(type(value) is not CLAIM_TYPES.get(name, type(value)) for name, value in token.payload.items()):
         raise TokenError(_("Token is invalid"))
@@ -53,8 +53,8 @@ class Bearer:
     """
     The claims of a token whose signature is valid but whose user has not been checked.
 
-    Must be checked before anything is revealed or written. On PostgreSQL the check is part of the view's own statement,
-    which saves a round trip: `fetch` wraps a read; `sql`, `params` and `accept` are for a statement that writes.
+    It must be checked before anything is revealed or written. On PostgreSQL the check is part of the view's own
+    statement, which saves a round trip: `fetch` wraps a SELECT; `sql`, `params` and `accept` are for writes.
     """
 
     sql = """
@@ -79,7 +79,7 @@ class Bearer:
         return {"bearer_id": self.user_id, "bearer_password_changed_at": self.password_changed_at}
 
     def accept(self, username: str | None) -> str:
-        """Marks the token as checked by a statement that found its user. Raises InvalidToken where it found none."""
+        """Marks the token as checked, by the username that a statement returned. Raises InvalidToken for None."""
         if username is None:
             raise self.invalid()
         set_user(username)
@@ -87,7 +87,7 @@ class Bearer:
         return username
 
     def check(self) -> str:
-        """The username, by a query of its own unless the token has been checked. Raises InvalidToken."""
+        """The username; checks the token by a separate query unless it was checked before. Raises InvalidToken."""
         return self.username or self.user().get_username()
 
     def user(self) -> User:
@@ -101,9 +101,9 @@ class Bearer:
 
     def fetch(self, sql: str, params: Mapping[str, Any], *, prepare: bool | None = None) -> list[tuple[Any, ...]]:
         """
-        The rows of a SELECT, the check included where it has not been made. PostgreSQL only. Raises InvalidToken.
+        The rows of a SELECT, which also checks the token if necessary. PostgreSQL only. Raises InvalidToken.
 
-        The first column of `sql` is never NULL.
+        The first column of `sql` must not be NULL.
         """
         if self.username is not None:
             return fetch(sql, params, prepare=prepare)

@@ -5,10 +5,10 @@ from django.utils.translation import gettext_lazy as _
 
 MAX_LENGTH = 150
 
-# Russian letters and the Latin letters that they look like, in lower case or in capitals.
+# Russian letters and the Latin letters that look like them, in lower or upper case.
 LOOK_ALIKES = str.maketrans("авеёкмнорстух", "abeekmhopctyx")
 
-# Letters of two alphabets in one name could make it look like another name.
+# Mixed alphabets would allow homographs: names that look like another name.
 validate_username = RegexValidator(
     r"^([A-Za-z0-9@.+_-]+|[А-ЯЁа-яё0-9@.+_-]+)\Z",
     _("Enter a valid username: Latin or Russian letters (not both), digits and @/./+/-/_ only."),
@@ -17,7 +17,7 @@ validate_username = RegexValidator(
 
 def username_key(username: str) -> str:
     """
-    The unique form of a name: equal for names that differ only in case, Unicode form (UAX #15, NFKC) or look-alikes.
+    Equal for usernames that differ only in case, Unicode form (NFKC, UAX #15) or look-alike letters.
 
     An overlong name, which no user can have, is returned unchanged: normalization could make it many times longer.
     """

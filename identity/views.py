@@ -9,10 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework_simplejwt import views as simplejwt
-from rest_framework_simplejwt.exceptions import InvalidToken
 
-from core.db.postgresql import DOWN
-from identity.authentication import DeferredJWTAuthentication
+from core.db.postgresql import is_unavailable
+from identity.authentication import JWTAuthentication
 from identity.models import User
 from identity.permissions import HasBearer
 from identity.tokens import Bearer
@@ -37,7 +36,7 @@ class TokenVerifyView(simplejwt.TokenVerifyView):
 
 
 class UserViewSet(DjoserUserViewSet):
-    """Users see and edit themselves; everything else needs Django's permission."""
+    """Users see and edit themselves; everything else requires Django's permission."""
 
     queryset = User.objects.order_by("id")
     raises = dict.fromkeys(("create", "list", "update", "partial_update", "destroy"), ("403 permission_denied",)) | {
@@ -46,12 +45,12 @@ class UserViewSet(DjoserUserViewSet):
 
     def permission_denied(self, request: Request, **kwargs: Any) -> None:
         if request.user.is_authenticated and self.action in ("retrieve", "update", "partial_update"):
-            raise NotFound  # which ids exist is not revealed
+            raise NotFound  # 403 would reveal which ids exist
         super(DjoserUserViewSet, self).permission_denied(request, **kwargs)
 
     @extend_schema(responses={204: None})
     def set_password(self, request: Request) -> Response:
-        """As djoser does it, but only the password is written: a deactivation in the meantime stays."""
+        """Unlike djoser, saves only the password, so that a concurrent deactivation is not overwritten."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         user: Any = request.user
@@ -64,7 +63,7 @@ class UserViewSet(DjoserUserViewSet):
 
 
 class CurrentUserViewSet(UserViewSet):
-    """`users/me/`: djoser's own action for it has no HEAD."""
+    """`users/me/`; djoser's action for it does not support HEAD."""
 
     def get_object(self) -> Any:
         return self.request.user
@@ -72,16 +71,16 @@ class CurrentUserViewSet(UserViewSet):
 
 class CheckedBearerView(APIView):
     """
-    For a view whose own statement checks the token (Bearer.fetch, or an actor of a service).
+    Base of views whose own statement checks the token (by Bearer.fetch, or by a service that gets the actor).
 
-    Closed by default: a response that is sent before the check is an error of the server, and an exception that is
-    raised before it does not reach the client: a revoked token gets 401, never 400 or 404.
+    Closed by default: a response without a check is a 500, and after an exception the check is made first, so that a
+    revoked token gets 401, never 400 or 404.
     """
 
     permission_classes = (HasBearer,)
 
     def get_authenticators(self) -> list[BaseAuthentication]:
-        return [DeferredJWTAuthentication()]
+        return [JWTAuthentication(deferred=True)]
 
     @property
     def bearer(self) -> Bearer:
@@ -89,10 +88,10 @@ class CheckedBearerView(APIView):
 
     def handle_exception(self, exc: Exception) -> Response:
         # The check of a database that is down would only time out again.
-        if isinstance(self.request.auth, Bearer) and not isinstance(exc, DOWN):
+        if isinstance(self.request.auth, Bearer) and not is_unavailable(exc):
             try:
                 self.bearer.check()
-            except (InvalidToken, *DOWN) as failure:
+            except Exception as failure:
                 exc = failure
         return super().handle_exception(exc)
 

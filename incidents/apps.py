@@ -9,7 +9,9 @@ class IncidentsConfig(AppConfig):
     verbose_name = _("Incidents")
 
     def ready(self) -> None:
-        from core import jobs
+        from core import jobs, metrics
         from incidents.idempotency import purge_expired_keys
+        from incidents.metrics import incidents
 
         jobs.register(jobs.Job("purge_expired_keys", purge_expired_keys, every=timedelta(hours=1)))
+        metrics.register(incidents)

@@ -1,5 +1,5 @@
 """
-A POST that is sent again records nothing again.
+A retried POST records nothing twice.
 
 Semantics: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 """

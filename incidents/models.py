@@ -37,7 +37,7 @@ class Channel(models.TextChoices):
 
 
 def etag(updated_at: datetime) -> str:
-    """The strong entity tag of an incident last changed then: each change comes a microsecond or more later."""
+    """The strong entity tag of an incident: every change moves `updated_at` by a microsecond or more."""
     return f'"{(updated_at - EPOCH) // timedelta(microseconds=1):x}"'
 
 
@@ -130,7 +130,7 @@ class IncidentChange(models.Model):
 
 
 class IdempotencyKey(models.Model):
-    """The first answer to a POST that carried an Idempotency-Key, kept for a day to be given again."""
+    """The response to a POST that carried an Idempotency-Key, kept for a day to be replayed."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, db_index=False)
     key = models.CharField(max_length=255)

@@ -14,6 +14,7 @@ from core.api.preconditions import Preconditions
 from core.db.postgresql import fetch
 from incidents.actors import Actor, Named
 from incidents.models import Incident, IncidentChange, Status
+from incidents.text import normalize_line_breaks
 
 WRITABLE = ("description", "status", "source")
 ATTEMPTS = 20
@@ -36,6 +37,7 @@ def create_incident(
     """
     now = timezone.now()
     at = min(created_at or now, now)
+    description = normalize_line_breaks(description)
     incident = Incident(description=description, status=status, source=source, created_at=at, updated_at=at)
     changes = {field: [None, getattr(incident, field)] for field in WRITABLE}
     if connection.vendor == "postgresql":
@@ -64,6 +66,7 @@ def change_incident(
     Raises PreconditionFailed, or ServiceUnavailable where other writers were faster ATTEMPTS times in a row.
     """
     actor = Named(actor.check())
+    values = {field: normalize_line_breaks(value) for field, value in values.items()}
     # Optimistic locking: UPDATE … WHERE updated_at is unchanged (compare-and-swap), else re-read and retry.
     for _ in range(ATTEMPTS):
         if preconditions and preconditions.failed(incident.etag):
@@ -79,7 +82,7 @@ def change_incident(
 
 def add_comment(*, incident_id: int, text: str, actor: Actor, channel: str) -> IncidentChange:
     """The entry of the incident's history that holds the comment. Raises what `actor.accept` raises."""
-    changes: dict[str, Any] = {"comment": [None, text]}
+    changes: dict[str, Any] = {"comment": [None, normalize_line_breaks(text)]}
     entry = IncidentChange(incident_id=incident_id, at=timezone.now(), channel=channel, changes=changes)
     if connection.vendor == "postgresql":
         _write(COMMENT, actor, id=incident_id, at=entry.at, channel=channel, changes=changes)

@@ -14,6 +14,7 @@ from core.api.exceptions import PreconditionFailed
 from core.api.json import JSONRenderer
 from core.api.pagination import PageNumbers
 from core.api.preconditions import Preconditions
+from core.api.serializers import validate_all
 from identity.views import CheckedBearerView
 from incidents import idempotency
 from incidents.listing.filters import OPENAPI_PARAMETERS, parse_query
@@ -66,7 +67,11 @@ class IncidentViewSet(CheckedBearerView, viewsets.GenericViewSet[Incident]):
     @extend_schema(summary="List incidents, newest first", parameters=OPENAPI_PARAMETERS)
     def list(self, request: Request) -> HttpResponse:
         pages = PageNumbers()
-        read = partial(read_page, parse_query(request.query_params), fetch=self.bearer.fetch)
+        query, _size = validate_all(
+            partial(parse_query, request.query_params),
+            partial(pages.get_page_size, request),
+        )
+        read = partial(read_page, query, fetch=self.bearer.fetch)
         return json_response(pages.body(pages.paginate(read, request)))
 
     @extend_schema(
@@ -79,8 +84,10 @@ class IncidentViewSet(CheckedBearerView, viewsets.GenericViewSet[Incident]):
             incident = create_incident(**values, actor=self.bearer, channel=Channel.API)
             return idempotency.StoredResponse(incident.pk, incident.created_at, render(incident))
 
-        key = idempotency.key_of(request)
-        values = create_serializer.run_validation(request.data)
+        key, values = validate_all(
+            partial(idempotency.key_of, request),
+            lambda: create_serializer.run_validation(request.data),
+        )
         response = self._create_or_replay(key, request.data, create)
         location = f"{request.scheme}://{request.get_host()}{request.path.rstrip('/')}/{response.incident_id}/"
         headers = {"Location": location, "ETag": etag(response.created_at)}
@@ -136,8 +143,10 @@ class IncidentViewSet(CheckedBearerView, viewsets.GenericViewSet[Incident]):
             return idempotency.StoredResponse(incident.pk, incident.created_at, render_change(entry))
 
         incident = self._get_incident()
-        key = idempotency.key_of(request)
-        values = comment_serializer.run_validation(request.data)
+        key, values = validate_all(
+            partial(idempotency.key_of, request),
+            lambda: comment_serializer.run_validation(request.data),
+        )
         # The incident is part of the request: the same words about another one are another comment.
         return created(self._create_or_replay(key, {"incident": incident.pk, "comment": request.data}, create))
 

@@ -9,7 +9,13 @@ class IntakeConfig(AppConfig):
     verbose_name = _("Intake")
 
     def ready(self) -> None:
-        from core import jobs
-        from intake.inbox import process_pending
+        from core import jobs, metrics
+        from incidents.models import Channel
+        from intake import episodes
+        from intake.inbox import handlers, process_pending, purge_old_deliveries
+        from intake.metrics import deliveries
 
+        handlers |= {Channel.ALERTMANAGER: episodes.handle, Channel.WEBHOOK: episodes.handle}
         jobs.register(jobs.Job("process_deliveries", process_pending, every=timedelta(seconds=2)))
+        jobs.register(jobs.Job("purge_old_deliveries", purge_old_deliveries, every=timedelta(hours=1)))
+        metrics.register(deliveries)

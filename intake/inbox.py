@@ -1,5 +1,5 @@
 """
-Deliveries: stored and committed as they came, then processed in a transaction of their own, and replayed at will.
+Deliveries: stored and committed as they came, then processed in transactions of their own, and replayed at will.
 
 What is made of a delivery is unique by constraints of its own, so that processing it again makes nothing twice.
 """
@@ -7,10 +7,16 @@ What is made of a delivery is unique by constraints of its own, so that processi
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
+from time import monotonic
 from typing import Any
+from uuid import uuid4
 
+from django.conf import settings
 from django.db import transaction
-from django.db.models.functions import Now
+from django.db.models import QuerySet
+from django.db.models.functions import Length, Now
+from django.utils import timezone
 
 from core.db.postgresql import DOWN
 from core.log.context import LogContext, current_context, log_context
@@ -20,17 +26,29 @@ from intake.models import Delivery, Sender
 logger = logging.getLogger(__name__)
 
 BATCH = 100
+STEP = 10.0  # seconds of a job's step: far less than its lease
+SOON = 0.5  # seconds that a request spends on processing
+SMALL = 64 * 1024  # bytes of a body that a request processes
+NOTES = 100  # lines kept
+PURGED = 1_000  # deliveries in one transaction
 
 
 @dataclass
 class Outcome:
-    """What became of a delivery. `notes` are for people: faults, warnings, why it was skipped."""
+    """
+    What became of a delivery, or of some of its parts. `notes` are for people: faults, warnings, why it was skipped.
+
+    `parts` is how many parts are done now if more of them are left, None if all are.
+    """
 
     state: Delivery.State = Delivery.State.PROCESSED
     notes: list[str] = field(default_factory=list)
+    faults: int = 0
+    parts: int | None = None
 
     def fault(self, note: str) -> None:
         self.state = Delivery.State.FAULTY
+        self.faults += 1
         self.notes.append(note)
 
 
@@ -38,49 +56,109 @@ type Handler = Callable[[Delivery], Outcome]
 handlers: dict[str, Handler] = {}  # by channel; registered by AppConfig.ready()
 
 
-def receive(*, channel: str, external_id: str, body: bytes, sender: Sender | None = None) -> Delivery:
-    """The stored delivery, or the one that was stored when the same came before."""
+def receive(*, channel: str, external_id: str | None = None, body: bytes, sender: Sender | None = None) -> Delivery:
+    """The stored delivery, or the one that was stored when the same came before: never without an `external_id`."""
     context = current_context.get()
     values: dict[str, Any] = {"body": body, "sender": sender, "request_id": context.request_id if context else ""}
+    if external_id is None:
+        return Delivery.objects.create(channel=channel, external_id=uuid4().hex, **values)
     delivery, _ = Delivery.objects.get_or_create(channel=channel, external_id=external_id, defaults=values)
     return delivery
 
 
-def process(delivery_id: int) -> None:
-    """Processes a pending delivery, unless another process does. Raises django.db's errors, which leave it pending."""
+def process(delivery_id: int) -> bool:
+    """
+    Processes a pending delivery, or some of its parts, in one transaction; returns whether it is still pending.
+
+    A sender's deliveries are processed in their order: with an earlier one pending, that one is processed instead.
+    Raises django.db's errors, which leave it pending.
+    """
+    delivery = None
     try:
         with transaction.atomic():
-            pending = Delivery.objects.filter(pk=delivery_id, state=Delivery.State.PENDING)
-            delivery = pending.select_for_update(skip_locked=True).first()
+            delivery = _lock(delivery_id)
             if delivery is None:
-                return
-            with log_context(LogContext(delivery.request_id, job=f"delivery {delivery_id}")):
+                return False
+            with log_context(LogContext(delivery.request_id, job=f"delivery {delivery.pk}")):
                 outcome = handlers[delivery.channel](delivery)
-            _finish(delivery_id, outcome)
+                _save(delivery, outcome)
+            return outcome.parts is not None or delivery.pk != delivery_id
     except DOWN:
         raise
     except Exception as exc:
-        logger.exception("Delivery %d was not understood", delivery_id)
-        _finish(delivery_id, Outcome(Delivery.State.FAULTY, [redact(f"{type(exc).__name__}: {exc}")]))
+        if delivery is None:
+            raise
+        logger.exception("Delivery %d was not understood", delivery.pk)
+        outcome = Outcome()
+        outcome.fault(redact(f"{type(exc).__name__}: {exc}"))
+        _save(delivery, outcome)
+        return delivery.pk != delivery_id
+
+
+def process_soon(delivery: Delivery) -> None:
+    """Processes a delivery that just came, if that is quick; otherwise the jobs do."""
+    end = monotonic() + SOON
+    waiting = _pending().filter(sender=delivery.sender_id, pk__lte=delivery.pk).order_by("pk")
+    size = waiting.annotate(size=Length("body")).values_list("size", flat=True).first()
+    if size is not None and size <= SMALL:
+        while process(delivery.pk) and monotonic() < end:
+            pass
 
 
 def process_pending() -> bool:
     """Processes a batch of what requests left behind, oldest first; returns whether there may be more."""
-    pending = Delivery.objects.filter(state=Delivery.State.PENDING).order_by("id").values_list("pk", flat=True)
-    ids = list(pending[:BATCH])
+    end = monotonic() + STEP
+    ids = list(_pending().order_by("pk").values_list("pk", flat=True)[:BATCH])
     for delivery_id in ids:
-        process(delivery_id)
+        while process(delivery_id):
+            if monotonic() > end:
+                return True
+        if monotonic() > end:
+            return True
     return len(ids) == BATCH
 
 
 def replay(delivery_ids: list[int]) -> int:
     """Makes deliveries pending again; the jobs process them. Returns how many."""
     return Delivery.objects.filter(pk__in=delivery_ids).update(
-        state=Delivery.State.PENDING, notes="", processed_at=None
+        state=Delivery.State.PENDING, parts_done=0, faults=0, notes="", processed_at=None
     )
 
 
-def _finish(delivery_id: int, outcome: Outcome) -> None:
-    Delivery.objects.filter(pk=delivery_id).update(
-        state=outcome.state, notes="\n".join(outcome.notes), processed_at=Now()
-    )
+def purge_old_deliveries() -> bool:
+    """Deletes a batch of the deliveries older than DELIVERY_RETENTION_DAYS; returns whether there may be more."""
+    until = timezone.now() - timedelta(days=settings.DELIVERY_RETENTION_DAYS)
+    old = Delivery.objects.filter(state__in=Delivery.WITHOUT_FAULTS, received_at__lt=until).order_by("received_at")
+    # Django sets the episodes' references to null, for which it reads the rows: without their bodies.
+    batch = Delivery.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:PURGED])).only("pk")
+    return batch.delete()[1].get(Delivery._meta.label, 0) == PURGED
+
+
+def _pending() -> QuerySet[Delivery]:
+    return Delivery.objects.filter(state=Delivery.State.PENDING)
+
+
+def _lock(delivery_id: int) -> Delivery | None:
+    """The delivery to be processed now; None if it is not pending, or another process has it."""
+    sender = Sender.objects.filter(deliveries=delivery_id).select_for_update(no_key=True, of=("self",)).first()
+    if sender is None:
+        return _pending().filter(pk=delivery_id).select_for_update(skip_locked=True).first()
+    delivery = _pending().filter(sender=sender, pk__lte=delivery_id).order_by("pk").first()
+    if delivery:
+        delivery.sender = sender
+    return delivery
+
+
+def _save(delivery: Delivery, outcome: Outcome) -> None:
+    faults = delivery.faults + outcome.faults
+    notes = [*delivery.notes.splitlines(), *outcome.notes][:NOTES]
+    values: dict[str, Any] = {"faults": faults, "notes": "\n".join(notes)}
+    if outcome.parts is not None:
+        values["parts_done"] = outcome.parts
+    else:
+        values |= {"state": Delivery.State.FAULTY if faults else outcome.state, "processed_at": Now()}
+    Delivery.objects.filter(pk=delivery.pk).update(**values)
+    if outcome.parts is None and delivery.sender and delivery.sender.has_faults != bool(faults):
+        Sender.objects.filter(pk=delivery.sender.pk).update(has_faults=bool(faults))
+        if faults:
+            logger.error("Sender %s: delivery %d was not understood: %s", delivery.sender, delivery.pk, notes[-1])

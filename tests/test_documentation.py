@@ -1,4 +1,4 @@
-"""What the documentation names exists, and both languages show the same commands."""
+"""Links, make targets and routes in the documentation exist; both languages show the same commands."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ PAGES = [*Path().glob("*.md"), *Path("docs").glob("*.md")]
 
 
 def anchors(page):
-    """Those that GitHub makes of a page's headings."""
+    """The anchors that GitHub makes of a page's headings."""
     headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.M)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -21,7 +21,7 @@ def commands(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
-def test_links_lead_somewhere(page):
+def test_link_targets_exist(page):
     for path, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text("utf-8")):
         target = page.parent / path if path else page
         assert target.exists(), path
@@ -29,7 +29,7 @@ def test_links_lead_somewhere(page):
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=str)
-def test_make_has_the_targets(page):
+def test_make_targets_exist(page):
     targets = re.findall(r"^([a-z0-9]+):", Path("Makefile").read_text("utf-8"), re.M)
     assert set(re.findall(r"(?:^|`)make ([a-z0-9]+)", page.read_text("utf-8"), re.M)) <= {*targets}
 

@@ -1,4 +1,4 @@
-"""What a clone of the repository looks like."""
+"""Line endings in a clone of the repository."""
 
 import shutil
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def test_a_clone_that_converts_line_endings_keeps_the_scripts_as_they_are(tmp_path):
+def test_scripts_have_lf_in_a_clone_with_autocrlf(tmp_path):
     source, clone = tmp_path / "source", tmp_path / "clone"
     scripts = [file for file in (ROOT / "docker").iterdir() if file.is_file()]
     (source / "docker").mkdir(parents=True)

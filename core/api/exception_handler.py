@@ -1,11 +1,11 @@
-"""The one error format of every answer under /api/ that is not a success."""
+"""The error format of every response under /api/ that is not a success."""
 
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 from django.core.exceptions import SuspiciousOperation
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
@@ -44,7 +44,7 @@ class ErrorHandler(ExceptionHandler):
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         if is_unavailable(exc):
             return ServiceUnavailable()
-        if isinstance(exc, SuspiciousOperation):  # more than a thousand query parameters, for one
+        if isinstance(exc, SuspiciousOperation):  # for example more than a thousand query parameters
             return exceptions.ParseError()
         return super().convert_known_exceptions(exc)
 
@@ -57,32 +57,34 @@ class ErrorFormatter(ExceptionFormatter):
             for error in errors:
                 error.attr = error.attr or api_settings.NON_FIELD_ERRORS_KEY
             return errors
-        # simplejwt puts a dict of detail, code and messages where others have one sentence
+        # simplejwt's detail is a dict of detail, code and messages.
         detail: Any = exc.detail["detail"] if isinstance(exc.detail, dict) else exc.detail
         code = exc.detail["code"] if isinstance(exc.detail, dict) else exc.get_codes()
         return [Error(f"{exc.status_code} {code}", str(detail), None)]
 
 
 def error_response(exc: exceptions.APIException) -> HttpResponse:
-    """The answer to `exc` where no REST framework view is at work."""
-    handler = ErrorHandler(exc, {})  # type: ignore[typeddict-item]  # no view is at work
+    """The response to `exc` outside REST framework's views."""
+    handler = ErrorHandler(exc, {})  # type: ignore[typeddict-item]  # outside a view
     content = orjson.dumps(handler.format_exception(exc))
     headers = handler.get_headers(exc) | {"Content-Type": "application/json", "Content-Length": str(len(content))}
     return HttpResponse(content, status=exc.status_code, headers=headers)
 
 
-def reformat(response: HttpResponseBase) -> HttpResponse:
-    """The error format in place of a page that Django itself wrote, its debug pages included."""
+def reformat(request: HttpRequest, response: HttpResponseBase) -> HttpResponse:
+    """Replaces an HTML error page of Django, debug pages included, with the error format."""
     status = HTTPStatus(response.status_code)
     known = BY_STATUS.get(status)
     exc = exceptions.APIException(
-        known.default_detail if known else status.phrase,
+        str(known.default_detail).format(method=request.method, media_type=request.content_type)
+        if known
+        else status.phrase,
         known.default_code if known else status.phrase.lower().replace(" ", "_"),
     )
     exc.status_code = status
-    plain = error_response(exc)
+    formatted = error_response(exc)
     for name, value in response.items():
         if name not in ("Content-Type", "Content-Length"):
-            plain[name] = value
-    plain.cookies = response.cookies
-    return plain
+            formatted[name] = value
+    formatted.cookies = response.cookies
+    return formatted

@@ -1,4 +1,4 @@
-"""JSON in and out through orjson, whatever `Accept` says."""
+"""JSON parser and renderer on orjson. `Accept` is ignored: every response is JSON."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -18,7 +18,7 @@ from rest_framework.request import Request
 
 from core.api.exceptions import RequestTooLarge
 
-# Times in UTC, whole seconds, with a Z; one without a zone comes from core.db.postgresql.fetch.
+# Timestamps in UTC, in whole seconds, with a Z. Naive ones come from core.db.postgresql.fetch and are UTC.
 OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS | orjson.OPT_NAIVE_UTC
 
 

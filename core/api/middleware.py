@@ -7,7 +7,8 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import DatabaseError, InterfaceError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.log import log_response
@@ -17,6 +18,7 @@ from core.api.exception_handler import error_response, reformat
 from core.api.exceptions import LengthRequired, RequestTooLarge, ServiceUnavailable
 from core.db.postgresql import is_unavailable
 from core.log.context import LogContext, log_context, log_request
+from core.log.redaction import redact_path
 
 GOOD_REQUEST_ID = re.compile(r"[\w.:@/+=-]{1,128}", re.ASCII)
 LENGTH = re.compile(r"\d{1,19}", re.ASCII)
@@ -29,7 +31,7 @@ def is_admin(request: HttpRequest) -> bool:
 
 
 class RequestMiddleware:
-    """Gives the request its id and its log line, and every error the one format."""
+    """Sets the request's id and log context, writes its log line and applies the error format."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -37,16 +39,17 @@ class RequestMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = given if GOOD_REQUEST_ID.fullmatch(given) else ""
-        with log_context(LogContext(request_id, method=request.method or "", path=request.path)) as context:
+        path = redact_path(request.path)
+        with log_context(LogContext(request_id, method=request.method or "", path=path)) as context:
             response = self.get_response(request)
             if (
                 response.status_code >= 400
                 and not response.get("Content-Type", "").startswith("application/json")
                 and not is_admin(request)
             ):
-                response = reformat(response)
+                response = reformat(request, response)
             if response.status_code in (204, 304):
-                del response["Content-Length"]  # CommonMiddleware's, against RFC 9110, 8.6
+                leave_out_length(response)
             response["X-Request-ID"] = context.request_id
             log_request(request, response, context)
             return response
@@ -55,6 +58,16 @@ class RequestMiddleware:
         if is_unavailable(exception) or isinstance(exception, ServiceUnavailable):
             return unavailable(request, exception)
         return None
+
+
+def leave_out_length(response: HttpResponseBase) -> None:
+    """What has no content has no Content-Length either: RFC 9110, 8.6."""
+    del response["Content-Length"]  # CommonMiddleware's
+    # wsgiref, which is under the development server, adds one of zero where there is not even an empty chunk.
+    if isinstance(response, StreamingHttpResponse):
+        response.streaming_content = [b""]
+    else:
+        response.write(b"")
 
 
 def unavailable(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -66,7 +79,7 @@ def unavailable(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 class BodyMiddleware:
-    """Refuses, unread, a body whose length is unknown or unreadable, and one of the admin that is too large."""
+    """Refuses without reading it a body of unknown or malformed length, and one of the admin that is too large."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -74,19 +87,19 @@ class BodyMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         length = request.META.get("CONTENT_LENGTH")
         if not length:
-            # WSGI has no length for a chunked body: Django would take it for an empty one.
+            # WSGI gives no length for a chunked body, and Django would treat it as empty.
             chunked = "HTTP_TRANSFER_ENCODING" in request.META
             return error_response(LengthRequired()) if chunked else self.get_response(request)
         if not LENGTH.fullmatch(length):
             return error_response(ParseError())
-        # The API's parser does the same, once it has seen the token and that the incident exists.
+        # The API's parser checks the limit later, after the token and the existence of the incident.
         if is_admin(request) and int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             return error_response(RequestTooLarge())
         return self.get_response(request)
 
 
 class AdminOnly(MiddlewareMixin):
-    """Passes over what is no page of the admin: the API's clients have tokens, not sessions, and see no messages."""
+    """Skips requests outside the admin: clients of the API use tokens, not sessions."""
 
     def __call__(self, request: HttpRequest) -> Any:
         return super().__call__(request) if is_admin(request) else self.get_response(request)
@@ -94,7 +107,7 @@ class AdminOnly(MiddlewareMixin):
 
 class AdminSessionMiddleware(AdminOnly, SessionMiddleware):
     def process_request(self, request: HttpRequest) -> None:
-        # Whatever is no key is no session: PostgreSQL would raise an error for one with a NUL in it.
+        # A malformed key is no session. PostgreSQL would raise an error for a NUL in it.
         key = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
         if not (key.isascii() and key.isalnum()):
             request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
@@ -103,7 +116,7 @@ class AdminSessionMiddleware(AdminOnly, SessionMiddleware):
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         try:
             return super().process_response(request, response)
-        except (DatabaseError, InterfaceError) as exc:  # the session is saved here, after all views
+        except (DatabaseError, InterfaceError) as exc:  # the session is saved here, after the view
             if not is_unavailable(exc):
                 raise
             return unavailable(request, exc)

@@ -1,4 +1,4 @@
-"""The OpenAPI document says of errors what the server sends: one component, and the codes of each answer."""
+"""The OpenAPI schema of errors: one component, and the codes of each response."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from core.api.serializers import StrictSerializer
 
 ERROR = {
     "type": "object",
-    "description": "Every answer that is not a success. For a `client_error` and a `server_error` there is one entry, "
-    "its code is the HTTP status, a space and a name, and `attr` is null.",
+    "description": "Every response that is not a success. A `client_error` and a `server_error` have one entry, whose "
+    "code is the HTTP status, a space and a name, and whose `attr` is null.",
     "required": ["type", "errors"],
     "additionalProperties": False,
     "properties": {
@@ -42,7 +42,7 @@ VALIDATION = (
 
 
 class AutoSchema(openapi.AutoSchema):
-    """A view names in `raises` the codes it sends beyond the common ones: {action or method: codes}."""
+    """Takes the error codes of a view beyond the common ones from its `raises`: {action or method: codes}."""
 
     def _map_serializer(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> Any:
         schema = super()._map_serializer(serializer, direction, bypass_extensions)  # type: ignore[no-untyped-call]

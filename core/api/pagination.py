@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 
 class PageNumbers(PageNumberPagination):
-    """Pages by number: past the end is 404, a page size that is not offered is an error."""
+    """Pagination by page number: 404 past the end, 400 for a page size out of range."""
 
     page_size = 100
     page_size_query_param = "page_size"
@@ -32,7 +32,7 @@ class PageNumbers(PageNumberPagination):
         return self.paginate(lambda offset, limit: (queryset.count(), list(queryset[offset : offset + limit])), request)
 
     def paginate(self, read: Callable[[int, int], tuple[int, list[Any]]], request: Request) -> list[Any]:
-        """The page that is asked for, where `read` gives count and rows for an offset and a limit. Raises NotFound."""
+        """The rows of the requested page; `read` takes offset and limit, returns count and rows. Raises NotFound."""
         self._request = request
         size = self.get_page_size(request)
         number = _positive_integer(request.query_params.get("page", "1"))
@@ -51,7 +51,7 @@ class PageNumbers(PageNumberPagination):
         return self._link(self.number - 1) if self.number > 1 else None
 
     def _link(self, page: int) -> str:
-        # From the parsed query: as it came it may hold raw UTF-8, which WSGI hands on as Latin-1.
+        # From the parsed query: the raw one may contain UTF-8, which WSGI passes as Latin-1.
         query = dict(self._request.query_params.lists()) | {"page": page}
         path = self._request.build_absolute_uri(self._request.path)
         return f"{path}?{urlencode(query, doseq=True, safe=',')}"
@@ -77,5 +77,5 @@ class PageNumbers(PageNumberPagination):
 
 
 def _positive_integer(text: str) -> int | None:
-    # With fifteen digits and the largest page, the database can still count to the offset.
+    # With 15 digits and the largest page size the offset still fits a bigint.
     return int(text) or None if text.isascii() and text.isdigit() and len(text) < 16 else None

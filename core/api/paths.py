@@ -1,2 +1,2 @@
-# Ids end at 2^63: a number of eighteen digits always fits the column.
+# Ids are below 2^63: any number of 18 digits fits the column.
 ID = "[0-9]{1,18}"

@@ -1,4 +1,4 @@
-"""Conditional requests: RFC 9110, sections 13.1.1 and 13.1.2."""
+"""Conditional requests: If-Match and If-None-Match (RFC 9110, 13.1.1 and 13.1.2)."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ from django.utils.http import parse_etags
 
 
 class Preconditions(NamedTuple):
-    """The header fields, None where the request has none."""
+    """The values of the headers, None if the request has none."""
 
     if_match: str | None = None
     if_none_match: str | None = None
@@ -17,18 +17,18 @@ class Preconditions(NamedTuple):
         return cls(environ.get("HTTP_IF_MATCH"), environ.get("HTTP_IF_NONE_MATCH"))
 
     def failed(self, etag: str) -> bool:
-        """Whether a change must not be made: 412."""
+        """Whether a change must be refused with 412."""
         return self.if_match_fails(etag) or self.if_none_match_fails(etag)
 
     def if_match_fails(self, etag: str) -> bool:
         return self.if_match is not None and not _matches(self.if_match, etag)
 
     def if_none_match_fails(self, etag: str) -> bool:
-        """Of a GET: nothing new to send, 304."""
+        """For a GET: whether the response is 304."""
         return self.if_none_match is not None and _matches(self.if_none_match, etag)
 
 
 def _matches(header: str, etag: str) -> bool:
-    """Whether the list of tags, or `*`, matches `etag`. W/ is ignored, which compressing proxies put before tags."""
+    """Whether the list of tags, or `*`, matches. Compressing proxies make tags weak, so W/ is ignored."""
     tags = parse_etags(header)
     return "*" in tags or etag in (tag.removeprefix("W/") for tag in tags)

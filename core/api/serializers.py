@@ -1,15 +1,17 @@
+from collections.abc import Callable
 from typing import Any
 
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.settings import api_settings
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """Takes a field that does not exist for an error: a typing mistake never passes for a change."""
+    """Refuses unknown fields, so that a misspelt name does not pass as a change of nothing."""
 
     def to_internal_value(self, data: Any) -> Any:
-        """Raises ValidationError with all that is wrong at once."""
+        """Raises ValidationError with all errors at once."""
         unknown = {}
         if isinstance(data, dict):
             message = ErrorDetail(_("This field does not exist."), code="unknown_field")
@@ -21,3 +23,17 @@ class StrictSerializer(serializers.Serializer[Any]):
         if unknown:
             raise ValidationError(unknown)
         return value
+
+
+def validate_all(*checks: Callable[[], Any]) -> list[Any]:
+    """What each of them returns. Raises one ValidationError with all that they raise."""
+    values: list[Any] = []
+    errors: dict[str, Any] = {}
+    for check in checks:
+        try:
+            values.append(check())
+        except ValidationError as exc:
+            errors |= exc.detail if isinstance(exc.detail, dict) else {api_settings.NON_FIELD_ERRORS_KEY: exc.detail}
+    if errors:
+        raise ValidationError(errors)
+    return values

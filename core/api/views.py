@@ -1,4 +1,4 @@
-"""Pages for people: the API's documentation, and the ways to the admin."""
+"""HTML views: the API's documentation, and redirects to the admin."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
 
 
 class SelfContained:
-    """A page that loads nothing from elsewhere."""
+    """Sets a Content-Security-Policy that allows nothing from other hosts."""
 
     POLICY = (
         "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
@@ -32,14 +32,14 @@ class RedocView(SelfContained, SpectacularRedocView):
 
 @vary_on_headers("Accept")
 def home(request: HttpRequest) -> HttpResponse:
-    """Leads a browser to the admin; raises Http404 for programs."""
+    """Redirects browsers to the admin. Raises Http404 for other clients."""
     if "text/html" in request.META.get("HTTP_ACCEPT", "") and request.method in ("GET", "HEAD"):
         return redirect("admin:index")
     raise Http404
 
 
-def lead_on(request: HttpRequest) -> HttpResponse:
-    """The page of a path that lacks its slash. Raises Http404 where a redirect would lose a body."""
+def append_slash(request: HttpRequest) -> HttpResponse:
+    """Redirects to the path with a slash. Raises Http404 for methods whose body a redirect would lose."""
     if request.method in ("GET", "HEAD"):
         return redirect(request.get_full_path(force_append_slash=True))
     raise Http404

@@ -13,8 +13,8 @@ DOWN = (OperationalError, InterfaceError)
 
 
 def is_unavailable(exc: BaseException) -> bool:
-    """Whether the database is away, full or read-only, as after a failover: what failed may succeed later."""
-    # For psycopg that the transaction is read-only is an InternalError.
+    """Whether the database is unreachable, full or read-only, as after a failover: a retry may succeed."""
+    # psycopg's ReadOnlySqlTransaction is an InternalError.
     return isinstance(exc, DOWN) or isinstance(exc.__cause__, psycopg.errors.ReadOnlySqlTransaction)
 
 
@@ -23,10 +23,10 @@ _thread = local()
 
 def drop_dead_connection(**kwargs: Any) -> None:
     """
-    Called when a request begins: lets Django reconnect if the server has closed the persistent connection.
+    Closes a persistent connection that the server has closed, when a request begins: Django then reconnects.
 
-    Between two requests a server sends nothing but the notice that it shuts down. CONN_HEALTH_CHECKS would query it,
-    which takes as long as reading an incident; and after a failed first write it is unknown whether it may be retried.
+    Between requests the server sends nothing unless it closes the connection. CONN_HEALTH_CHECKS would cost a round
+    trip for each request, and a failed write cannot be retried, since it may have been committed.
     """
     kept = connection.connection
     if connection.vendor == "postgresql" and kept and not kept.closed and not connection.in_atomic_block:
@@ -45,15 +45,15 @@ class _Cursor(psycopg.Cursor[tuple[Any, ...]]):
 
 def fetch(sql: str, params: Sequence[Any] | Mapping[str, Any], *, prepare: bool | None = None) -> list[tuple[Any, ...]]:
     """
-    The rows of a statement, on PostgreSQL alone. Raises django.db's errors.
+    The rows of a statement. PostgreSQL only. Raises the exceptions of django.db.
 
-    Frequent statements are prepared, and rows are sent in binary: the ORM's own cursor does neither. `prepare` is False
-    where the best plan depends on the parameters. Timestamps are naive, in UTC: their time zones would cost a page as
-    much as its timestamps themselves. Django's tools see the statement: it passes Django's own cursor wrapper.
+    Frequent statements are prepared and rows are sent in binary format, which the ORM's cursor does not do. `prepare`
+    is False if the best plan depends on the parameters. Timestamps are naive, in UTC: a time zone would double the cost
+    of reading them. The statement passes Django's cursor wrapper, so that query logging and APMs see it.
     """
     database = connections[DEFAULT_DB_ALIAS]
     database.ensure_connection()
-    # A cursor is kept for each thread: making one costs a tenth of a short request.
+    # One cursor for each thread: creating one costs a tenth of a short request.
     cursor: Any = getattr(_thread, "cursor", None)
     if cursor is None or cursor.connection is not database.connection:
         cursor = _thread.cursor = _Cursor(database.connection)

@@ -1,4 +1,4 @@
-"""The request or job that log lines belong to."""
+"""Log context: the HTTP request or the job that log lines and alerts belong to."""
 
 import logging
 import secrets
@@ -13,14 +13,14 @@ logger = logging.getLogger("request")
 
 
 class LogContext:
-    """Who works on what: `method` and `path` of an HTTP request, or the name of a job."""
+    """`method` and `path` of an HTTP request, or the name of a job."""
 
     __slots__ = ("job", "method", "path", "request_id", "started", "user")
 
     def __init__(self, request_id: str = "", *, method: str = "", path: str = "", job: str = "") -> None:
         self.request_id = request_id or secrets.token_hex(16)
         self.method = method
-        self.path = path  # without the query, which may hold secrets
+        self.path = path  # without secrets, and without the query, which may hold some
         self.job = job
         self.started = perf_counter()
         self.user = ""  # the username, once the request is authenticated
@@ -34,7 +34,7 @@ current_context: ContextVar[LogContext | None] = ContextVar("log_context", defau
 
 @contextmanager
 def log_context(context: LogContext) -> Iterator[LogContext]:
-    """Log lines and alerts of the block name `context`."""
+    """Adds `context` to the log lines and alerts of the block."""
     token = current_context.set(context)
     try:
         yield context
@@ -48,8 +48,8 @@ def set_user(username: str) -> None:
 
 
 def log_request(request: HttpRequest, response: HttpResponse, context: LogContext) -> None:
-    """One line for each request."""
-    # The admin authenticates by session: Django caches the user here once a view has looked it up.
+    """Writes the access log line of a request."""
+    # The admin authenticates by session: Django caches the user here once it is loaded.
     if not context.user and (user := getattr(request, "_cached_user", None)):
         context.user = user.get_username()
     status = response.status_code

@@ -1,4 +1,4 @@
-"""Log lines as text for a console and as JSON for programs."""
+"""Log formatters: text for a console, JSON for programs."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ from core.log.redaction import redact
 
 def message_of(record: logging.LogRecord) -> str:
     message = record.getMessage()
-    # A request's line holds its method, path and status alone.
+    # The access log line contains only method, path and status.
     return message if record.name == log.logger.name else redact(message)
 
 
@@ -26,7 +26,7 @@ def traceback_of(record: logging.LogRecord) -> str:
 
 
 class JSONFormatter(logging.Formatter):
-    """An object in one line, without secrets."""
+    """One JSON object per line, with secrets masked."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, Any] = {
@@ -59,7 +59,7 @@ CONTROL_CHARACTERS = {code: f"\\x{code:02x}" for code in chain(range(0x20), rang
 
 
 class ConsoleFormatter(logging.Formatter):
-    """A line of text and an indented traceback. Input from outside can neither forge a line nor colour it."""
+    """A line of text and an indented traceback. Control characters are escaped: input cannot forge a line."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = f"{record.levelname:<7} {record.name}: {message_of(record)}"

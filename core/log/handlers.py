@@ -1,4 +1,4 @@
-"""The log file. Console and standard output need no handler of their own; critical errors: core/log/telegram.py."""
+"""The handler of the log file."""
 
 import logging
 import os
@@ -12,11 +12,11 @@ from typing import IO
 
 class JSONLinesHandler(WatchedFileHandler):
     """
-    A file that several processes write and logrotate moves away.
+    Appends to a file that several processes write and logrotate renames.
 
-    Rotation inside the process (RotatingFileHandler) loses lines as soon as two processes rotate. Here none does:
-    a line is one write to a file opened with O_APPEND, so that lines neither mix nor overwrite each other, and each
-    process opens the new file once it finds the old one moved. Only logrotate's copytruncate could lose lines.
+    RotatingFileHandler loses lines as soon as two processes rotate. Here no process does: a line is one write to a file
+    opened with O_APPEND, so that lines neither mix nor overwrite each other, and each process opens the new file once
+    the old one was renamed. Only logrotate's copytruncate could lose lines.
     """
 
     stream: IO[bytes] | None  # type: ignore[assignment]
@@ -28,7 +28,7 @@ class JSONLinesHandler(WatchedFileHandler):
     def _open(self) -> IO[bytes]:  # type: ignore[override]
         path = Path(self.baseFilename)
         path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        # Lines name users and paths: they are not for every account of the machine.
+        # Lines contain usernames and paths, so the file is not world-readable.
         return open(path, "ab", buffering=0, opener=partial(os.open, mode=0o640))
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -41,7 +41,7 @@ class JSONLinesHandler(WatchedFileHandler):
             self.stream.write(line)
             self.failing = False
         except OSError as exc:
-            # A request is worth more than its log line. A full disk fails every line: report it once.
+            # A request must not fail for its log line. A full disk fails every line: report it once.
             if not self.failing:
                 self.failing = True
                 with suppress(Exception):

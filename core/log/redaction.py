@@ -1,4 +1,4 @@
-"""Masks secrets in log lines and alerts."""
+"""Masks secrets in log messages and alerts."""
 
 import re
 from urllib.parse import quote
@@ -6,12 +6,13 @@ from urllib.parse import quote
 from django.conf import settings
 
 HIDDEN = "***"
-SHORTEST_SECRET = 4  # characters; to hide shorter ones would hide every other word
+SHORTEST_SECRET = 4  # characters; masking shorter ones would mask ordinary words
 
+_SECRET_PATHS = re.compile(settings.SECRET_PATHS)
 _KEY = r"(?:pass(?:word|wd|phrase)|pwd|secret|token|api[_-]?key|private[_-]?key|sessionid|csrf)[\w-]{0,40}"
 _SEPARATOR = r"""\\*["']?\s*(?:[:=]|(?<=["']),)\s*"""
 _STRING = r"""\\+"[^"]*"|\\+'[^']*'|[bru]?"(?:[^"\\]|\\.)*"?|[bru]?'(?:[^'\\]|\\.)*'?"""
-_VALUE = rf"[\[(]\s*(?:{_STRING})(?:,\s*(?:{_STRING}))*|{_STRING}"  # a string, or a list of them as QueryDict has
+_VALUE = rf"[\[(]\s*(?:{_STRING})(?:,\s*(?:{_STRING}))*|{_STRING}"  # a string, or a list of strings as in a QueryDict
 _PATTERNS = [
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
@@ -35,13 +36,18 @@ _PATTERNS = [
 ]
 
 
+def redact_path(path: str) -> str:
+    """The path without the secrets that SECRET_PATHS finds."""
+    return _SECRET_PATHS.sub(rf"\1{HIDDEN}", path)
+
+
 def redact(text: str) -> str:
     """The text without passwords, tokens, cookies and the secrets among the settings."""
     for secret in _secrets():
         text = text.replace(secret, HIDDEN)
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
-    return text
+    return redact_path(text)
 
 
 def _secrets() -> list[str]:

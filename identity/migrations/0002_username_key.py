@@ -1,4 +1,4 @@
-"""Usernames become unique whatever their case: the key of each is stored in a unique column."""
+"""Makes usernames unique regardless of case and look-alike letters: their keys go into a unique column."""
 
 from collections import defaultdict
 
@@ -10,7 +10,7 @@ from identity.usernames import username_key
 
 
 def fill_keys(apps, schema_editor):
-    """Raises CommandError, and changes nothing, where usernames of two users have one key."""
+    """Raises CommandError and changes nothing if two usernames have the same key."""
     User = apps.get_model("identity", "User")
     users = defaultdict(list)
     for user in User.objects.only("username").order_by("pk"):
@@ -19,9 +19,9 @@ def fill_keys(apps, schema_editor):
     clashes = [" and ".join(f"{user.username} (id {user.pk})" for user in same) for same in users.values() if len(same) > 1]
     if clashes:
         raise CommandError(
-            "Usernames must differ in more than case and look-alike letters, and these do not: "
+            "These usernames differ only in case or look-alike letters: "
             + "; ".join(clashes)
-            + ". The service goes on with the previous release. Rename all but one of each, then migrate again: "
+            + ". The previous release keeps working. Rename all but one of each, then migrate again: "
             "manage.py shell -c \"from identity.models import User; User.objects.filter(pk=ID).update(username='NEW')\""
         )
     User.objects.bulk_update((user for same in users.values() for user in same), ["username_key"], batch_size=1000)
@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
                 verbose_name="username",
             ),
         ),
-        # The code that is being replaced writes no key, so it stays nullable.
+        # Nullable, since the previous release inserts rows without it during an upgrade.
         migrations.AddField(
             model_name="user",
             name="username_key",

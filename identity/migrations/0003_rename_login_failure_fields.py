@@ -1,4 +1,4 @@
-"""The columns keep their names, which the code that is being replaced uses: nothing changes in the database."""
+"""Renames fields only. The columns keep their names, which the previous release uses during an upgrade."""
 
 import django.utils.timezone
 from django.db import migrations, models

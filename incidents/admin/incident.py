@@ -1,17 +1,14 @@
-import re
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db import models
 from django.db.models import Field, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
-from core.api.paths import ID
 from incidents.actors import Named
 from incidents.admin.change_list import BoundedChangeList, BoundedPaginator
 from incidents.admin.set_status import set_status
@@ -61,7 +58,7 @@ class IncidentAdmin(admin.ModelAdmin):
     def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name in WRITABLE and field:
-            # The form sends what the operator was shown: what somebody changed meanwhile is not taken for an edit.
+            # The form sends what the operator was shown, so that a concurrent change is not taken for an edit.
             field.show_hidden_initial = True
         return field
 
@@ -77,14 +74,6 @@ class IncidentAdmin(admin.ModelAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedChangeList]:
         return BoundedChangeList
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        # Django hands the ids of a selection and of an edited list to the database as they came.
-        names = [name for name in request.POST if name == ACTION_CHECKBOX_NAME or name.endswith("-id")]
-        if not all(re.fullmatch(ID, pk) for name in names for pk in request.POST.getlist(name)):
-            self.message_user(request, _("The selection is not valid: nothing was changed."), messages.ERROR)
-            return HttpResponseRedirect(request.get_full_path())
-        return super().changelist_view(request, extra_context)
 
     @admin.action(description=_("Status: open"), permissions=["change"])
     def open(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
@@ -105,7 +94,7 @@ class IncidentAdmin(admin.ModelAdmin):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The incident's own history, whichever way a change came in, not only what was done in the admin."""
+        """The incident's own history: changes of every channel, not only those of the admin."""
         incident = self.get_object(request, object_id)
         paginator = Paginator(incident.changes.order_by("-id") if incident else IncidentChange.objects.none(), 100)
         page = paginator.get_page(request.GET.get("p"))

@@ -45,7 +45,7 @@ def set_status(
     report = [ngettext("%d incident was changed.", "%d incidents were changed.", len(changing)) % len(changing)]
     if unchanged:
         report.append(ngettext("%d had that status already.", "%d had that status already.", unchanged) % unchanged)
-    # An incident that somebody else has changed since may have left the filtered list.
+    # A concurrent change may have moved an incident out of the filtered list.
     gone = len(set(request.POST.getlist(ACTION_CHECKBOX_NAME))) - len(incidents) if confirmed else 0
     if gone:
         report.append(ngettext("%d is no longer in this list.", "%d are no longer in this list.", gone) % gone)

@@ -164,8 +164,9 @@ def parse_query(parameters: QueryDict) -> IncidentQuery:
     An empty value is no allowed value: `status=` is a mistake, not the absence of the filter.
     """
     values, errors = {}, {}
-    for name in _FIELDS.keys() & parameters.keys():
-        field = _FIELDS[name]
+    for name, field in _FIELDS.items():
+        if name not in parameters:
+            continue
         try:
             values[name] = field.clean(field.widget.value_from_datadict(parameters, {}, name))
             if not all(parameters.getlist(name)):

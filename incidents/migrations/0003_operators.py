@@ -2,8 +2,8 @@ from django.db import migrations
 
 
 def make_group(apps, schema_editor):
-    """Operators work with incidents in the admin and nothing else. The permissions are made here, since Django makes
-    them only when all migrations are through."""
+    """Creates the group of users who work with incidents in the admin. Its permissions are created here, since Django
+    creates them only after all migrations."""
     ContentType = apps.get_model("contenttypes", "ContentType")
     Permission = apps.get_model("auth", "Permission")
     Group = apps.get_model("auth", "Group")

@@ -1,10 +1,10 @@
 from django.db import migrations
 
-# The database keeps the counts, whoever writes. A writer only adds rows to incidents_countdelta: an UPDATE of a common
-# counter would make it wait for all others. Whoever adds the fiftieth or so folds them into incidents_count; of two
-# who fold at once one does. A snapshot sees the deltas or what they were folded into, never both and never neither.
+# Triggers keep the counts, so that no writer can bypass them. A writer only inserts rows into incidents_countdelta: an
+# UPDATE of a shared counter would serialize all writers. About every fiftieth writer folds the deltas into
+# incidents_count; a lock lets one of several do it. A snapshot sees either the deltas or the folded counts, never both.
 POSTGRESQL = """
--- day: in UTC; the rows without one are the sums of all days.
+-- day: in UTC; rows with NULL are the sums over all days.
 CREATE TABLE incidents_count (
   day date, status varchar(16) NOT NULL, source varchar(16) NOT NULL, n bigint NOT NULL,
   UNIQUE NULLS NOT DISTINCT (day, status, source)
@@ -15,7 +15,7 @@ CREATE TABLE incidents_countdelta (
 
 CREATE FUNCTION incidents_count_fold() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-  -- In other isolation levels a row that somebody else has just folded would fail the writer's transaction.
+  -- In stricter isolation levels a row that another transaction has just folded would fail the writer's transaction.
   IF current_setting('transaction_isolation') <> 'read committed'
      OR NOT pg_try_advisory_xact_lock('incidents_count'::regclass::bigint) THEN
     RETURN;
@@ -61,8 +61,8 @@ CREATE TRIGGER count_delete AFTER DELETE ON incidents_incident REFERENCING OLD T
 CREATE TRIGGER count_truncate AFTER TRUNCATE ON incidents_incident
   FOR EACH STATEMENT EXECUTE FUNCTION incidents_count_written();
 
--- Writers wait for this since the triggers were made, some five seconds with ten million rows: none is counted twice or
--- not at all.
+-- Writers wait for this from the creation of the triggers on, about five seconds with ten million rows, so that each
+-- row is counted exactly once.
 INSERT INTO incidents_countdelta
   SELECT (created_at AT TIME ZONE 'UTC')::date, status, source, count(*) FROM incidents_incident GROUP BY 1, 2, 3;
 SELECT incidents_count_fold();
@@ -70,7 +70,7 @@ SELECT incidents_count_fold();
 
 
 def forwards(apps, schema_editor):
-    # SQLite counts the rows: it serves one person who tries the service out.
+    # SQLite counts the rows: it is for development.
     if schema_editor.connection.vendor == "postgresql":
         schema_editor.execute(POSTGRESQL, params=None)
 

@@ -1,8 +1,8 @@
 from django.contrib.postgres.operations import TrigramExtension
 from django.db import migrations
 
-# A table of its own for the text: every change of an incident's row is new in each index of its table, and trigrams
-# cost more than all the rest of a change of the status. The text is upper-case, so that a search need not fold it.
+# A separate table for the text: an UPDATE of an incident writes every index of its table, and a trigram index costs
+# more than the rest of a change of the status. The text is stored in upper case, so that a search need not fold it.
 POSTGRESQL = """
 CREATE TABLE incidents_search (incident_id bigint PRIMARY KEY, text text NOT NULL);
 CREATE INDEX incidents_search_text ON incidents_search USING gin (text gin_trgm_ops);
@@ -13,7 +13,7 @@ BEGIN
     INSERT INTO incidents_search VALUES (NEW.id, upper(NEW.description));
   ELSIF TG_OP = 'UPDATE' THEN
     DELETE FROM incidents_search WHERE incident_id = OLD.id AND incident_id <> NEW.id;
-    -- The next migration may not have come to it yet, or just now.
+    -- The next migration, which fills the table, may not have reached this row yet, or may do so concurrently.
     INSERT INTO incidents_search VALUES (NEW.id, upper(NEW.description))
       ON CONFLICT (incident_id) DO UPDATE SET text = excluded.text;
   ELSIF TG_OP = 'DELETE' THEN
@@ -35,7 +35,7 @@ CREATE TRIGGER search_truncate AFTER TRUNCATE ON incidents_incident
 
 
 def forwards(apps, schema_editor):
-    # SQLite reads the descriptions: it serves one person who tries the service out.
+    # SQLite scans the descriptions: it is for development.
     if schema_editor.connection.vendor == "postgresql":
         schema_editor.execute(POSTGRESQL, params=None)
 

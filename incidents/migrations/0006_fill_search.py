@@ -5,7 +5,7 @@ BATCH = 10_000
 
 
 def forwards(apps, schema_editor):
-    """Nobody who writes meanwhile waits for more than a batch; whoever interrupts it may start it again."""
+    """Concurrent writers wait for one batch at most. It may be interrupted and started again."""
     if schema_editor.connection.vendor != "postgresql":
         return
     last = apps.get_model("incidents", "Incident").objects.aggregate(Max("id"))["id__max"] or 0

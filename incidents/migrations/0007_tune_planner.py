@@ -1,9 +1,8 @@
 from django.db import migrations
 
-# PostgreSQL takes a disk that has to turn for granted, and reads all of the table where a part of an index would do; and
-# it compiles what it takes for long, which takes longer than a search for a few words.
-# For the service's role here alone, which needs no permission for it, from its next connection on. The name is asked
-# for: a pooler may give the database another.
+# random_page_cost: the default assumes spinning disks, so that the planner prefers sequential scans to index scans.
+# jit: compiling a plan takes longer than a search. Both are set for the service's role in this database only, which
+# needs no privilege, and apply from its next connection on. current_database(): a pooler may use another name.
 POSTGRESQL = """
 DO $$ BEGIN
   EXECUTE format('ALTER ROLE CURRENT_USER IN DATABASE %I {}', current_database());

@@ -5,7 +5,7 @@ class Migration(migrations.Migration):
     dependencies = [("incidents", "0007_tune_planner")]
 
     operations = [
-        # Reads all rows under a lock: of ten million in a second or two.
+        # Reads all rows under a lock: one or two seconds with ten million.
         migrations.AddConstraint(
             "incident",
             models.CheckConstraint(

@@ -1,7 +1,7 @@
 from django.db import migrations, models
 
-# A status and a source that are frequent may be rare together: with the counts of their combinations the planner knows,
-# and does not walk past all incidents in search of them.
+# A frequent status and a frequent source may be a rare combination: extended statistics tell the planner, which would
+# otherwise scan an index past all incidents to find it.
 POSTGRESQL = """
 CREATE STATISTICS incident_status_source (mcv) ON status, source FROM incidents_incident;
 ANALYZE incidents_incident;
@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
     dependencies = [("incidents", "0009_cover_updated")]
 
     operations = [
-        # Writers wait for it: with ten million rows 14 seconds.
+        # Writers wait for it: 14 seconds with ten million rows.
         migrations.AddIndex(
             "incident",
             models.Index(fields=["status", "source", "-created_at", "-id"], name="incident_status_source_newest"),

@@ -1,8 +1,8 @@
 from django.db import migrations
 
-# PostgreSQL's upper() maps a letter to one letter, by libc and by its builtin provider alike: of ß, ŉ, ﬁ and a hundred
-# others, whose upper case is several letters, it knows nothing. With them replaced first, a search finds what Python's
-# str.upper() would, which SQLite searches with.
+# PostgreSQL's upper() maps one character to one, with libc and with its builtin provider: ß, ŉ, ﬁ and a hundred
+# others, whose upper case is several characters, stay as they are. Replacing them first makes a search equal to
+# Python's str.upper(), which is used on SQLite.
 EXPANDING = [character for character in map(chr, range(0x110000)) if len(character.upper()) > 1]
 
 FOLD = f"""
@@ -44,7 +44,7 @@ END $$;
 
 
 def forwards(apps, schema_editor):
-    # The old code searches with upper(): until it is replaced, it misses the new texts that have such a letter.
+    # The previous release searches with upper(): during an upgrade it misses new texts with such a character.
     if schema_editor.connection.vendor == "postgresql":
         schema_editor.execute(FOLD + WRITTEN.format(fold="incidents_fold"), params=None)
 

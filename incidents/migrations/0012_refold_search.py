@@ -2,7 +2,7 @@ from django.db import migrations
 from django.db.models import Max
 
 BATCH = 10_000
-# The lock makes a concurrent change of a description wait, or brings its text along: the batch overwrites none.
+# The row lock makes concurrent changes wait, and re-reads rows that changed in between: no newer text is overwritten.
 REFOLD = """
 WITH stale AS (
   SELECT incident.id, incidents_fold(description) AS text
@@ -15,7 +15,7 @@ UPDATE incidents_search SET text = stale.text FROM stale WHERE incident_id = sta
 
 
 def forwards(apps, schema_editor):
-    """Writers wait for a batch at most. It may be interrupted and started again."""
+    """Concurrent writers wait for one batch at most. It may be interrupted and started again."""
     if schema_editor.connection.vendor != "postgresql":
         return
     last = apps.get_model("incidents", "Incident").objects.aggregate(Max("id"))["id__max"] or 0

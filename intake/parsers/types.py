@@ -24,6 +24,8 @@ class Reason(TextChoices):
     NOTHING_IN_IT = "nothing_in_it", _("the list of alerts is empty")
     TEST_MESSAGE = "test_message", _("a test message")
     NO_REPORT = "no_report", _("neither a problem nor its end")
+    NOTHING_TO_RESOLVE = "nothing_to_resolve", _("nothing to resolve")
+    LATE = "late", _("late: the problem is known to have ended")
     # Notices
     REPAIRED = "repaired", _("the body was invalid JSON and was repaired")
     TRUNCATED = "truncated", _("alerts left out by the sender")

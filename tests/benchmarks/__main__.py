@@ -1,4 +1,4 @@
-"""Measures the service side by side with what one would pick instead. See README.md."""
+"""Benchmark of the service and of the same API on other frameworks. See README.md."""
 
 import argparse
 import json
@@ -57,7 +57,7 @@ def main() -> None:
     programs = {"wrk": shutil.which("wrk")} | ({"nginx": nginx.PROGRAM} if options.nginx else {})
     if missing := [name for name, found in programs.items() if not found]:
         sys.exit(f"Install {' and '.join(missing)} first (on Debian and Ubuntu: apt-get install {' '.join(missing)}).")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # what was started is stopped
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # stops what was started
 
     samples: list[Sample] = []
     servers: dict[str, str] = {}
@@ -96,7 +96,7 @@ def measure_all(
     """
     Adds to the samples, and to the servers by contender.
 
-    All contenders run at once, idle but for the one that is measured.
+    All contenders run at once; only the one that is measured is under load.
     """
     service, peers = f"service_data_{rows}", f"peers_data_{rows}"
     tokens = {service: fill_service(postgres, service, rows), peers: fill_peers(postgres, peers, service)}
@@ -128,7 +128,7 @@ def measure_all(
 
 
 def started(instance: Instance, template: str) -> bool:
-    """Prints why, where it does not start or a response is wrong."""
+    """Whether it started with correct responses; otherwise prints why not."""
     try:
         instance.start(template)
         size = verify(instance)

@@ -1,4 +1,4 @@
-"""What is compared, and how each contender is filled, started and asked."""
+"""The contenders, and how each is filled, started and called."""
 
 import http.client
 import json
@@ -19,7 +19,7 @@ from tests.benchmarks.processes import FailedError, free_port, last_lines, run_s
 PROCESSES = 2
 PATH = "/api/v1/incidents/"
 PEERS_BIN = Path(sys.prefix) / "bin"
-# The service's own configuration, so that what they run under is no difference between WSGI applications.
+# All WSGI applications run under the service's configuration.
 GUNICORN = f"gunicorn --config docker/gunicorn.conf.py --workers {PROCESSES} --bind 127.0.0.1:{{port}}"
 # As in docker/serve.
 GRANIAN = (
@@ -37,7 +37,7 @@ class Contender:
     server: str = ""  # processes x threads; empty: gunicorn, as its configuration has it
     bin: Path = PEERS_BIN
     module: str = ""  # below peers/, the root URL configuration of Django's
-    schema: str = ""  # below peers/, what it has besides the peers' tables
+    schema: str = ""  # below peers/, SQL in addition to the peers' tables
 
 
 CONTENDERS = [
@@ -76,7 +76,7 @@ CONTENDERS = [
 
 @dataclass
 class Instance:
-    """A contender with a database of its own, and an nginx before it where it is measured through one."""
+    """A contender with its own database, and optionally its own nginx."""
 
     contender: Contender
     postgres: Postgres

@@ -1,4 +1,4 @@
-"""Databases: all contenders start with the same incidents, which the service's own command makes."""
+"""Databases: all contenders start with the same incidents, made by load_sample."""
 
 import secrets
 import time
@@ -16,7 +16,7 @@ COLUMNS = "id, description, status, source, created_at, updated_at"
 
 
 def environment(postgres: Postgres, database: str) -> dict[str, str]:
-    """What the service and the peers read their settings from, as in production."""
+    """The environment variables of the service and the peers, as in production."""
     return {
         "PYTHONPATH": str(ROOT),
         "LANG": "C.UTF-8",

@@ -1,4 +1,4 @@
-"""Samples of the load, with what each costs in CPU time."""
+"""Samples of throughput, latency and CPU time."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from tests.benchmarks.contenders import PATH, PROCESSES, Instance
 from tests.benchmarks.processes import connections, cpu_seconds, system_times
 
 CONNECTIONS = 16
-# Reads come first: they meet the rows as they were filled in.
+# Reads come first, on the data as they were filled in.
 OPERATIONS = {
     "list": "",
     "list_open": "?status=open",
@@ -40,7 +40,7 @@ class Sample:
     nginx_cpu: float
     # Shares of the machine's CPU time
     idle: float
-    other: float  # taken by what is no part of the benchmark
+    other: float  # used by other programs
     held: list[int]  # connections by process, most first
     fair: bool
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.benchmarks.processes import ROOT, start
 
 TEMPLATE = ROOT / "nginx/nginx.conf.template"
-# Distributions install it where only root looks.
+# Distributions install it in root's PATH only.
 PROGRAM = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 
 
@@ -35,7 +35,7 @@ def configuration(home: Path, port: int, server: str) -> str:
         "NGINX_LOCAL_RESOLVERS": "127.0.0.1",
     }
     text = TEMPLATE.read_text().replace("/tmp/", f"{home}/").replace("/var/cache/nginx", f"{home}/cache")
-    # Not every contender can listen on the sockets of a deployment.
+    # Not every contender can listen on Unix sockets.
     text = re.sub(r"(?:server unix:[^;]+;\s*)+", f"server {server};\n", text)
     text = text.replace("listen 8080", f"listen 127.0.0.1:{port}")
     # nginx knows it from 1.25.1 on, distributions have older ones, and the load is HTTP/1.1.

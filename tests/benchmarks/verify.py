@@ -1,4 +1,4 @@
-"""What every contender must respond alike, before it is measured."""
+"""Checks that the contenders' responses agree, before they are measured."""
 
 import random
 from datetime import datetime

@@ -30,18 +30,18 @@ def address(**meta):
         ),
     ],
 )
-def test_behind_a_proxy(settings, forwarded, client):
+def test_last_entry_behind_one_proxy(settings, forwarded, client):
     settings.TRUSTED_PROXIES = 1
     assert address(HTTP_X_FORWARDED_FOR=forwarded) == client
 
 
 @pytest.mark.parametrize(("proxies", "client"), [(0, PEER), (1, "3.3.3.3"), (2, "2.2.2.2"), (3, "1.1.1.1"), (4, PEER)])
-def test_as_many_proxies_are_believed_as_are_ours(settings, proxies, client):
+def test_entry_is_chosen_by_the_number_of_trusted_proxies(settings, proxies, client):
     settings.TRUSTED_PROXIES = proxies
     assert address(HTTP_X_FORWARDED_FOR="1.1.1.1, 2.2.2.2, 3.3.3.3") == client
 
 
 @pytest.mark.parametrize(("peer", "client"), [("", ""), ("::ffff:1.2.3.4", "1.2.3.4"), ("fe80::1%eth0", "fe80::1")])
-def test_the_peer(settings, peer, client):
+def test_peer_address_without_a_proxy(settings, peer, client):
     settings.TRUSTED_PROXIES = 0
     assert address(REMOTE_ADDR=peer, HTTP_X_FORWARDED_FOR="1.1.1.1") == client

@@ -5,11 +5,11 @@ import sys
 import pytest
 import requests
 
-from tests.e2e.servers import free_port, wait_until
+from tests.helpers.servers import free_port, wait_until
 
 
 @pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
-def test_develop_makes_everything_ready_and_serves(tmp_path, host, shown):
+def test_develop_migrates_creates_a_superuser_and_serves(tmp_path, host, shown):
     port = free_port()
     environment = {
         "PATH": os.environ["PATH"],
@@ -23,17 +23,17 @@ def test_develop_makes_everything_ready_and_serves(tmp_path, host, shown):
     ) as server:
         try:
             url = f"http://{shown}:{port}/api"
-            wait_until(lambda: answers(f"{url}/health/live/"))
+            wait_until(lambda: is_up(f"{url}/health/live/"))
             assert requests.get(f"{url}/health/ready/", timeout=10).status_code == 200
         finally:
             subprocess.run(["pkill", "-TERM", "-P", str(server.pid)])
             server.terminate()
-        said = server.stdout.read() if server.stdout else ""
-    assert said.count("First superuser: admin, password ") == 1
-    assert f"{url}/v1/schema/swagger-ui/" in said and f"{url}/admin/" in said
+        output = server.stdout.read() if server.stdout else ""
+    assert output.count("First superuser: admin, password ") == 1
+    assert f"{url}/v1/schema/swagger-ui/" in output and f"{url}/admin/" in output
 
 
-def answers(url):
+def is_up(url):
     try:
         return requests.get(url, timeout=2).ok
     except requests.RequestException:

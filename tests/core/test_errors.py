@@ -1,4 +1,4 @@
-"""One format for whatever goes wrong, inside REST framework's views and outside them, with DEBUG on and off."""
+"""The error format, inside REST framework's views and outside them, with DEBUG on and off."""
 
 import pytest
 from django.core.exceptions import SuspiciousOperation
@@ -15,28 +15,28 @@ LIST = "/api/v1/incidents/"
 
 
 @pytest.fixture(params=[False, True], ids=["production", "debug"])
-def quiet(request, api):
-    """The API where a crash is answered, not raised into the test."""
+def non_raising(request, api):
+    """The API client, which gets the response to a crash instead of the exception."""
     api.raise_request_exception = False
     with override_settings(DEBUG=request.param):
         yield api
 
 
 @pytest.mark.parametrize("path", ["/api/", "/api/nothing/", "/api/v1/", "/api/v1/incidents/x/", "/api/schema/x", "/"])
-def test_an_unknown_path(quiet, path):
+def test_unknown_path_is_404(non_raising, path):
     for method in ("get", "post", "delete"):
-        answer = getattr(quiet, method)(path)
-        assert (answer.status_code, errors(answer)) == (404, [("404 not_found", None)])
-        assert answer["Content-Type"] == "application/json"
-        assert answer["Content-Length"] == str(len(answer.content))
-        assert answer.json()["errors"][0]["detail"] == "Not found."
+        response = getattr(non_raising, method)(path)
+        assert (response.status_code, errors(response)) == (404, [("404 not_found", None)])
+        assert response["Content-Type"] == "application/json"
+        assert response["Content-Length"] == str(len(response.content))
+        assert response.json()["errors"][0]["detail"] == "Not found."
 
 
-def test_a_crash_in_a_view_says_nothing(quiet, monkeypatch):
+def test_crash_in_a_view_reveals_nothing(non_raising, monkeypatch):
     monkeypatch.setattr(views, "create_incident", lambda **values: 1 / 0)
-    answer = quiet.post(LIST, {"description": "x", "source": "operator"}, "application/json")
-    assert (answer.status_code, errors(answer)) == (500, [("500 error", None)])
-    assert b"ZeroDivision" not in answer.content and b"Traceback" not in answer.content
+    response = non_raising.post(LIST, {"description": "x", "source": "operator"}, "application/json")
+    assert (response.status_code, errors(response)) == (500, [("500 error", None)])
+    assert b"ZeroDivision" not in response.content and b"Traceback" not in response.content
 
 
 @pytest.mark.parametrize(
@@ -47,81 +47,81 @@ def test_a_crash_in_a_view_says_nothing(quiet, monkeypatch):
         (SuspiciousOperation(), "400 parse_error"),
     ],
 )
-def test_a_crash_outside_rest_framework(quiet, monkeypatch, raised, code):
+def test_exception_in_middleware_has_the_format(non_raising, monkeypatch, raised, code):
     def fail(*args, **kwargs):
         raise raised
 
     monkeypatch.setattr("django.middleware.locale.LocaleMiddleware.process_request", fail)
-    answer = quiet.get(LIST)
-    assert (answer.status_code, errors(answer)) == (int(code[:3]), [(code, None)])
+    response = non_raising.get(LIST)
+    assert (response.status_code, errors(response)) == (int(code[:3]), [(code, None)])
 
 
-def test_the_database_is_gone(quiet, monkeypatch):
+def test_lost_database_is_503_with_retry_after(non_raising, monkeypatch):
     def fail(*args, **kwargs):
         raise OperationalError("connection refused to 10.0.0.5, password=secret")
 
     monkeypatch.setattr("incidents.views.read_page", fail)
-    answer = quiet.get(LIST)
-    assert (answer.status_code, errors(answer)) == (503, [("503 service_unavailable", None)])
-    assert int(answer["Retry-After"]) > 0
-    assert b"secret" not in answer.content
+    response = non_raising.get(LIST)
+    assert (response.status_code, errors(response)) == (503, [("503 service_unavailable", None)])
+    assert int(response["Retry-After"]) > 0
+    assert b"secret" not in response.content
 
 
-def test_ten_thousand_parameters(quiet):
-    answer = quiet.get(LIST, {f"a{number}": 1 for number in range(10_000)})
-    assert (answer.status_code, errors(answer)) == (400, [("400 parse_error", None)])
+def test_too_many_parameters_are_400(non_raising):
+    response = non_raising.get(LIST, {f"a{number}": 1 for number in range(10_000)})
+    assert (response.status_code, errors(response)) == (400, [("400 parse_error", None)])
 
 
-def test_a_host_that_is_not_ours(quiet):
+def test_unknown_host_is_400(non_raising):
     with override_settings(ALLOWED_HOSTS=["example.org"]):
-        answer = quiet.get(LIST)
-    assert (answer.status_code, errors(answer)) == (400, [("400 parse_error", None)])
+        response = non_raising.get(LIST)
+    assert (response.status_code, errors(response)) == (400, [("400 parse_error", None)])
 
 
 @pytest.mark.parametrize("query", ["?format=html", "?format=api", "?format=xml"])
 @pytest.mark.parametrize("accept", ["text/html", "application/xml", "image/png;q=0.1", "garbage"])
-def test_answers_are_json_whatever_is_asked_for(quiet, accept, query):
-    answer = quiet.get(LIST + query, headers={"accept": accept})
-    assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
+def test_responses_are_json_whatever_accept_says(non_raising, accept, query):
+    response = non_raising.get(LIST + query, headers={"accept": accept})
+    assert (response.status_code, response["Content-Type"]) == (200, "application/json")
 
 
 @pytest.mark.parametrize("path", ["/api/schema/", "/api/v1/schema/swagger-ui/", "/api/schema/redoc/"])
-def test_405_names_what_is_allowed(quiet, path):
-    answer = quiet.delete(path)
-    assert (answer.status_code, errors(answer)) == (405, [("405 method_not_allowed", None)])
-    assert "GET" in answer["Allow"]
+def test_405_names_the_allowed_methods(non_raising, path):
+    response = non_raising.delete(path)
+    assert (response.status_code, errors(response)) == (405, [("405 method_not_allowed", None)])
+    assert "GET" in response["Allow"]
 
 
-def test_options_is_no_operation(quiet):
-    assert quiet.options(LIST).status_code == 405
+def test_options_is_405(non_raising):
+    assert non_raising.options(LIST).status_code == 405
 
 
-def test_the_admin_keeps_its_pages(client):
-    answer = client.get("/api/admin/nothing/", follow=True)
-    assert answer["Content-Type"].startswith("text/html")
+def test_admin_errors_are_html(client):
+    response = client.get("/api/admin/nothing/", follow=True)
+    assert response["Content-Type"].startswith("text/html")
 
 
-def test_csrf_failures_of_the_admin_stay_pages():
-    answer = Client(enforce_csrf_checks=True).post("/api/admin/login/", {"username": "x", "password": "y"})
-    assert answer.status_code == 403
-    assert answer["Content-Type"].startswith("text/html")
+def test_csrf_failures_of_the_admin_are_html():
+    response = Client(enforce_csrf_checks=True).post("/api/admin/login/", {"username": "x", "password": "y"})
+    assert response.status_code == 403
+    assert response["Content-Type"].startswith("text/html")
 
 
-def test_the_request_id_is_taken_or_given(api):
+def test_request_id_is_kept_or_generated(api):
     assert api.get(LIST, headers={"x-request-id": "order-66:a/b"})["X-Request-ID"] == "order-66:a/b"
-    given = {
+    generated = {
         api.get(LIST, headers={"x-request-id": bad})["X-Request-ID"] for bad in ("", "a b", "a\nb", "x" * 129, "ё")
     }
-    assert len(given) == 5
-    assert all(len(name) == 32 for name in given)
+    assert len(generated) == 5
+    assert all(len(name) == 32 for name in generated)
 
 
-def test_cors(api):
+def test_cors_headers(api):
     origin = {"origin": "http://localhost:3000"}
     with override_settings(CORS_ALLOWED_ORIGINS=["http://localhost:3000"]):
-        answer = api.get(LIST, headers=origin)
-        assert answer["Access-Control-Allow-Origin"] == "http://localhost:3000"
-        exposed = {name.strip() for name in answer["Access-Control-Expose-Headers"].split(",")}
+        response = api.get(LIST, headers=origin)
+        assert response["Access-Control-Allow-Origin"] == "http://localhost:3000"
+        exposed = {name.strip() for name in response["Access-Control-Expose-Headers"].split(",")}
         assert exposed == {"ETag", "Location", "Retry-After", "Idempotency-Replayed", "X-Request-ID"}
         preflight = api.options(LIST, headers=origin | {"access-control-request-method": "PATCH"})
         assert preflight.status_code == 200

@@ -21,7 +21,7 @@ class Gunicorn:
                 [Path(sys.executable).with_name("gunicorn"), *command, "config.wsgi:application"], stderr=log
             )
 
-    def ask(self, request: bytes) -> bytes:
+    def send(self, request: bytes) -> bytes:
         """The whole response; waits for gunicorn to listen."""
         deadline = time.monotonic() + 30
         with socket.socket(socket.AF_UNIX) as client:
@@ -45,8 +45,8 @@ def gunicorn(tmp_path_factory):
     assert server.process.wait(30) == 0
 
 
-def test_it_serves_on_a_unix_socket(gunicorn):
-    assert gunicorn.ask(ALIVE).startswith(b"HTTP/1.1 200 OK")
+def test_serves_on_a_unix_socket(gunicorn):
+    assert gunicorn.send(ALIVE).startswith(b"HTTP/1.1 200 OK")
 
 
 @pytest.mark.parametrize(
@@ -66,9 +66,9 @@ def test_it_serves_on_a_unix_socket(gunicorn):
         b"SECRET\r\n\r\n",
     ],
 )
-def test_a_malformed_request_is_logged_without_what_it_holds(gunicorn, malformed):
-    assert not gunicorn.ask(malformed).startswith(b"HTTP/1.1 2")
-    assert gunicorn.ask(ALIVE)
+def test_malformed_request_is_logged_without_its_content(gunicorn, malformed):
+    assert not gunicorn.send(malformed).startswith(b"HTTP/1.1 2")
+    assert gunicorn.send(ALIVE)
     log = gunicorn.log.read_text()
     assert "SECRET" not in log
     assert "Listening" in log

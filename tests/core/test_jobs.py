@@ -1,4 +1,4 @@
-"""Leases of jobs: one process at a time, the next one when it fails or ends."""
+"""Jobs: leases, retries with backoff, heartbeats."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 @pytest.fixture
 def steps(monkeypatch):
-    """The steps that the job "test" made so far; its next step returns or raises the first of `steps.results`."""
+    """Results of the steps of the job "test" so far. The next step returns or raises the first of `steps.results`."""
 
     class Steps(list):
         results = ()
@@ -41,7 +41,7 @@ def due(**changes):
     return Heartbeat.objects.filter(job="test").update(due_at=Now() - timedelta(minutes=10), **changes)
 
 
-def test_a_job_runs_until_nothing_is_behind_and_then_when_it_is_due(steps):
+def test_job_runs_until_no_work_is_left_and_again_when_due(steps):
     steps.results = [True, True, False]
     run()
     run()
@@ -51,14 +51,14 @@ def test_a_job_runs_until_nothing_is_behind_and_then_when_it_is_due(steps):
     assert len(steps) == 4
 
 
-def test_a_new_job_gets_its_heartbeat(steps):
+def test_new_job_gets_a_heartbeat_row(steps):
     Heartbeat.objects.all().delete()
     run()
     run()
     assert (steps, Heartbeat.objects.get().ran_at is not None) == ([False], True)
 
 
-def test_another_process_leaves_a_leased_job_alone(steps):
+def test_leased_job_is_skipped_until_the_lease_expires(steps):
     due(holder="another", expires_at=Now() + timedelta(seconds=30))
     run()
     assert steps == []
@@ -67,7 +67,7 @@ def test_another_process_leaves_a_leased_job_alone(steps):
     assert steps == [False]
 
 
-def test_a_process_that_lost_its_lease_stops(steps, caplog):
+def test_process_that_lost_its_lease_stops(steps, caplog):
     runner = jobs.Runner()
     runner.holder = "slow"
     job = jobs.registered["test"]
@@ -84,7 +84,7 @@ def test_a_process_that_lost_its_lease_stops(steps, caplog):
     assert Heartbeat.objects.get().holder == "another"
 
 
-def test_a_failure_is_logged_and_tried_again_later(steps, caplog):
+def test_failure_is_logged_and_retried_with_backoff(steps, caplog):
     steps.results = [ValueError("broken"), ValueError("broken")]
     run()
     run()
@@ -98,14 +98,14 @@ def test_a_failure_is_logged_and_tried_again_later(steps, caplog):
     assert Heartbeat.objects.get().failures == 0
 
 
-def test_a_database_that_is_away_is_no_failure_of_the_job(steps):
+def test_lost_database_is_not_counted_as_a_failure_of_the_job(steps):
     steps.results = [OperationalError("gone")]
     with pytest.raises(OperationalError):
         run()
     assert Heartbeat.objects.get().failures == 0
 
 
-def test_a_stopping_process_gives_its_lease_back_after_the_step(steps):
+def test_stopping_process_releases_its_lease_after_the_step(steps):
     steps.results = [True, True]
     runner = jobs.Runner()
     runner.stopping.set()

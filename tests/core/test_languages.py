@@ -9,7 +9,7 @@ from tests.conftest import errors
 CATALOG = Path("locale/ru/LC_MESSAGES/django.po")
 
 
-def test_the_compiled_catalog_is_that_of_the_source():
+def test_compiled_catalog_matches_its_source():
     pairs = re.findall(r'^msgid "(.+)"\nmsgstr "(.+)"$', CATALOG.read_text(), re.M)
     with CATALOG.with_suffix(".mo").open("rb") as compiled:
         catalog = gettext.GNUTranslations(compiled)
@@ -18,11 +18,11 @@ def test_the_compiled_catalog_is_that_of_the_source():
 
 
 @pytest.mark.both_databases
-def test_details_are_english_unless_russian_is_asked_for(api):
+def test_details_are_english_unless_russian_is_requested(api):
     def detail(language, path, **kwargs):
-        answer = api.get(path, headers={"accept-language": language}, **kwargs)
-        assert errors(answer)
-        return answer.json()["errors"][0]["detail"]
+        response = api.get(path, headers={"accept-language": language}, **kwargs)
+        assert errors(response)
+        return response.json()["errors"][0]["detail"]
 
     for language in ("", "en", "de", "de, ru;q=0.5"):
         assert detail(language, "/api/v1/incidents/1/") == "Not found." or "ru" in language

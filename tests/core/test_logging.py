@@ -1,4 +1,4 @@
-"""What a line says of its request, over HTTP."""
+"""Log lines: one for each request, and those of errors and jobs."""
 
 import json
 import logging
@@ -19,7 +19,7 @@ LIST = "/api/v1/incidents/"
 
 @pytest.fixture
 def lines(tmp_path, monkeypatch):
-    """Gives the lines that were written so far."""
+    """A function that returns the lines written so far."""
     path = tmp_path / "incidents.log"
     handler = JSONLinesHandler(str(path))
     handler.setFormatter(JSONFormatter())
@@ -29,8 +29,8 @@ def lines(tmp_path, monkeypatch):
     handler.close()
 
 
-def test_the_line_of_a_request(api, lines):
-    answer = api.get(LIST + "?search=password", headers={"x-request-id": "order-66"})
+def test_request_is_one_line(api, lines):
+    response = api.get(LIST + "?search=password", headers={"x-request-id": "order-66"})
     (line,) = lines()
     assert line.pop("time").endswith("Z")
     assert line.pop("duration_ms") > 0
@@ -38,7 +38,7 @@ def test_the_line_of_a_request(api, lines):
         "level": "INFO",
         "logger": "request",
         "message": f"GET {LIST} 200",
-        "request_id": answer["X-Request-ID"],
+        "request_id": response["X-Request-ID"],
         "user": "operator",
         "method": "GET",
         "path": LIST,
@@ -53,19 +53,19 @@ def test_secrets_of_a_request_are_not_logged(api, lines):
     assert "s3cr3t" not in str(lines())
 
 
-def test_who_uses_the_admin_is_named(client, lines):
+def test_line_names_the_user_of_the_admin(client, lines):
     client.force_login(User.objects.create_superuser("chief"))
     client.get("/api/admin/")
     assert [line["user"] for line in lines()] == ["chief"]
 
 
 @pytest.mark.parametrize("path", ["/api/nothing/", LIST, "/api/v1/incidents/%0aforged/"])
-def test_a_fault_of_the_client_is_one_quiet_line(client, lines, path):
+def test_client_error_is_one_info_line(client, lines, path):
     client.get(path)
     assert [line["level"] for line in lines()] == ["INFO"]
 
 
-def test_a_crash_is_logged_once_with_its_request(api, lines, monkeypatch):
+def test_crash_is_logged_once_with_its_request(api, lines, monkeypatch):
     monkeypatch.setattr(views, "create_incident", lambda **values: int("password=s3cr3t"))
     api.raise_request_exception = False
     api.post(LIST, {"description": "x", "source": "operator"}, "application/json", headers={"x-request-id": "a1"})
@@ -77,7 +77,7 @@ def test_a_crash_is_logged_once_with_its_request(api, lines, monkeypatch):
     assert "s3cr3t" not in str(crash)
 
 
-def test_a_lost_database_is_logged_with_its_traceback_in_the_admin_too(client, lines, monkeypatch):
+def test_lost_database_is_logged_with_its_traceback_in_the_admin(client, lines, monkeypatch):
     def fail(*args, **kwargs):
         raise OperationalError("connection refused")
 
@@ -91,30 +91,30 @@ def record(message, *args, exc_info=None):
     return logging.LogRecord("x", logging.WARNING, __file__, 1, message, args, exc_info)
 
 
-def test_a_line_outside_a_request():
+def test_line_outside_a_request():
     assert json.loads(JSONFormatter().format(record("%s is %d", "ответ", 42)))["message"] == "ответ is 42"
     assert "ответ" in JSONFormatter().format(record("ответ"))
 
 
-def test_a_line_of_a_job():
+def test_line_of_a_job():
     with log_context(LogContext("a1", job="purge")):
         line = json.loads(JSONFormatter().format(record("x")))
     assert (line["job"], line["request_id"], "path" in line) == ("purge", "a1", False)
 
 
-def test_what_is_no_unicode_is_logged_all_the_same():
+def test_lone_surrogate_is_logged():
     assert json.loads(JSONFormatter().format(record("broken \ud83d name")))["message"] == "broken \ud83d name"
 
 
 @pytest.mark.parametrize("sent", ["a\n12:00:00 ERROR", "a\r12:00:00", "a\x1b[31m", "a\x85b", "a\u2028b"])
-def test_what_is_sent_cannot_forge_a_line_on_the_console(sent):
+def test_input_cannot_forge_a_console_line(sent):
     with log_context(LogContext("a1", method="GET", path="/")):
         line = ConsoleFormatter().format(record("path %s", sent))
     assert line.isprintable() and len(line.splitlines()) == 1
     assert line.endswith("a1]")
 
 
-def test_nor_in_a_traceback():
+def test_input_cannot_forge_a_line_in_a_traceback():
     try:
         raise ValueError("a\n12:00:00 ERROR forged\x1b[31m")
     except ValueError as exc:

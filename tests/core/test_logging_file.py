@@ -1,4 +1,4 @@
-"""The file: several processes write it, logrotate moves it, a disk is full; and where lines go by which setting."""
+"""The log file: concurrent writers, rotation, a full disk; and where LOG_FILE sends the lines."""
 
 import json
 import logging
@@ -6,17 +6,22 @@ import os
 import stat
 import subprocess
 import sys
+from itertools import chain
 
 import pytest
 from django.conf import settings
 
 from core.log.handlers import JSONLinesHandler
+from tests.helpers.servers import wait_until
 
 WRITER = """
-import logging, sys
+import itertools, logging, os, sys
 import django; django.setup()
-for number in range(1000):
+for number in itertools.count():
     logging.getLogger("x").warning("%s %s", number, "ж" * (number * 7 % 3000))
+    if os.path.exists("{stop}"):
+        break
+print(number + 1)
 """
 
 
@@ -38,23 +43,19 @@ def output(code, **environment):
     return out, err
 
 
-def test_no_line_is_lost_or_torn_while_processes_write_and_the_file_is_rotated(tmp_path):
-    path = tmp_path / "logs" / "incidents.log"
-    writers = [start(WRITER, LOG_FILE=str(path)) for _ in range(3)]
-    rotations = 0
-    while any(writer.poll() is None for writer in writers):
-        if path.exists():
-            rotations += 1
-            path.rename(path.with_suffix(f".{rotations}"))
-    for writer in writers:
-        assert writer.communicate() == ("", "")
-    written = [json.loads(line) for file in path.parent.iterdir() for line in file.read_text().splitlines()]
-    numbers = [int(line["message"].split()[0]) for line in written]
-    assert sorted(numbers) == sorted([*range(1000)] * 3)
-    assert rotations > 1
+def test_rotation_under_concurrent_writers_loses_and_tears_no_line(tmp_path):
+    path, stop = tmp_path / "logs" / "incidents.log", tmp_path / "stop"
+    writers = [start(WRITER.format(stop=stop), LOG_FILE=str(path)) for _ in range(3)]
+    for rotation in range(100):
+        wait_until(path.exists)
+        path.rename(path.with_suffix(f".{rotation}"))
+    stop.touch()
+    written = [range(int(writer.communicate()[0])) for writer in writers]
+    lines = [json.loads(line) for file in path.parent.iterdir() for line in file.read_text().splitlines()]
+    assert sorted(int(line["message"].split()[0]) for line in lines) == sorted(chain(*written))
 
 
-def test_the_file_is_not_for_every_account_of_the_machine(tmp_path):
+def test_file_is_not_world_readable(tmp_path):
     path = tmp_path / "logs" / "incidents.log"
     old = os.umask(0)
     try:
@@ -67,8 +68,8 @@ def test_the_file_is_not_for_every_account_of_the_machine(tmp_path):
 
 
 @pytest.fixture
-def broken(monkeypatch):
-    """Puts a log that cannot be written in the place of the service's own."""
+def log_to(monkeypatch):
+    """Replaces the service's log with a file at a given path."""
 
     def use(path):
         handler = JSONLinesHandler(path)
@@ -83,17 +84,17 @@ def broken(monkeypatch):
 @pytest.mark.parametrize(
     ("path", "reason"), [("/dev/full", "No space left"), ("/dev/null/incidents.log", "File exists")]
 )
-def test_a_log_that_cannot_be_written_breaks_no_request_and_is_told_once(api, broken, capsys, path, reason):
-    broken(path)
+def test_unwritable_log_fails_no_request_and_is_reported_once(api, log_to, capsys, path, reason):
+    log_to(path)
     for _ in range(3):
         assert api.get("/api/v1/incidents/").status_code == 200
-    told = capsys.readouterr().err.splitlines()
-    assert len(told) == 1 and reason in told[0]
+    reported = capsys.readouterr().err.splitlines()
+    assert len(reported) == 1 and reason in reported[0]
 
 
-def test_a_log_that_was_lost_is_found_again(broken, tmp_path, capsys):
+def test_log_is_reopened_once_its_folder_is_back(log_to, tmp_path, capsys):
     folder = tmp_path / "logs"
-    broken(str(folder / "incidents.log"))
+    log_to(str(folder / "incidents.log"))
     for occupied in (False, True, False):
         if occupied:
             (folder / "incidents.log").unlink()
@@ -101,7 +102,7 @@ def test_a_log_that_was_lost_is_found_again(broken, tmp_path, capsys):
             folder.touch()
         elif folder.is_file():
             folder.unlink()
-        logging.getLogger("x").warning("is it there: %s", not occupied)
+        logging.getLogger("x").warning("writable: %s", not occupied)
     assert len((folder / "incidents.log").read_text().splitlines()) == 1
     assert "Cannot write the log" in capsys.readouterr().err
 
@@ -116,7 +117,7 @@ def test_development_logs_readable_text_on_the_console():
     assert (out, err[8:]) == ("", " WARNING x: here\n")
 
 
-def test_a_container_logs_json_on_standard_output():
+def test_container_logs_json_on_standard_output():
     out, err = output(WARN, LOG_FILE="-")
     assert (json.loads(out)["message"], err) == ("here", "")
 

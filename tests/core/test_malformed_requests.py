@@ -1,8 +1,9 @@
-"""What a client sends malformed is the client's fault: an error in the format, or no effect; one log line, no alert."""
+"""Malformed requests are client errors in the format, or have no effect: one log line each, no alert."""
 
 import logging
 
 import pytest
+from django.conf import settings
 
 from tests.conftest import errors
 from tests.helpers.wsgi import wsgi_request
@@ -46,14 +47,14 @@ def logged(caplog, monkeypatch):
 
 
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
-def test_the_content_type_has_no_effect_on_a_query(logged, content_type):
+def test_content_type_has_no_effect_on_a_query(logged, content_type):
     response = wsgi_request("GET", "/api/schema/", CONTENT_TYPE=content_type, QUERY_STRING="a=%ff&b=\xff")
     assert response.status_code == 200
     logged(response)
 
 
 @pytest.mark.parametrize("content_type", CONTENT_TYPES + FORMS)
-def test_a_body_of_an_unreadable_type_is_unsupported(content_type):
+def test_unknown_content_type_is_415(content_type):
     response = wsgi_request("POST", "/api/identity/auth/jwt/verify/", b"a=1", CONTENT_TYPE=content_type)
     assert response.status_code in ((400, 415) if content_type.startswith("application/json") else (415,))
     assert errors(response)
@@ -61,16 +62,35 @@ def test_a_body_of_an_unreadable_type_is_unsupported(content_type):
 
 @pytest.mark.parametrize("content_type", FORMS)
 @pytest.mark.parametrize("path", PATHS)
-def test_forms_outside_the_admin(logged, path, content_type):
+def test_form_outside_the_admin_is_a_client_error(logged, path, content_type):
     response = wsgi_request("POST", path, b"a=1", CONTENT_TYPE=content_type)
     assert response.status_code in (401, 404, 405)
     assert errors(response)
     logged(response)
 
 
+@pytest.mark.parametrize("host", ["testserver", "evil.example"])
+@pytest.mark.parametrize("path", [*PATHS, "/api/admin", "/api/admin/nothing/"])
+def test_a_form_with_a_csrf_token(logged, path, host):
+    environ = {"CONTENT_TYPE": "multipart/form-data", "HTTP_COOKIE": f"csrftoken={'a' * 32}", "HTTP_HOST": host}
+    response = wsgi_request("POST", path, b"a=1", **environ)
+    assert response.status_code in (400, 401, 404, 405)
+    logged(response)
+
+
+@pytest.mark.parametrize(
+    "query", ["version=%0a", "version=%00", "version=a%0d%0ab", "lang=%00", "format=%0a", "lang=%0a"]
+)
+def test_parameters_of_the_document(logged, query):
+    response = wsgi_request("GET", "/api/schema/", QUERY_STRING=query)
+    assert (response.status_code, response.json()["info"]["version"]) == (200, settings.VERSION)
+    assert response.headers["Content-Disposition"] == 'inline; filename="Incidents.json"'
+    logged(response)
+
+
 @pytest.mark.parametrize("debug", [False, True])
 @pytest.mark.parametrize("content_type", FORMS)
-def test_forms_of_the_admin(logged, settings, content_type, debug):
+def test_malformed_form_of_the_admin_is_a_client_error(logged, settings, content_type, debug):
     settings.DEBUG = debug
     response = wsgi_request("POST", "/api/admin/login/", b"a=1", CONTENT_TYPE=content_type)
     assert response.status_code in (400, 403)
@@ -81,14 +101,14 @@ def test_forms_of_the_admin(logged, settings, content_type, debug):
 @pytest.mark.parametrize(
     "path", ["/api/\xff/", "/api/\0", "/\0", "/%ff", "/api/v1/incidents/\xed\xa0\x80/", "//", "", "/api/%"]
 )
-def test_paths(logged, path):
+def test_malformed_path_is_404(logged, path):
     response = wsgi_request("GET", path)
     assert (response.status_code, errors(response)) == (404, [("404 not_found", None)])
     logged(response)
 
 
 @pytest.mark.parametrize("path", ["/api/admin/\0/", "/api/admin/\xff/", "/api/admin/identity/user/\0/change/"])
-def test_paths_of_the_admin(logged, path):
+def test_malformed_path_of_the_admin_is_404(logged, path):
     response = wsgi_request("GET", path)
     assert response.status_code in (302, 404)
     logged(response)
@@ -97,6 +117,6 @@ def test_paths_of_the_admin(logged, path):
 @pytest.mark.parametrize(
     "cookie", ["=", ";;;", "\xff=\xff", "a\0b", "django_language=\0", "messages=x", "csrftoken=\0"]
 )
-def test_cookies(cookie):
+def test_malformed_cookie_has_no_effect(cookie):
     for path, status in (("/api/schema/", 200), ("/api/admin/", 302), ("/api/admin/login/", 200)):
         assert wsgi_request("GET", path, HTTP_COOKIE=cookie).status_code == status

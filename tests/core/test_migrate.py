@@ -1,4 +1,4 @@
-"""Several `migrate` at once take turns, and what migrations do leaves the old code working."""
+"""Concurrent `migrate` commands, and migrations that are compatible with the previous release."""
 
 import os
 import subprocess
@@ -21,19 +21,19 @@ def start(name):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_several_at_once():
+def test_concurrent_migrate_commands_take_turns():
     with database("migrated_at_once"):
         outputs = [process.communicate()[0] for process in [start("migrated_at_once") for _ in range(3)]]
     assert sum("No migrations to apply" in output for output in outputs) == 2, outputs
     assert not any("Traceback" in output for output in outputs), outputs
 
 
-def test_migrations_work_beside_the_old_code(db):
+def test_migrations_are_backward_compatible(db):
     linter = MigrationLinter(
         include_apps=["core", "identity", "incidents"],
         all_warnings_as_errors=True,
         no_cache=True,
-        # the old code only waits for them
+        # these only make the old code wait
         ignore_name=["0002_username_key", "0009_cover_updated", "0010_index_combinations"],
         quiet=["ok"],
     )

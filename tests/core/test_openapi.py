@@ -5,12 +5,12 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def document(client):
-    answer = client.get("/api/schema/", headers={"accept": "text/html"})
-    assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
-    return answer.json()
+    response = client.get("/api/schema/", headers={"accept": "text/html"})
+    assert (response.status_code, response["Content-Type"]) == (200, "application/json")
+    return response.json()
 
 
-def test_the_routes_of_the_contract(document):
+def test_documented_routes(document):
     assert document["openapi"].startswith("3.")
     paths = {path: sorted(operations) for path, operations in document["paths"].items()}
     assert paths["/api/v1/incidents/"] == ["get", "post"]
@@ -21,12 +21,12 @@ def test_the_routes_of_the_contract(document):
 
 def test_one_error_component_with_the_codes_of_each_answer(document):
     assert [name for name in document["components"]["schemas"] if "Error" in name] == ["Error"]
-    answers = document["paths"]["/api/v1/incidents/"]["post"]["responses"]
-    assert {"201", "400", "401", "409", "411", "413", "415", "422", "500", "503"} == answers.keys()
-    assert answers["422"]["description"] == "422 idempotency_key_reused"
-    assert "401 token_not_valid" in answers["401"]["description"]
-    answers = document["paths"]["/api/v1/incidents/{id}/"]["patch"]["responses"]
-    assert {"200", "400", "401", "404", "411", "412", "413", "415", "500", "503"} == answers.keys()
+    responses = document["paths"]["/api/v1/incidents/"]["post"]["responses"]
+    assert {"201", "400", "401", "409", "411", "413", "415", "422", "500", "503"} == responses.keys()
+    assert responses["422"]["description"] == "422 idempotency_key_reused"
+    assert "401 token_not_valid" in responses["401"]["description"]
+    responses = document["paths"]["/api/v1/incidents/{id}/"]["patch"]["responses"]
+    assert {"200", "400", "401", "404", "411", "412", "413", "415", "500", "503"} == responses.keys()
 
 
 def test_headers_are_documented(document):
@@ -38,9 +38,9 @@ def test_headers_are_documented(document):
 
 
 @pytest.mark.parametrize("path", ["/api/v1/schema/swagger-ui/", "/api/schema/redoc/"])
-def test_pages_load_nothing_from_elsewhere(client, path):
-    answer = client.get(path)
-    page = answer.content.decode()
+def test_pages_load_nothing_from_other_hosts(client, path):
+    response = client.get(path)
+    page = response.content.decode()
     assert "/static/drf_spectacular_sidecar/" in page
     assert "https://" not in page
-    assert answer["Content-Security-Policy"].startswith("default-src 'self'")
+    assert response["Content-Security-Policy"].startswith("default-src 'self'")

@@ -1,4 +1,4 @@
-"""Where a browser arrives that is given half an address."""
+"""The root, and paths without their last slash, in a browser."""
 
 import pytest
 from django.test import Client
@@ -12,27 +12,27 @@ BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;
 
 
 @pytest.mark.parametrize("method", ["get", "head"])
-def test_a_browser_is_led_to_the_admin(client, method):
+def test_browser_is_redirected_to_the_admin(client, method):
     response = getattr(client, method)("/", headers=BROWSER)
     assert (response.status_code, response["Location"]) == (302, "/api/admin/")
     assert "Accept" in response["Vary"]
 
 
 @pytest.mark.parametrize("accept", ["", "*/*", "application/json"])
-def test_a_program_is_told_that_there_is_nothing(client, accept):
+def test_program_gets_404_at_the_root(client, accept):
     response = client.get("/", headers={"accept": accept})
     assert (response.status_code, errors(response)) == (404, [("404 not_found", None)])
     assert client.post("/", headers=BROWSER).status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/api/v1/schema/swagger-ui", "/api/schema/redoc", "/api/schema"])
-def test_documentation_without_slash(client, path):
+def test_documentation_without_slash_is_served(client, path):
     response = client.get(path, headers=BROWSER)
     assert (response.status_code, response["Content-Type"]) == (200, client.get(path + "/")["Content-Type"])
 
 
 @pytest.mark.parametrize("path", ["/api/admin", "/api/admin/incidents/incident", "/api/admin/password_change"])
-def test_a_page_of_the_admin_without_slash(path):
+def test_admin_page_without_slash_is_redirected(path):
     client = Client()
     client.force_login(User.objects.create_superuser("chief"))
     response = client.get(path + "?a=b")
@@ -41,7 +41,7 @@ def test_a_page_of_the_admin_without_slash(path):
     assert client.get("/api/admin/nothing").status_code == client.get("/api/admin/nothing/").status_code == 404
 
 
-def test_the_icon(client):
+def test_favicon(client):
     response = client.get("/favicon.ico")
     assert (response.status_code, response["Content-Type"]) == (200, "image/x-icon")
     assert b"".join(response).startswith(b"\0\0\1\0")

@@ -1,4 +1,4 @@
-"""Raw statements on PostgreSQL are seen by Django's tools, and are the same whether seen or not."""
+"""Raw statements on PostgreSQL pass Django's cursor wrappers, and return the same with and without them."""
 
 import pytest
 from django.db import DataError, IntegrityError, connection, transaction
@@ -6,8 +6,7 @@ from django.db.transaction import TransactionManagementError
 from querycount.middleware import QueryCountMiddleware  # type: ignore[import-untyped]
 
 from core.db.postgresql import fetch
-from incidents.actors import Named
-from incidents.services import create_incident
+from tests.helpers.incidents import make_incident
 
 pytestmark = pytest.mark.django_db
 
@@ -16,16 +15,16 @@ URL = "/api/v1/incidents/"
 
 @pytest.fixture
 def incident(db):
-    return create_incident(description="Самокат", source="operator", actor=Named("a"), channel="api")
+    return make_incident(description="Самокат")
 
 
-def test_django_querycount_counts_them(api, incident, settings, rf):
+def test_django_querycount_counts_raw_statements(api, incident, settings, rf):
     settings.DEBUG = True
     middleware = QueryCountMiddleware(lambda request: api.get(f"{URL}{incident.pk}/"))
     assert middleware(rf.get(URL))["X-DjangoQueryCount-Count"] == "1"
 
 
-def test_an_execute_wrapper_sees_them(api, incident):
+def test_execute_wrapper_sees_raw_statements(api, incident):
     seen = []
 
     def watch(execute, sql, params, many, context):
@@ -38,14 +37,14 @@ def test_an_execute_wrapper_sees_them(api, incident):
 
 
 @pytest.mark.parametrize("path", ["", "?search=само", "?status=open,closed", "{pk}/", "{pk}/history/"])
-def test_a_response_is_the_same_watched_and_unwatched(api, incident, path, django_assert_max_num_queries):
+def test_response_is_the_same_with_query_logging(api, incident, path, django_assert_max_num_queries):
     url = URL + path.format(pk=incident.pk)
-    unwatched = api.get(url).content
+    unlogged = api.get(url).content
     with django_assert_max_num_queries(3):
-        assert api.get(url).content == unwatched
+        assert api.get(url).content == unlogged
 
 
-@pytest.mark.parametrize("watched", [False, True])
+@pytest.mark.parametrize("logged", [False, True])
 @pytest.mark.parametrize(
     ("sql", "error"),
     [
@@ -53,8 +52,8 @@ def test_a_response_is_the_same_watched_and_unwatched(api, incident, path, djang
         ("UPDATE incidents_incident SET updated_at = '2001-01-01' WHERE 1 = %s RETURNING 1", IntegrityError),
     ],
 )
-def test_errors_are_those_of_django(incident, watched, sql, error):
-    connection.force_debug_cursor = watched
+def test_errors_are_django_db_errors(incident, logged, sql, error):
+    connection.force_debug_cursor = logged
     try:
         with pytest.raises(error), transaction.atomic():
             fetch(sql, [int(error is IntegrityError)])
@@ -62,7 +61,7 @@ def test_errors_are_those_of_django(incident, watched, sql, error):
         connection.force_debug_cursor = False
 
 
-def test_nothing_is_sent_in_a_transaction_that_has_failed():
+def test_statement_in_a_failed_transaction_is_refused():
     with pytest.raises(TransactionManagementError):
         with transaction.atomic():
             transaction.set_rollback(True)

@@ -1,4 +1,4 @@
-"""A database that takes no writes, as after a failover: 503 with Retry-After wherever something is written."""
+"""A read-only database, as after a failover: each write is 503 with Retry-After, reads are served."""
 
 import pytest
 from django.db import connection
@@ -14,6 +14,8 @@ WRITES = [
     ("post", LIST, {"description": "x", "source": "operator"}, {}),
     ("post", LIST, {"description": "x", "source": "operator"}, {"idempotency-key": "k"}),
     ("patch", LIST + "{pk}/", {"status": "closed"}, {}),
+    ("post", LIST + "{pk}/comments/", {"text": "x"}, {}),
+    ("post", LIST + "{pk}/comments/", {"text": "x"}, {"idempotency-key": "k"}),
     ("post", "/api/identity/auth/jwt/create/", {"username": "operator", "password": "wrong"}, {}),
     ("post", "/api/admin/login/", "username=operator&password=wrong", {}),
 ]
@@ -32,7 +34,7 @@ def read_only(user):
 
 
 @pytest.mark.parametrize(("method", "path", "body", "headers"), WRITES)
-def test_what_is_written_is_refused_for_now(api, read_only, method, path, body, headers):
+def test_write_is_503_with_retry_after(api, read_only, method, path, body, headers):
     api.raise_request_exception = False
     kind = "application/json" if isinstance(body, dict) else "application/x-www-form-urlencoded"
     response = getattr(api, method)(path.format(pk=read_only), body, kind, headers=headers)
@@ -40,11 +42,29 @@ def test_what_is_written_is_refused_for_now(api, read_only, method, path, body, 
     assert int(response["Retry-After"]) > 0
 
 
-def test_what_is_read_is_answered(api, read_only):
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("add/", {"description": "x", "source": "operator", "status": "open"}),
+        ("{pk}/change/", {"description": "y", "source": "operator", "status": "open"}),
+        ("", {"action": "close", "_selected_action": "{pk}", "confirmed": "yes"}),
+    ],
+)
+def test_write_in_the_admin_is_503(request, admin_client, path, body):
+    pk = request.getfixturevalue("read_only")  # after the log-in, which writes a session
+    admin_client.raise_request_exception = False
+    body = {name: value.format(pk=pk) for name, value in body.items()}
+    response = admin_client.post(f"/api/admin/incidents/incident/{path.format(pk=pk)}", body)
+    assert response.status_code == 503
+    assert int(response["Retry-After"]) > 0
+    assert Incident.objects.values_list("description", "status").get() == ("x", "open")
+
+
+def test_read_is_200(api, read_only):
     assert api.get(f"{LIST}{read_only}/").status_code == 200
 
 
-def test_it_is_not_ready(client, read_only, monkeypatch):
+def test_service_is_not_ready(client, read_only, monkeypatch):
     monkeypatch.setattr(sqlite.os, "access", lambda *args: False)
     monkeypatch.setattr(sqlite.os.path, "exists", lambda path: True)
     response = client.get("/api/health/ready/")

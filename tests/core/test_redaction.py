@@ -1,9 +1,9 @@
-"""Whatever an error says, the secret in it is not shown, and what stands beside it is."""
+"""redact() masks secrets in log messages and leaves the rest as it is."""
 
 import pytest
 
 from core.log.redaction import redact
-from tests.core.conftest import TOKEN
+from tests.helpers.fake_telegram import TOKEN
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoxfQ.s3cr3t-Signature_0"
 
@@ -37,18 +37,18 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoxfQ.s3cr3t-Signature_0"
         "Failing row contains (1, pbkdf2_sha256$1000000$salt$s3cr3t=, anna)",
     ],
 )
-def test_a_secret_is_hidden(text):
+def test_secret_is_masked(text):
     assert "s3cr3t" not in redact(f"before {text}\nafter")
     assert redact(f"before {text}\nafter").startswith("before ")
     assert redact(f"before {text}\nafter").endswith("\nafter")
 
 
-def test_what_is_no_secret_stays():
+def test_other_text_stays():
     text = "GET https://example.org:8000/api/v1/incidents/?status=open said: token_not_valid, 12:30:45 anna@example.org"
     assert redact(text) == text
 
 
-def test_the_secrets_among_the_settings_are_hidden(settings, monkeypatch):
+def test_secret_settings_are_masked(settings, monkeypatch):
     settings.SECRET_KEY = "the-secret-key"
     settings.TELEGRAM_BOT_TOKEN = "odd token"
     monkeypatch.setitem(settings.DATABASES["default"], "PASSWORD", "p ss/word")

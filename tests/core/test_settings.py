@@ -10,7 +10,7 @@ import pytest
 
 SETTINGS = Path("config/settings.py").read_text() + Path("config/environment.py").read_text()
 TEMPLATE = Path(".env.template").read_text()
-GOOD = {"SECRET_KEY": "x" * 60, "ALLOWED_HOSTS": "example.org", "DEBUG": "False", "LOG_FILE": "-"}
+VALID = {"SECRET_KEY": "x" * 60, "ALLOWED_HOSTS": "example.org", "DEBUG": "False", "LOG_FILE": "-"}
 
 
 def check(**environment):
@@ -18,8 +18,8 @@ def check(**environment):
     return subprocess.run(command, env={"PATH": os.environ["PATH"], **environment}, capture_output=True, text=True)
 
 
-def test_the_template_lists_every_variable():
-    read = set(re.findall(r'\b(?:text|boolean|integer|items)\(\s*"([A-Z_]+)"', SETTINGS))
+def test_template_lists_every_variable():
+    read = set(re.findall(r'\b(?:text|boolean|integer|items|networks)\(\s*"([A-Z_]+)"', SETTINGS))
     assert len(read) > 15
     read.remove("STATIC_ROOT")  # the image sets it for itself
     assert read <= set(re.findall(r"^([A-Z_]+)=", TEMPLATE, re.M))
@@ -37,25 +37,26 @@ def test_each_variable_of_the_template_has_a_comment():
         ({"SECRET_KEY": "change-me"}, "Set SECRET_KEY"),
         ({"SECRET_KEY": "development-only-key-that-no-production-start-accepts"}, "Set SECRET_KEY"),
         ({"ALLOWED_HOSTS": ""}, "Set ALLOWED_HOSTS"),
+        ({"METRICS_NETWORKS": "10.0.0.1/8"}, "METRICS_NETWORKS takes networks"),
         ({"CORS_ALLOWED_ORIGINS": "https://a.example,*"}, "CORS_ALLOWED_ORIGINS must name"),
     ],
 )
 def test_production_refuses_to_start(environment, sentence):
-    run = check(**GOOD | environment)
+    run = check(**VALID | environment)
     assert run.returncode != 0
     assert run.stderr.startswith(sentence) and len(run.stderr.splitlines()) == 1
 
 
-def test_production_starts_on_what_is_good():
-    assert check(**GOOD).returncode == 0
+def test_production_starts_with_valid_settings():
+    assert check(**VALID).returncode == 0
 
 
 @pytest.mark.parametrize(
     ("query", "threshold"), [("", 5), ("?disable_server_side_cursors=True", None), ("?sslmode=require", 5)]
 )
-def test_the_address_of_a_database_may_set_its_options(query, threshold):
+def test_database_url_sets_connection_options(query, threshold):
     code = "import json; from django.conf import settings; print(json.dumps(settings.DATABASES['default']['OPTIONS']))"
-    environment = GOOD | {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "config.settings"}
+    environment = VALID | {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "config.settings"}
     shown = subprocess.run(
         [sys.executable, "-c", code],
         env=environment | {"DATABASE_URL": f"postgres://a@b/c{query}"},
@@ -68,7 +69,7 @@ def test_the_address_of_a_database_may_set_its_options(query, threshold):
 
 
 def read(tmp_path, written):
-    """What becomes of a .env file, in an environment of its own."""
+    """The variables that a .env file sets, in an empty environment."""
     (tmp_path / ".env").write_bytes(written)
     code = "import os, sys, json, pathlib; from config import environment as env; os.environ.clear();"
     code += "env.read_file(pathlib.Path(sys.argv[1])); print(json.dumps(dict(os.environ)))"
@@ -90,31 +91,31 @@ def read(tmp_path, written):
         *((b"# note\n\nA=b\n#B=c", "b"), (b"A= 'b'", "b")),
     ],
 )
-def test_a_line_of_the_file_is_read_as_people_mean_it(tmp_path, line, value):
+def test_line_of_the_env_file_is_read(tmp_path, line, value):
     run = read(tmp_path, line)
     assert (run.stderr, json.loads(run.stdout or "{}").get("A")) == ("", value)
 
 
 @pytest.mark.parametrize("line", [b"A", b"A='s3cret", b'A="s3cret', b"A='s3c'ret", b"A B=s3cret", b"A=s3c\0ret"])
-def test_a_line_that_cannot_be_read_is_named_and_not_shown(tmp_path, line):
+def test_malformed_line_is_named_and_not_shown(tmp_path, line):
     run = read(tmp_path, b"B=c\n" + line)
     assert run.stderr.splitlines()[-1].endswith(".env, line 2: write NAME=value, or NAME='value'.")
     assert "s3c" not in run.stderr
 
 
-def test_a_file_in_another_encoding(tmp_path):
+def test_env_file_in_another_encoding(tmp_path):
     assert "save it as UTF-8" in read(tmp_path, "A=b".encode("utf-16")).stderr.splitlines()[-1]
 
 
 def setting(expression, **environment):
     code = f"import json; from django.conf import settings; print(json.dumps({expression}))"
-    environment = GOOD | {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "config.settings"} | environment
+    environment = VALID | {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "config.settings"} | environment
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
 
 
-def test_a_value_is_taken_as_it_is_written():
+def test_value_is_taken_literally():
     key = "$" + "x" * 60
     assert setting("settings.SECRET_KEY", SECRET_KEY=key) == key
     password = setting("settings.DATABASES['default']['PASSWORD']", POSTGRES_HOST="db", POSTGRES_PASSWORD="$ecret-1")
@@ -122,7 +123,7 @@ def test_a_value_is_taken_as_it_is_written():
 
 
 @pytest.mark.parametrize("name", ["ALLOWED_HOSTS", "CORS_ALLOWED_ORIGINS", "CSRF_TRUSTED_ORIGINS"])
-def test_spaces_around_commas_mean_nothing(name):
+def test_spaces_around_commas_are_ignored(name):
     assert setting(f"settings.{name}", **{name: " https://a.example ,https://b.example, ,"}) == [
         "https://a.example",
         "https://b.example",
@@ -131,7 +132,7 @@ def test_spaces_around_commas_mean_nothing(name):
 
 @pytest.mark.parametrize("password", ["a/b", "a@b", "a#b", "100%", "a?b", "a:b", "a/@#%:?b", "$a", "пароль"])
 @pytest.mark.parametrize("quoted", [False, True])
-def test_a_password_in_the_address_of_a_database(password, quoted):
+def test_password_in_database_url(password, quoted):
     url = f"postgres://u:{quote(password, safe='') if quoted else password}@h:5433/db?sslmode=require"
     database = setting("settings.DATABASES['default']", DATABASE_URL=url)
     parts = [database[name] for name in ("USER", "PASSWORD", "HOST", "PORT", "NAME")]
@@ -146,13 +147,13 @@ def test_a_password_in_the_address_of_a_database(password, quoted):
         *(("postgres://u@a:1,b:2/db", "a,b", "1,2"), ("postgres://u@a,b:2/db", "a,b", "2")),
     ],
 )
-def test_the_host_in_the_address_of_a_database(url, host, port):
+def test_host_in_database_url(url, host, port):
     database = setting("settings.DATABASES['default']", DATABASE_URL=url)
     assert (database["HOST"], database["PORT"].strip(",")) == (host, port)
 
 
 @pytest.mark.parametrize("path", ["db.sqlite3", "/var/db.sqlite3"])
-def test_the_path_in_the_address_of_a_database(path):
+def test_path_in_database_url(path):
     assert setting("settings.DATABASES['default']['NAME']", DATABASE_URL=f"sqlite:///{path}") == path
 
 
@@ -165,8 +166,8 @@ def test_the_path_in_the_address_of_a_database(path):
         *({"DATABASE_URL": "mysql://u:s3cret@h/db"}, {"POSTGRES_HOST": "h", "POSTGRES_PORT": "0"}),
     ],
 )
-def test_a_value_that_cannot_be_read_is_one_sentence(wrong):
-    run = check(**GOOD | wrong)
+def test_malformed_value_is_one_sentence_that_names_it(wrong):
+    run = check(**VALID | wrong)
     assert run.returncode != 0
     (sentence,) = run.stderr.splitlines()
     assert list(wrong)[-1] in sentence and "s3cret" not in sentence

@@ -1,4 +1,4 @@
-"""The Bot API's caller against a server that misbehaves."""
+"""core.bot_api against a Bot API server that fails on demand."""
 
 import socket
 import traceback
@@ -6,44 +6,44 @@ import traceback
 import pytest
 
 from core import bot_api
-from tests.core.conftest import TOKEN, refusal
+from tests.helpers.fake_telegram import TOKEN, refusal
 
 
 def failure(**params):
-    """The error of a call, after a look for the token in all that could be logged of it."""
+    """The error of a call; checks that nothing of it that could be logged holds the token."""
     with pytest.raises(bot_api.TelegramError) as caught:
         bot_api.call("sendMessage", **params)
     assert TOKEN not in "".join(traceback.format_exception(caught.value)) + repr(caught.value)
     return caught.value
 
 
-def test_a_call(telegram):
+def test_call_returns_the_result(telegram):
     assert bot_api.call("sendMessage", chat_id=1, text="Привет") == {"message_id": 7}
     assert telegram.calls.get() == (f"/bot{TOKEN}/sendMessage", {"chat_id": 1, "text": "Привет"})
 
 
-def test_too_many_calls(telegram):
+def test_429_is_transient_with_its_retry_after(telegram):
     telegram.faults = [refusal(429, "Too Many Requests: retry after 35", retry_after=35)]
     error = failure()
     assert (error.transient, error.retry_after) == (True, 35)
 
 
 @pytest.mark.parametrize("fault", [refusal(500), (502, b"<html>Bad Gateway</html>"), (503, b""), (500, [])])
-def test_a_fault_of_the_server_is_transient(telegram, fault):
+def test_server_error_is_transient(telegram, fault):
     telegram.faults = [fault]
     error = failure()
     assert (error.transient, error.retry_after) == (True, None)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
-def test_a_refusal_is_permanent_and_says_why(telegram, status):
+def test_client_error_is_permanent_and_says_why(telegram, status):
     telegram.faults = [refusal(status, f"chat not found, {TOKEN}")]
     error = failure()
     assert not error.transient
     assert f"{status} chat not found" in str(error)
 
 
-def test_a_group_that_became_a_supergroup(telegram, caplog, monkeypatch):
+def test_group_that_became_a_supergroup_is_found(telegram, caplog, monkeypatch):
     monkeypatch.setattr(bot_api, "_supergroups", {})
     telegram.faults = [refusal(400, "group chat was upgraded to a supergroup chat", migrate_to_chat_id=-100123)]
     assert bot_api.call("sendMessage", chat_id=-5, text="one")
@@ -53,7 +53,7 @@ def test_a_group_that_became_a_supergroup(telegram, caplog, monkeypatch):
     assert [line for line in caplog.messages if "-5" in line and "-100123" in line] == caplog.messages[:1]
 
 
-def test_a_supergroup_that_moves_for_ever_is_asked_twice(telegram, monkeypatch):
+def test_endless_migration_of_a_chat_ends_after_two_calls(telegram, monkeypatch):
     monkeypatch.setattr(bot_api, "_supergroups", {})
     telegram.faults = [refusal(400, migrate_to_chat_id=-1)] * 3
     assert failure(chat_id=-1).supergroup == -1
@@ -61,38 +61,38 @@ def test_a_supergroup_that_moves_for_ever_is_asked_twice(telegram, monkeypatch):
 
 
 @pytest.mark.parametrize("parameters", [{"migrate_to_chat_id": "x"}, {"migrate_to_chat_id": None}, {}])
-def test_a_refusal_without_a_supergroup(telegram, parameters):
+def test_client_error_without_a_supergroup(telegram, parameters):
     telegram.faults = [refusal(400, **parameters)]
     assert failure(chat_id=-1).supergroup is None
 
 
 @pytest.mark.parametrize("fault", [(302, b""), (200, b"<html>Pay for your internet</html>"), (200, {"ok": False})])
-def test_an_answer_of_something_else_is_no_success(telegram, fault):
+def test_response_of_another_server_is_an_error(telegram, fault):
     telegram.faults = [fault]
     assert not failure().transient
     assert telegram.calls.qsize() == 1
 
 
-def test_a_hang_ends(telegram, monkeypatch):
+def test_timeout_is_transient(telegram, monkeypatch):
     monkeypatch.setattr(bot_api, "TIMEOUT", (0.2, 0.2))
     telegram.faults = ["hang"]
     assert failure().transient
 
 
-def test_a_refused_connection(telegram, settings):
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        settings.TELEGRAM_API_URL = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+def test_refused_connection_is_transient(telegram, settings):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        settings.TELEGRAM_API_URL = f"http://127.0.0.1:{closed.getsockname()[1]}"
         assert failure().transient
 
 
 @pytest.mark.parametrize("url", ["api.telegram.org", "http://", "gopher://example.org"])
-def test_a_malformed_address_is_permanent(telegram, settings, url):
+def test_malformed_url_is_permanent(telegram, settings, url):
     settings.TELEGRAM_API_URL = url
     assert not failure().transient
 
 
-def test_text_is_measured_and_cut_as_telegram_counts():
+def test_text_is_measured_and_cut_in_utf_16_units():
     assert bot_api.length("aж😀") == 4
     assert bot_api.start_of("aж😀", 3) == "aж"
     assert bot_api.start_of("a\ud83d", 3) == "a?"

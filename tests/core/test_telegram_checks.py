@@ -2,7 +2,7 @@ import pytest
 from django.core.management import call_command
 
 from core.checks import check_telegram
-from tests.core.conftest import TOKEN
+from tests.helpers.fake_telegram import TOKEN
 
 
 @pytest.mark.parametrize(
@@ -20,14 +20,14 @@ from tests.core.conftest import TOKEN
         (TOKEN, "123456789", "api.telegram.org", ["core.W005"]),
     ],
 )
-def test_misconfigured_alerts_are_told(settings, token, chat, url, warnings):
+def test_misconfigured_alerts_are_warnings(settings, token, chat, url, warnings):
     settings.TELEGRAM_BOT_TOKEN, settings.TELEGRAM_LOGGING_CHAT, settings.TELEGRAM_API_URL = token, chat, url
     found = check_telegram()
     assert [warning.id for warning in found] == warnings
     assert all(warning.hint and token not in warning.msg + warning.hint for warning in found if token)
 
 
-def test_the_check_command_tells_them(settings, capsys):
+def test_check_command_prints_them(settings, capsys):
     settings.TELEGRAM_LOGGING_CHAT = "123456789"
     call_command("check")
     assert "core.W002" in capsys.readouterr().err

@@ -3,10 +3,10 @@
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.core.conftest import TOKEN, refusal
+from tests.helpers.fake_telegram import TOKEN, refusal
 
 
-def test_a_test_alert_arrives(telegram, capsys):
+def test_test_alert_arrives(telegram, capsys):
     call_command("send_test_alert")
     assert "test alert" in telegram.message()
     assert capsys.readouterr().out == "Sent to chat -1001234567890.\n"
@@ -14,9 +14,9 @@ def test_a_test_alert_arrives(telegram, capsys):
 
 @pytest.mark.parametrize(
     ("fault", "advice"),
-    [(refusal(401, "Unauthorized"), "token is right"), (refusal(500, "Oops"), "Try again later")],
+    [(refusal(401, "Unauthorized"), "Check the token"), (refusal(500, "Oops"), "Try again later")],
 )
-def test_a_failure_says_what_to_do(telegram, fault, advice):
+def test_failure_says_what_to_do(telegram, fault, advice):
     telegram.faults = [fault]
     with pytest.raises(CommandError, match=advice) as caught:
         call_command("send_test_alert")
@@ -24,6 +24,6 @@ def test_a_failure_says_what_to_do(telegram, fault, advice):
     assert TOKEN not in str(caught.value)
 
 
-def test_without_configuration_it_names_the_variables():
+def test_missing_configuration_is_named():
     with pytest.raises(CommandError, match=r"TELEGRAM_BOT_TOKEN .* TELEGRAM_LOGGING_CHAT"):
         call_command("send_test_alert")

@@ -10,11 +10,11 @@ def newest_version():
     return heading.removeprefix("## [").partition("]")[0]
 
 
-def test_the_document_says_the_newest_version_of_the_changelog(client):
+def test_openapi_document_has_the_newest_version_of_the_changelog(client):
     assert client.get("/api/schema/").json()["info"]["version"] == newest_version()
 
 
-def test_no_other_file_says_a_version():
+def test_no_other_file_has_a_version():
     assert "version" not in tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]
     assert "VERSION" not in Path("docker/Dockerfile").read_text("utf-8")
 

@@ -1,14 +1,14 @@
-"""The production compose file, run for real: needs a Docker engine with Compose, and make."""
+"""A deployment by the production compose file: needs Docker with Compose, and make."""
 
 import pytest
 import requests
 
-from tests.e2e.production import Production
+from tests.helpers.production import Production
 
 
 @pytest.fixture(scope="session")
 def production(tmp_path_factory):
-    """Two replicas, which every test leaves as they were."""
+    """Two replicas; each test restores what it changes."""
     production = Production(tmp_path_factory.mktemp("production"))
     try:
         production.up("--scale", "web=2")

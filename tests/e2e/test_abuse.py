@@ -1,4 +1,4 @@
-"""Clients that mean no good, through nginx: a clear error or a closed connection each, and others are still served."""
+"""Denial of service through nginx (slowloris, floods, resets): an error or a closed connection; others are served."""
 
 import json
 import resource
@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 import pytest
 import requests
 
-from tests.e2e.production import connect, parse, send, until
+from tests.helpers.production import connect, parse, send, until
 
 pytestmark = pytest.mark.e2e
 
@@ -38,19 +38,19 @@ def large_page(client, service):
 
 
 def serves(client, service):
-    """Whether new clients are served in time, however busy others keep the service."""
+    """Whether new clients are served in time under the load of others."""
     headers = dict(client.headers)
     return {requests.get(service.incidents, headers=headers, timeout=5).status_code for _ in range(20)} == {200}
 
 
-def test_thousands_of_connections_that_say_nothing(service, client):
+def test_thousands_of_idle_connections(service, client):
     with ExitStack() as stack:
         for _ in range(3_000):
             stack.enter_context(connect(service.port))
         assert serves(client, service)
 
 
-def test_bodies_and_heads_that_trickle_in(service, client):
+def test_slowloris_headers_and_bodies(service, client):
     whole = HEAD + "Content-Length: 1000\r\n\r\n{"
     with ExitStack() as stack:
         slow = [stack.enter_context(connect(service.port)) for _ in range(200)]
@@ -63,7 +63,7 @@ def test_bodies_and_heads_that_trickle_in(service, client):
 
 
 @pytest.mark.parametrize("length", [2_600_000, 3_000_000])
-def test_large_bodies_that_never_end(service, client, length):
+def test_large_bodies_that_are_never_completed(service, client, length):
     beginning = f"{HEAD}Content-Length: {length}\r\n\r\n".encode() + b" " * 2_500_000
     with ExitStack() as stack:
         for _ in range(110):
@@ -74,18 +74,18 @@ def test_large_bodies_that_never_end(service, client, length):
     assert serves(client, service)
 
 
-def test_a_body_of_a_length_of_18_digits_is_closed(service):
+def test_content_length_of_18_digits_is_413(service):
     response = send(service.port, f"{HEAD}Content-Length: {'9' * 18}\r\n\r\n".encode())
     assert parse(response).json()["errors"][0]["code"] == "413 request_too_large"
 
 
-def test_a_body_of_20_megabytes(service, client):
+def test_body_of_20_megabytes_is_413(service, client):
     body = json.dumps({"description": "x" * 20_000_000, "source": "operator"})
     response = client.post(service.incidents, body, headers={"Content-Type": "application/json"}, timeout=20)
     assert (response.status_code, response.json()["errors"][0]["code"]) == (413, "413 request_too_large")
 
 
-def test_connections_that_are_reset(service, client):
+def test_thousands_of_reset_connections(service, client):
     for number in range(3_000):
         with connect(service.port) as one:
             one.sendall([ALIVE, b"GET", b"", HEAD.encode() + b"Content-Length: 9\r\n\r\n{"][number % 4])
@@ -102,7 +102,7 @@ def test_ten_thousand_pipelined_requests(service, client):
 
 
 @pytest.mark.parametrize("path", ["a static file", "a page"])
-def test_responses_that_are_not_read(service, client, large_page, path):
+def test_clients_that_do_not_read_their_responses(service, client, large_page, path):
     if path == "a static file":
         page = requests.get(f"{service.url}/api/v1/schema/swagger-ui/").text
         large_page = next(part for part in page.split('"') if "swagger-ui-bundle" in part)
@@ -129,13 +129,13 @@ def test_responses_that_are_not_read(service, client, large_page, path):
     ],
     ids=["10000 parameters", "endless line", "100000 headers"],
 )
-def test_heads_that_are_refused(service, client, head):
+def test_oversized_request_heads_are_refused(service, client, head):
     response = send(service.port, head.encode())
     assert response == b"" or response.split()[1][:1] == b"4", response[:200]
     assert serves(client, service)
 
 
-def test_as_many_parameters_as_a_line_holds(service, client):
+def test_as_many_parameters_as_fit_the_request_line(service, client):
     query = "&".join(f"{number}=" for number in range(1_300))
     response = client.get(f"{service.incidents}?{query}", timeout=5)
     assert (response.status_code, response.json()["errors"][0]["code"]) == (400, "400 parse_error")

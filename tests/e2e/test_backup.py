@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from tests.e2e.production import run, until
+from tests.helpers.production import run, until
 
 pytestmark = pytest.mark.e2e
 
@@ -14,7 +14,7 @@ def everything(production):
     return {table: sorted(production.sql(f'SELECT t FROM "{table}" t').split("\n")) for table in tables}
 
 
-def test_a_backup_brings_everything_back(production):
+def test_restore_brings_every_row_back(production):
     file = production.run("make", "backup").stdout.split()[-1]
     before = everything(production)
     assert before["incidents_incident"] != [""]

@@ -1,4 +1,4 @@
-"""What people see, in Chromium: Swagger UI, ReDoc, and the admin in Russian. Nothing is asked of another host."""
+"""Swagger UI, ReDoc and the admin in Russian, in Chromium; no page requests anything from another host."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tests.e2e.servers import Gunicorn, Postgres
+from tests.helpers.servers import Gunicorn, Postgres
 
 pytestmark = pytest.mark.e2e
 
@@ -34,7 +34,7 @@ def page(service):
         browser = playwright.chromium.launch(executable_path=chromium, args=quiet)
         page = browser.new_page(locale="ru-RU", viewport={"width": 1300, "height": 1000})
         elsewhere: list[str] = []
-        page.on("response", lambda answer: elsewhere.append(answer.url) if foreign(answer.url) else None)
+        page.on("response", lambda response: elsewhere.append(response.url) if foreign(response.url) else None)
         yield page
         if folder := os.environ.get("SCREENSHOTS"):
             page.screenshot(path=f"{folder}/{urlsplit(page.url).path.strip('/').replace('/', '-')}.png")
@@ -52,9 +52,9 @@ def test_swagger_ui_logs_in_and_records(page, service):
     page.get_by_role("button", name="Try it out").click()
     page.locator("textarea").fill(f'{{"username": "admin", "password": "{PASSWORD}"}}')
     page.get_by_role("button", name="Execute").click()
-    said = page.locator(".live-responses-table .highlight-code code").first
-    expect(said).to_contain_text("access")
-    token = said.inner_text().split('"access": "')[1].split('"')[0]
+    shown = page.locator(".live-responses-table .highlight-code code").first
+    expect(shown).to_contain_text("access")
+    token = shown.inner_text().split('"access": "')[1].split('"')[0]
     page.get_by_role("button", name="Authorize").first.click()
     page.locator(".auth-container input").fill(token)
     page.locator(".auth-container button[type=submit]").click()
@@ -69,12 +69,12 @@ def test_swagger_ui_logs_in_and_records(page, service):
     expect(block.locator(".live-responses-table")).to_contain_text("875643")
 
 
-def test_redoc(page, service):
+def test_redoc_shows_the_operations(page, service):
     page.goto(f"{service.url}/api/schema/redoc/")
     expect(page.get_by_role("heading", name="Record an incident")).to_be_visible()
 
 
-def test_the_admin(page, service):
+def test_admin_changes_a_status_and_shows_it_in_the_history(page, service):
     page.goto(f"{service.url}/api/admin/")
     page.get_by_label("Имя пользователя").fill("admin")
     page.get_by_label("Пароль").fill(PASSWORD)

@@ -1,4 +1,4 @@
-"""The compose files, run for real."""
+"""Deployments by both compose files."""
 
 import json
 import shutil
@@ -8,13 +8,13 @@ import pytest
 import requests
 
 from tests.conftest import errors
-from tests.e2e.production import Load, Production, Project, run, until
-from tests.e2e.servers import free_port
+from tests.helpers.production import Load, Production, Project, run, until
+from tests.helpers.servers import free_port
 
 pytestmark = pytest.mark.e2e
 
 
-def test_acceptance(production, client):
+def test_the_api_through_nginx(production, client):
     report = {"description": "Не работает оплата", "source": "operator"}
     made = client.post(production.incidents, json=report)
     assert made.status_code == 201 and made.headers["Location"].endswith(f"/api/v1/incidents/{made.json()['id']}/")
@@ -50,12 +50,12 @@ def test_containers_have_no_more_rights_than_they_need(production):
     assert json.loads(run("docker", "network", "inspect", f"{production.name}_back").stdout)[0]["Internal"]
 
 
-def test_the_jobs_run(production):
+def test_jobs_run(production):
     assert production.containers("jobs")
     until(lambda: production.sql("SELECT 1 FROM core_heartbeat WHERE ran_at IS NOT NULL LIMIT 1") == "1")
 
 
-def test_the_image_holds_no_secret_and_no_tools(production):
+def test_image_has_no_secrets_and_no_build_tools(production):
     image = f"incidents:{production.name}"
     history = run("docker", "history", "--no-trunc", image).stdout + run("docker", "inspect", image).stdout
     assert production.password not in history
@@ -75,7 +75,7 @@ def test_the_image_holds_no_secret_and_no_tools(production):
         ({"ALLOWED_HOSTS": ""}, "set ALLOWED_HOSTS to the host names"),
     ],
 )
-def test_it_does_not_start_on_missing_secrets(tmp_path, production, variables, sentence):
+def test_missing_secrets_prevent_the_start(tmp_path, production, variables, sentence):
     refused = Production(tmp_path)
     refused.set(**variables)
     try:
@@ -86,13 +86,13 @@ def test_it_does_not_start_on_missing_secrets(tmp_path, production, variables, s
         refused.compose("down", "--volumes", TAG=production.name)
 
 
-def test_migrations_at_the_same_time(production):
+def test_concurrent_migrations(production):
     commands = [["docker", "compose", "-f", production.file, "run", "--rm", "-T", "--no-deps", "migrate"]] * 2
     started = [subprocess.Popen(c, cwd=production.path, env=production.environment) for c in commands]
     assert [process.wait() for process in started] == [0, 0]
 
 
-def test_the_database_dies(production, client):
+def test_crash_of_the_database(production, client):
     made = client.post(production.incidents, json={"description": "before the crash", "source": "operator"}).json()
     db = production.containers("db")[0]
     run("docker", "stop", "--signal", "KILL", db["Id"])
@@ -123,16 +123,17 @@ services:
         printf '"incidents" "%s"\\n' "$$PASSWORD" >/tmp/users; exec pgbouncer /tmp/ini
     environment: {PASSWORD: "${PASSWORD}"}
     networks: [back]
-  web:
+  web: &app
     environment:
       DATABASE_URL: "postgres://incidents:${PASSWORD}@pgbouncer:6432/incidents?disable_server_side_cursors=True"
+  jobs: *app
 """
 
 
 def test_behind_pgbouncer_in_transaction_mode(production, client):
     (production.path / "pgbouncer.yml").write_text(PGBOUNCER)
     files = ("-f", "pgbouncer.yml", "up", "--detach", "--wait", "--no-deps")
-    production.compose(*files, "--build", "--scale", "web=2", "pgbouncer", "web", PASSWORD=production.password)
+    production.compose(*files, "--build", "--scale", "web=2", "pgbouncer", "web", "jobs", PASSWORD=production.password)
     with Load(production) as load:
         until(lambda: len(load.sent) > 200)
     assert load.failed == []
@@ -149,7 +150,7 @@ def test_behind_pgbouncer_in_transaction_mode(production, client):
 
 
 @pytest.mark.parametrize("env_file", [True, False], ids=["with .env", "without .env"])
-def test_development(tmp_path, env_file):
+def test_development_server_reloads_changed_code(tmp_path, env_file):
     port = free_port()
     development = Project(tmp_path, PORT=str(port))
     development.file = "docker-compose.yml"
@@ -159,7 +160,7 @@ def test_development(tmp_path, env_file):
         development.compose("up", "--build", "--detach")
         url = f"http://127.0.0.1:{port}/api/health/"
 
-        def answers(status):
+        def has_status(status):
             def condition():
                 try:
                     return requests.get(url, timeout=5).status_code == status
@@ -168,11 +169,11 @@ def test_development(tmp_path, env_file):
 
             return condition
 
-        until(answers(200))
+        until(has_status(200))
         health = tmp_path / "core" / "health.py"
-        health.write_text(health.read_text().replace("return ready()", "return HttpResponse(status=418)"))
-        # What changes before the reloader's first look is no change to it.
-        until(lambda: answers(418)() or health.touch())
+        health.write_text(health.read_text().replace("return ready(request)", "return HttpResponse(status=418)"))
+        # The reloader misses a change before its first scan.
+        until(lambda: has_status(418)() or health.touch())
     finally:
         print(development.compose("logs", "--tail", "20", check=False).stdout)
         development.remove()

@@ -1,4 +1,4 @@
-"""The running service against its own document: schemathesis, all checks, in all phases."""
+"""schemathesis tests the running service against its OpenAPI document: all checks, all phases."""
 
 import re
 import subprocess
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.servers import BIN, Gunicorn, Postgres
+from tests.helpers.servers import BIN, Gunicorn, Postgres
 
 pytestmark = pytest.mark.e2e
 

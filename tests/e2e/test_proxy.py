@@ -1,4 +1,4 @@
-"""nginx before the service."""
+"""nginx in front of the service."""
 
 from collections import Counter
 
@@ -6,12 +6,12 @@ import pytest
 import requests
 
 from tests.conftest import errors
-from tests.e2e.production import run, until
+from tests.helpers.production import run, until
 
 pytestmark = pytest.mark.e2e
 
 
-def test_a_compressed_response_keeps_its_etag(production, client):
+def test_etag_of_a_compressed_response_is_accepted(production, client):
     long = client.post(production.incidents, json={"description": "я" * 2000, "source": "operator"})
     one = f"{production.incidents}{long.json()['id']}/"
     response = client.get(one)
@@ -21,18 +21,18 @@ def test_a_compressed_response_keeps_its_etag(production, client):
     )
 
 
-def test_systems_that_report_may_send_20_megabytes(production):
+def test_intake_accepts_20_megabytes(production):
     response = requests.post(f"{production.url}/api/v1/intake/sender/", b" " * 20 * 2**20, timeout=30)
     assert response.status_code != 413 and response.headers["X-Content-Type-Options"], "it did not reach the service"
 
 
-def test_a_request_id_goes_through(production, client):
+def test_request_id_is_passed_on_and_logged(production, client):
     assert client.get(production.incidents, headers={"X-Request-ID": "abc-1"}).headers["X-Request-ID"] == "abc-1"
     until(lambda: '"request_id":"abc-1"' in production.compose("logs", "nginx").stdout)
 
 
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "1"}], ids=["alone", "with a key"])
-def test_logins_are_limited(production, headers):
+def test_logins_are_rate_limited(production, headers):
     url = f"{production.url}/api/identity/auth/jwt/create/"
     with requests.Session() as session:
         headers = {"Content-Type": "application/json"} | headers
@@ -41,7 +41,7 @@ def test_logins_are_limited(production, headers):
     assert refused and errors(refused[0]) == [("429 throttled", None)] and refused[0].headers["Retry-After"]
 
 
-def test_maintenance(production):
+def test_maintenance_mode_is_503(production):
     production.compose("exec", "-T", "nginx", "touch", "/tmp/maintenance")
     response = requests.get(production.incidents, headers={"Accept-Language": "ru"})
     page = requests.get(f"{production.url}/api/admin/")
@@ -51,7 +51,7 @@ def test_maintenance(production):
     assert page.status_code == 503 and page.headers["Content-Type"].startswith("text/html")
 
 
-def test_tls(production, tmp_path):
+def test_tls_1_2_and_http_2(production, tmp_path):
     key, certificate = tmp_path / "privkey.pem", tmp_path / "fullchain.pem"
     made = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=127.0.0.1")
     run(*made, "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate))
@@ -78,7 +78,7 @@ def test_tls(production, tmp_path):
     production.compose("up", "--detach", "--wait", "--no-deps", "nginx")
 
 
-DEAF = """
+UNRESPONSIVE = """
 services:
   web:
     healthcheck: {disable: true}
@@ -89,22 +89,22 @@ services:
         import os
         from contextlib import suppress
         from socketserver import BaseRequestHandler, ThreadingUnixStreamServer
-        class Deaf(BaseRequestHandler):
+        class Unresponsive(BaseRequestHandler):
             def handle(self):
                 print(self.request.recv(65536).split(b" HTTP")[0].decode())
         os.umask(0)
         for slot in range(1, 9):
             with suppress(OSError):
-                ThreadingUnixStreamServer(f"/run/incidents/{slot}", Deaf).serve_forever()
+                ThreadingUnixStreamServer(f"/run/incidents/{slot}", Unresponsive).serve_forever()
 """
 
 
-def test_another_replica_is_asked_only_where_a_request_may_be_repeated(production):
-    (production.path / "deaf.yml").write_text(DEAF)
-    production.compose("-f", "deaf.yml", "up", "--detach", "--no-deps", "--scale", "web=2", "web")
+def test_only_idempotent_requests_are_retried_on_another_replica(production):
+    (production.path / "unresponsive.yml").write_text(UNRESPONSIVE)
+    production.compose("-f", "unresponsive.yml", "up", "--detach", "--no-deps", "--scale", "web=2", "web")
 
-    def asked():
-        """How often each replica was asked for each method."""
+    def tried():
+        """How often each replica got each method."""
         log = production.compose("logs", "--no-color", "web").stdout.splitlines()
         lines = Counter((line.split("|")[0], line.split("|")[1].split()[0]) for line in log if "/api/v1/" in line)
         return {
@@ -112,16 +112,16 @@ def test_another_replica_is_asked_only_where_a_request_may_be_repeated(productio
             for method in ("OPTIONS", "GET", "PATCH", "POST", "PUT")
         }
 
-    def both_are_asked():
+    def both_are_tried():
         requests.options(production.incidents)
-        return len(asked()["OPTIONS"]) == 2
+        return len(tried()["OPTIONS"]) == 2
 
-    until(both_are_asked)
+    until(both_are_tried)
     for method in ("GET", "POST", "PATCH"):
         response = requests.request(method, production.incidents)
         assert (response.status_code, errors(response)) == (503, [("503 service_unavailable", None)])
-    until(lambda: len(asked()["GET"]) == 2 and asked()["POST"] and asked()["PATCH"])
-    assert asked()["POST"] == asked()["PATCH"] == [1]
+    until(lambda: len(tried()["GET"]) == 2 and tried()["POST"] and tried()["PATCH"])
+    assert tried()["POST"] == tried()["PATCH"] == [1]
     requests.post(production.incidents, headers={"Idempotency-Key": "1"})
-    until(lambda: len(asked()["POST"]) == 2)
+    until(lambda: len(tried()["POST"]) == 2)
     production.up("--scale", "web=2")

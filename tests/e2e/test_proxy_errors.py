@@ -1,11 +1,11 @@
-"""Whatever nginx itself says is in the error format, in Russian where asked; the admin's pages are HTML."""
+"""nginx's own errors have the error format, in Russian on request; those of the admin are HTML."""
 
 from uuid import uuid4
 
 import pytest
 
 from tests.conftest import errors
-from tests.e2e.production import parse, send, until
+from tests.helpers.production import parse, send, until
 
 pytestmark = pytest.mark.e2e
 
@@ -27,7 +27,7 @@ REFUSED = {
     "one word": (b"garbage\r\n\r\n", "400 parse_error"),
     "no Host": (get(LIST, b""), "400 parse_error"),
     "two Hosts": (get(LIST, HOST + HOST), "400 parse_error"),
-    "a Host that is none": (get(LIST, b"Host: a b\r\n"), "400 parse_error"),
+    "a malformed Host": (get(LIST, b"Host: a b\r\n"), "400 parse_error"),
     "a length that is no number": (POST + b"Content-Length: five\r\n\r\n", "400 parse_error"),
     "a negative length": (POST + b"Content-Length: -5\r\n\r\n", "400 parse_error"),
     "a length of 19 digits": (POST + b"Content-Length: 9999999999999999999\r\n\r\n", "400 parse_error"),
@@ -35,7 +35,7 @@ REFUSED = {
     "a length and chunks": (POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", "400 parse_error"),
     "chunks of no length": (POST + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n", "400 parse_error"),
     "chunks with a key": (POST + b"Idempotency-Key: 1\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n", "400 parse_error"),
-    "the way to the errors": (get(b"/error/json"), "404 not_found"),
+    "the internal location of errors": (get(b"/error/json"), "404 not_found"),
     "TRACE": (b"TRACE " + LIST + b" HTTP/1.1\r\n" + HOST + b"\r\n", "405 method_not_allowed"),
     "CONNECT": (b"CONNECT / HTTP/1.1\r\n" + HOST + b"\r\n", "405 method_not_allowed"),
     "a large body": (POST + b"Content-Length: 2700000\r\n\r\n", "413 request_too_large"),
@@ -56,7 +56,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_nginx_refuses(production, name):
+def test_request_that_nginx_refuses(production, name):
     request, code = REFUSED[name]
     response = parse(send(production.port, request))
     assert f"{response.status_code} {errors(response)[0][0].split()[1]}" == errors(response)[0][0] == code
@@ -71,19 +71,19 @@ def test_paths_that_do_not_exist(production, path):
     assert errors(parse(send(production.port, get(path)))) == [("404 not_found", None)]
 
 
-def test_http_0_9_gets_a_body_alone(production):
+def test_http_0_9_gets_only_a_body(production):
     assert send(production.port, b"GET /a%00b\r\n").startswith(b'{"type":"client_error"')
 
 
 @pytest.mark.parametrize("language", ["ru", "ru-RU,ru;q=0.9", "RU"])
-def test_russian_where_asked(production, language):
+def test_details_are_russian_on_request(production, language):
     request = b"TRACE / HTTP/1.1\r\n" + HOST + f"Accept-Language: {language}\r\n\r\n".encode()
     response = parse(send(production.port, request))
     assert response.json()["errors"][0]["detail"] == "Метод не разрешен."
     assert response.headers["Vary"] == "Accept-Language"
 
 
-def test_the_pages_of_the_admin_are_html(production):
+def test_errors_of_the_admin_are_html(production):
     response = parse(send(production.port, b"TRACE /api/admin/ HTTP/1.1\r\n" + HOST + b"\r\n"))
     assert response.status_code == 405 and response.headers["Content-Type"].startswith("text/html")
     assert response.headers["Allow"] and response.headers["X-Request-ID"]
@@ -98,7 +98,7 @@ SECRETS = {
     "a header with a space": get(LIST, HOST + b"Authorization : SECRET\r\n"),
     "a referrer of bad chunks": POST + b"Referer: /" + QUERY + b"\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
 }
-SENDERS_SECRETS = {
+INTAKE_SECRETS = {
     "a path": get(b"/api/v1/intake/sender/SECRET/"),
     "no slash at its end": get(b"//api/v1/intake/sender/SECRET"),
     "an encoded path": get(b"/api/v1/%69ntake/sender/SECRET/"),
@@ -109,7 +109,7 @@ SENDERS_SECRETS = {
 
 
 def logs(production, request, *services):
-    """What the services have logged, in which the secret of `request` is again SECRET."""
+    """The logs of the services after `request`, with its random secret replaced by SECRET."""
     secret, mark = uuid4().hex, uuid4().hex
     send(production.port, request.replace(b"SECRET", secret.encode()))
     send(production.port, get(b"/api/health/live/", HOST + f"X-Request-ID: {mark}\r\n".encode()))
@@ -118,10 +118,10 @@ def logs(production, request, *services):
 
 
 @pytest.mark.parametrize("name", SECRETS)
-def test_no_secret_comes_into_a_log(production, name):
+def test_secret_is_not_logged(production, name):
     assert "SECRET" not in logs(production, SECRETS[name], "nginx", "web")
 
 
-@pytest.mark.parametrize("name", SENDERS_SECRETS)
-def test_the_secret_in_a_senders_path_does_not_come_into_the_log_of_nginx(production, name):
-    assert "SECRET" not in logs(production, SENDERS_SECRETS[name], "nginx")
+@pytest.mark.parametrize("name", INTAKE_SECRETS)
+def test_secret_in_an_intake_path_is_not_logged_by_nginx(production, name):
+    assert "SECRET" not in logs(production, INTAKE_SECRETS[name], "nginx")

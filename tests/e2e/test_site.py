@@ -1,4 +1,4 @@
-"""nginx/site.conf.example: the host's own nginx before gunicorn, without containers."""
+"""nginx/site.conf.example in front of gunicorn, without containers."""
 
 import shutil
 import signal
@@ -9,8 +9,8 @@ import pytest
 import requests
 
 from tests.conftest import errors
-from tests.e2e.production import parse, send, until
-from tests.e2e.servers import ROOT, Gunicorn, Postgres, free_port
+from tests.helpers.production import parse, send, until
+from tests.helpers.servers import ROOT, Gunicorn, Postgres, free_port
 
 pytestmark = pytest.mark.e2e
 
@@ -66,8 +66,8 @@ def site(tmp_path_factory):
     site.close()
 
 
-def test_reports_are_recorded_while_gunicorn_reloads(site):
-    """No report is sent into a connection that an old worker has just closed."""
+def test_reload_of_gunicorn_fails_no_request(site):
+    """No request goes into a kept connection that an old worker is closing."""
     statuses, ends = [], threading.Event()
 
     def work():
@@ -88,7 +88,7 @@ def test_reports_are_recorded_while_gunicorn_reloads(site):
     assert site.client.get(site.incidents).json()["count"] == len(statuses)
 
 
-def test_no_kept_connection_fails_a_report_after_a_restart(site):
+def test_stale_keepalive_connection_fails_no_request_after_a_restart(site):
     assert {site.report() for _ in range(20)} == {201}
     site.gunicorn.stop()
     response = site.client.get(site.incidents)
@@ -97,6 +97,6 @@ def test_no_kept_connection_fails_a_report_after_a_restart(site):
     assert {site.report() for _ in range(20)} == {201}
 
 
-def test_what_it_refuses_is_in_the_error_format(site):
+def test_errors_of_nginx_have_the_error_format(site):
     response = parse(send(site.port, b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 3000000\r\n\r\n"))
     assert (response.status_code, errors(response)) == (413, [("413 request_too_large", None)])

@@ -1,4 +1,4 @@
-"""Alerts as a Bot API server that others wrote receives them; `npm ci --prefix tests/e2e/telegram` installs it."""
+"""Alerts sent to the npm package telegram-test-api; `npm ci --prefix tests/e2e/telegram` installs it."""
 
 import logging
 import subprocess
@@ -10,8 +10,8 @@ from django.core.management import call_command
 
 from core import bot_api
 from core.log.telegram import TelegramHandler
-from tests.core.conftest import TOKEN
-from tests.e2e.servers import Gunicorn, Postgres, free_port, wait_until
+from tests.helpers.fake_telegram import TOKEN
+from tests.helpers.servers import Gunicorn, Postgres, free_port, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -23,9 +23,9 @@ class TelegramTestAPI:
         self.url = f"http://127.0.0.1:{(port := free_port())}"
         program = f"new (require('telegram-test-api'))({{host: '127.0.0.1', port: {port}}}).start()"
         self.process = subprocess.Popen(["node", "-e", program], cwd=Path(__file__).with_name("telegram"))
-        wait_until(self.answers)
+        wait_until(self.is_up)
 
-    def answers(self):
+    def is_up(self):
         assert self.process.poll() is None
         try:
             return self.messages() == []
@@ -33,9 +33,9 @@ class TelegramTestAPI:
             return False
 
     def messages(self):
-        """All that the bot has sent."""
-        answer = requests.post(f"{self.url}/getUpdatesHistory", json={"token": TOKEN}, timeout=5)
-        return [update["message"] for update in answer.json()["result"]]
+        """The messages that the bot sent."""
+        response = requests.post(f"{self.url}/getUpdatesHistory", json={"token": TOKEN}, timeout=5)
+        return [update["message"] for update in response.json()["result"]]
 
 
 @pytest.fixture
@@ -47,19 +47,19 @@ def telegram(settings):
     server.process.wait()
 
 
-def test_the_test_alert_is_delivered(telegram):
+def test_test_alert_is_delivered(telegram):
     call_command("send_test_alert")
     (message,) = telegram.messages()
     assert (message["chat_id"], message["text"][:12]) == (CHAT, "A test alert")
 
 
-def test_a_message_is_edited(telegram):
+def test_message_is_edited(telegram):
     sent = bot_api.call("sendMessage", chat_id=CHAT, text="Открыт")
     bot_api.call("editMessageText", chat_id=CHAT, message_id=sent["message_id"], text="Закрыт")
     assert [message["text"] for message in telegram.messages()] == ["Закрыт"]
 
 
-def test_a_flood_is_one_message_that_fits(telegram):
+def test_flood_is_one_message_that_fits(telegram):
     handler = TelegramHandler()
     logger = logging.Logger("flood")
     logger.addHandler(handler)
@@ -97,15 +97,20 @@ def service(telegram, postgres, tmp_path):
         server.kill()
 
 
-def test_the_workers_of_gunicorn_tell_of_a_lost_database(telegram, postgres, service):
+def test_workers_of_gunicorn_alert_of_a_lost_database(telegram, postgres, service):
     token = service.token()
     postgres.stop()
     authorization = {"Authorization": f"Bearer {token}"}
-    answer = requests.get(f"{service.url}/api/v1/incidents/", headers=authorization, timeout=30)
-    assert answer.status_code == 503
-    service.stop()  # the end of a worker sends what waits
+    response = requests.get(f"{service.url}/api/v1/incidents/", headers=authorization, timeout=30)
+    assert response.status_code == 503
+    service.stop()  # a worker sends pending alerts before it exits
     (message,) = telegram.messages()
-    for part in ("ERROR django.request", "GET /api/v1/incidents/", answer.headers["X-Request-ID"], "OperationalError"):
+    for part in (
+        "ERROR django.request",
+        "GET /api/v1/incidents/",
+        response.headers["X-Request-ID"],
+        "OperationalError",
+    ):
         assert part in message["text"]
     assert TOKEN not in message["text"] and token not in message["text"]
     assert TOKEN not in service.log.read_text() + service.log.with_suffix(".json").read_text()

@@ -1,17 +1,17 @@
-"""Replicas come and go under load, and no request fails."""
+"""Zero-downtime deployment: replicas are replaced, scaled and killed under load, and no request fails."""
 
 import pytest
 import requests
 
 from tests.conftest import errors
-from tests.e2e.production import Load, kill, run, until
+from tests.helpers.production import Load, kill, run, until
 
 pytestmark = pytest.mark.e2e
 
 
 @pytest.mark.parametrize("server", ["gunicorn", "granian", "granian again", "gunicorn again"])
-def test_an_upgrade_under_load_fails_no_request(production, server):
-    """Each server is put in the place of each."""
+def test_deployment_under_load_fails_no_request(production, server):
+    """Each server replaces each of the two."""
     before = {container["Id"] for container in production.containers("web")}
     with (production.path / "config" / "wsgi.py").open("a") as code:
         code.write(f"\n# {server}\n")
@@ -26,7 +26,7 @@ def test_an_upgrade_under_load_fails_no_request(production, server):
     assert sorted(load.sent) == load.recorded()
 
 
-def test_replicas_that_stop_and_start_under_load_fail_no_request(production):
+def test_scaling_under_load_fails_no_request(production):
     with Load(production) as load:
         for container in production.containers("web"):
             run("docker", "stop", container["Id"])
@@ -40,7 +40,7 @@ def test_replicas_that_stop_and_start_under_load_fail_no_request(production):
     assert sorted(load.sent) == load.recorded()
 
 
-def test_nginx_starts_without_a_replica_and_finds_those_that_come(production, client):
+def test_nginx_starts_without_replicas_and_finds_new_ones(production, client):
     production.compose("stop", "web")
     production.compose("restart", "nginx")
     until(lambda: production.compose("ps", "--status", "running", "--quiet", "nginx").stdout)
@@ -51,7 +51,7 @@ def test_nginx_starts_without_a_replica_and_finds_those_that_come(production, cl
     assert {client.get(production.incidents).status_code for _ in range(50)} == {200}
 
 
-def test_everything_is_there_after_the_host_was_restarted(production, client):
+def test_restart_of_the_host_loses_nothing(production, client):
     made = client.post(production.incidents, json={"description": "before the restart", "source": "operator"}).json()
     production.compose("kill")
     production.compose("start")
@@ -59,7 +59,7 @@ def test_everything_is_there_after_the_host_was_restarted(production, client):
     assert client.get(f"{production.incidents}{made['id']}/").json() == made
 
 
-def test_a_broken_image_leaves_the_old_one_serving(production):
+def test_broken_image_leaves_the_old_one_serving(production):
     before = {container["Id"] for container in production.containers("web")}
     wsgi = production.path / "config" / "wsgi.py"
     good = wsgi.read_text()
@@ -72,7 +72,7 @@ def test_a_broken_image_leaves_the_old_one_serving(production):
     assert requests.get(f"{production.url}/api/health/").status_code == 200
 
 
-def test_a_replica_dies(production, client):
+def test_crash_of_a_replica_fails_no_request(production, client):
     kill(production.containers("web")[0])
     assert {client.get(production.incidents).status_code for _ in range(50)} == {200}
     until(production.all_healthy)

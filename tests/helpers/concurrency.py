@@ -1,4 +1,4 @@
-"""Calls at the same time, each on a database connection of its own."""
+"""Concurrent calls, each on its own database connection."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

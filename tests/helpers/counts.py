@@ -1,4 +1,4 @@
-"""The tables of counts and of searches that PostgreSQL keeps, beside what they are kept of."""
+"""The tables of counts and search on PostgreSQL, and what their contents must be."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def execute(sql: str) -> None:
 
 
 def assert_exact(connection: BaseDatabaseWrapper = default_connection) -> None:
-    """The counts are those of the rows, by day, status and source as by status and source alone."""
+    """The counts equal those of the rows, by day, status and source and in total by status and source."""
     kept = """
         SELECT day, status, source, sum(n)::bigint
         FROM (SELECT * FROM incidents_count UNION ALL SELECT * FROM incidents_countdelta

@@ -6,7 +6,7 @@ from django.db import connection
 
 @contextmanager
 def database(name: str) -> Iterator[None]:
-    """An empty database beside the tests'."""
+    """Creates an empty PostgreSQL database for the block."""
     with connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         cursor.execute(f"CREATE DATABASE {name}")

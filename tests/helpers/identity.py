@@ -1,4 +1,4 @@
-"""Requests to the identity routes, and the admin, as tests send them."""
+"""Requests to the identity routes and to the admin."""
 
 from typing import Any
 

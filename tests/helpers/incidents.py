@@ -1,4 +1,4 @@
-"""Incidents for the tests, made by the services or, many at once, without history."""
+"""Test incidents: with history through the services, or many at once without."""
 
 import random
 from collections.abc import Callable
@@ -10,27 +10,27 @@ from incidents.models import Incident, Source, Status
 from incidents.services import create_incident
 
 URL = "/api/v1/incidents/"
-BODY = {"description": "Самокат номер 875643 не в сети", "source": "operator"}
+BODY = {"description": "Самокат не в сети", "source": "operator"}
 MIDNIGHT = datetime(2024, 1, 15, tzinfo=UTC)
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 
 
 def make_incident(**values: Any) -> Incident:
-    """With its history, by the actor "a" unless told otherwise."""
+    """Has a history, by default of the actor "a"."""
     defaults: dict[str, Any] = {**BODY, "actor": Named("a"), "channel": "api"}
     return create_incident(**defaults | values)
 
 
 def seeded(seed: int | None = None) -> random.Random:
-    """Prints its seed, which pytest shows with a failure."""
+    """A generator whose seed is printed: pytest shows it with a failure."""
     seed = random.randrange(2**32) if seed is None else seed
     print(f"seed {seed}")
     return random.Random(seed)
 
 
 def make_many(count: int, chance: random.Random, created_at: Callable[[], datetime], **values: Any) -> list[Incident]:
-    """Of any status and source, without history."""
+    """Random statuses and sources, no history."""
     return Incident.objects.bulk_create(
         Incident(
             **{"description": BODY["description"]}

@@ -1,4 +1,4 @@
-"""Requests as a server hands them to the WSGI application: Django's test client cannot send what is malformed."""
+"""Calls the WSGI application directly: Django's test client cannot send malformed requests."""
 
 import io
 import json
@@ -19,7 +19,7 @@ class WSGIResponse:
 
 
 def wsgi_request(method: str, path: str, body: bytes = b"", **environ: str) -> WSGIResponse:
-    """`path` as WSGI has it: percent-decoded, each byte a character. `environ` goes before what is derived."""
+    """`path` is percent-decoded Latin-1, as in PEP 3333. `environ` overrides the defaults."""
     given: dict[str, Any] = {
         "REQUEST_METHOD": method,
         "PATH_INFO": path,

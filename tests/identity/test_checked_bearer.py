@@ -1,4 +1,4 @@
-"""A view that never checks its bearer cannot send a response. SQLite checks each token when the request begins."""
+"""A view that does not check its bearer cannot send a response. PostgreSQL only: SQLite checks before the view."""
 
 import pytest
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("active", [True, False])
-def test_forgetting_the_check_is_a_crash(api, monkeypatch, active):
+def test_response_without_a_check_is_500(api, monkeypatch, active):
     monkeypatch.setattr(IncidentViewSet, "list", lambda self, request: json_response({"secret": 1}))
     User.objects.update(is_active=active)
     api.raise_request_exception = False
@@ -18,7 +18,7 @@ def test_forgetting_the_check_is_a_crash(api, monkeypatch, active):
     assert (response.status_code, errors(response)) == (500, [("500 error", None)])
 
 
-def test_a_claim_is_no_user(api, monkeypatch):
+def test_unchecked_bearer_is_not_authenticated(api, monkeypatch):
     seen = []
     monkeypatch.setattr(IncidentViewSet, "list", lambda self, request: seen.append(request.user.is_authenticated))
     api.raise_request_exception = False

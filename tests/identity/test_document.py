@@ -1,4 +1,4 @@
-"""The OpenAPI document says what the identity routes take and send: a client generated from it logs in."""
+"""The identity routes behave as the OpenAPI document says, so that generated clients work."""
 
 import re
 

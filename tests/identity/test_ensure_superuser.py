@@ -30,5 +30,5 @@ def test_username_of_another_user_is_a_clear_error(monkeypatch):
     User.objects.create_user("Chief")
     monkeypatch.setenv("DJANGO_SUPERUSER_USERNAME", "chief")
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
-    with pytest.raises(CommandError, match="chief exists and is no superuser"):
+    with pytest.raises(CommandError, match="chief exists and is not a superuser"):
         call_command("ensure_superuser")

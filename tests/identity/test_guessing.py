@@ -1,4 +1,4 @@
-"""Guessing passwords is slowed down wherever one is asked for."""
+"""The rate limit of wrong passwords, in the API and in the admin."""
 
 from datetime import timedelta
 
@@ -32,7 +32,7 @@ def set_password_in_admin(admin, current):
     return admin.post("/api/admin/password_change/", body)
 
 
-def test_sixth_guess_waits_even_with_the_right_password():
+def test_sixth_guess_is_429_even_with_the_right_password():
     assert guess(5) == [401] * 5
     for password in ("wrong", PASSWORD):
         response = log_in(password)
@@ -65,7 +65,7 @@ def test_only_failures_count_and_a_success_deletes_them():
     assert not LoginFailure.objects.exists()
 
 
-def test_wait_ends():
+def test_throttling_ends():
     guess(6)
     LoginFailure.objects.update(created_at=timezone.now() - throttling.WINDOW + timedelta(seconds=30))
     assert log_in(PASSWORD)["Retry-After"] in ("29", "30")
@@ -115,7 +115,7 @@ def test_ipv4_address_inside_an_ipv6_address_is_the_same_client(address):
     )
 
 
-def test_zone_of_a_link_local_address_is_no_part_of_the_client():
+def test_zone_of_a_link_local_address_is_ignored():
     assert guess(3, address="fe80::1%eth0") + guess(2, address="fe80::2%eth1") == [401] * 5
     assert log_in(PASSWORD, address="fe80::3").status_code == 429
 
@@ -147,7 +147,7 @@ def test_admin_log_in_is_counted():
     assert log_in(PASSWORD).status_code == 429
 
 
-def test_current_password_is_guessed_as_slowly_as_a_log_in(petrova):
+def test_wrong_current_password_counts_as_a_failed_log_in(petrova):
     for _ in range(5):
         assert errors(set_password(petrova, "wrong")) == [("invalid_password", "current_password")]
     response = set_password(petrova, PASSWORD)
@@ -157,7 +157,7 @@ def test_current_password_is_guessed_as_slowly_as_a_log_in(petrova):
     assert set_password(petrova, PASSWORD, address="10.0.0.2").status_code == 204
 
 
-def test_log_in_failures_slow_the_change_of_password(petrova):
+def test_failed_log_ins_throttle_the_change_of_password(petrova):
     guess(5)
     assert set_password(petrova, PASSWORD).status_code == 429
 
@@ -168,14 +168,14 @@ def test_right_current_password_deletes_the_failures(petrova):
     assert not LoginFailure.objects.exists()
 
 
-def test_weak_new_password_is_no_failure(petrova):
+def test_weak_new_password_is_not_counted(petrova):
     body = {"current_password": PASSWORD, "new_password": "1"}
     for _ in range(6):
         response = api_for(petrova).post(USERS + "set_password/", body, "application/json")
         assert {attr for _, attr in errors(response)} == {"new_password"}
 
 
-def test_old_password_in_the_admin_is_guessed_as_slowly(petrova):
+def test_wrong_old_password_in_the_admin_counts_as_a_failed_log_in(petrova):
     admin = admin_for(petrova, headers={"accept-language": "ru"}, REMOTE_ADDR="10.0.0.1")
     for _ in range(5):
         assert TOO_MANY not in set_password_in_admin(admin, "wrong").content.decode()

@@ -1,4 +1,4 @@
-"""A password is what was typed, whatever way it comes in."""
+"""Passwords are stored exactly as typed, in the API and in the admin."""
 
 import pytest
 

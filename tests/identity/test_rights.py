@@ -1,4 +1,4 @@
-"""Only superusers change or delete superusers, and rights are given only by those who hold them."""
+"""Only superusers change or delete superusers, and users grant only permissions that they have."""
 
 import pytest
 from django.contrib.auth.models import Group, Permission
@@ -21,7 +21,7 @@ def root(db):
 
 @pytest.fixture
 def manager(user):
-    """Has every permission over users and groups, and is no superuser."""
+    """Has every permission over users and groups, but is not a superuser."""
     grant(user, *(f"{do}_{model}" for do in ("view", "add", "change", "delete") for model in ("user", "group")))
     return user
 
@@ -37,7 +37,7 @@ def permission(codename):
 
 @pytest.mark.parametrize("active", [True, False])
 @pytest.mark.parametrize("method", ["patch", "put", "delete"])
-def test_api_protects_superusers(api, manager, root, method, active):
+def test_managers_cannot_change_superusers_by_the_api(api, manager, root, method, active):
     User.objects.filter(pk=root.pk).update(is_active=active)
     response = send(api, method, f"{root.pk}/", {"email": "mine@example.org"})
     assert (response.status_code, errors(response)) == (403, FORBIDDEN)
@@ -70,21 +70,21 @@ def test_deleting_a_user_who_recorded_incidents(root, api, user):
 
 
 @pytest.mark.parametrize("path", ["change/", "password/", "delete/"])
-def test_admin_protects_superusers(desk, root, path):
+def test_staff_cannot_change_superusers(desk, root, path):
     body = {"username": "root", "password1": "another horse", "password2": "another horse", "post": "yes"}
     assert desk.post(f"{USER_ADMIN}{root.pk}/{path}", body).status_code == 403
     root.refresh_from_db()
     assert root.is_active and root.check_password(PASSWORD)
 
 
-def test_admin_action_deletes_no_superuser(desk, root, user):
+def test_staff_cannot_delete_superusers_by_an_action(desk, root, user):
     other = User.objects.create_user("other")
     body = {"action": "delete_selected", "_selected_action": [root.pk, other.pk], "post": "yes"}
     assert desk.post(USER_ADMIN, body).status_code == 403
     assert User.objects.count() == 3
 
 
-def test_admin_gives_no_rights_to_users(desk, user):
+def test_staff_cannot_grant_superuser_or_permissions(desk, user):
     body = {"username": "operator", "is_superuser": "on", "user_permissions": [permission("add_incident").pk]}
     desk.post(f"{USER_ADMIN}{user.pk}/change/", body)
     user.refresh_from_db()
@@ -93,7 +93,7 @@ def test_admin_gives_no_rights_to_users(desk, user):
 
 
 @pytest.mark.parametrize("through_group", [True, False])
-def test_admin_sets_no_password_of_a_user_with_more_rights(desk, through_group):
+def test_staff_cannot_set_the_password_of_a_user_with_more_permissions(desk, through_group):
     other = User.objects.create_user("other", password=PASSWORD)
     if through_group:
         other.groups.add(Group.objects.get(name="operators"))
@@ -128,7 +128,7 @@ def test_groups_are_created_only_with_permissions_that_the_editor_has(desk):
     assert not Group.objects.filter(name="desk").exists()
 
 
-def test_groups_with_more_rights_than_the_editor_stay(desk):
+def test_staff_cannot_edit_groups_with_more_permissions(desk):
     group = Group.objects.get(name="operators")
     assert desk.post(f"{GROUP_ADMIN}{group.pk}/change/", {"name": "x", "permissions": []}).status_code == 403
     assert desk.post(f"{GROUP_ADMIN}{group.pk}/delete/", {"post": "yes"}).status_code == 403
@@ -146,7 +146,7 @@ def test_superusers_edit_groups(root):
 
 @pytest.fixture
 def deactivated_meanwhile():
-    """An administrator's change falls between the read and the write of a user's own request."""
+    """The user is deactivated between the read and the write of its own request."""
 
     def deactivate(**kwargs):
         User.objects.update(is_active=False)

@@ -1,4 +1,4 @@
-"""A token signed with the right key but with odd contents is 401 for access, refresh and verify, never a crash."""
+"""A correctly signed token with malformed claims is 401 for access, refresh and verify, never a 500."""
 
 import hmac
 import json
@@ -32,13 +32,13 @@ def encoded(part):
 
 
 def signed(payload, header=None):
-    """Any JSON with the right signature, also what PyJWT refuses to encode."""
+    """A token with a valid signature over any payload, even one that PyJWT refuses to encode."""
     text = encoded({"alg": "HS256", "typ": "JWT"} | (header or {})) + b"." + encoded(payload)
     return (text + b"." + encoded(hmac.digest(settings.SECRET_KEY.encode(), text, "sha256"))).decode()
 
 
 def responses(user, change):
-    """To the access token in a header, to a refresh and to a verification of both, each payload changed."""
+    """Responses to the access token, to a refresh and to a verification of both, with each payload changed."""
     access, refresh = (signed(change(issue(kind, user).payload)) for kind in (AccessToken, RefreshToken))
     client = Client()
     client.raise_request_exception = False
@@ -58,12 +58,12 @@ def with_claims(**claims):
 
 
 NUMBERS = [-1, 1.5, 10**9, 10**17, 10**40, -(10**40), float("nan"), float("inf")]
-ODD: list[Any] = [None, True, "", "x", [], {}, [[]], {"a": {}}, *NUMBERS]
+MALFORMED: list[Any] = [None, True, "", "x", [], {}, [[]], {"a": {}}, *NUMBERS]
 
 
-@pytest.mark.parametrize("value", [*ODD, "99999999999", "9" * 30, 9e9, 1e300, UNSET], ids=repr)
+@pytest.mark.parametrize("value", [*MALFORMED, "99999999999", "9" * 30, 9e9, 1e300, UNSET], ids=repr)
 @pytest.mark.parametrize("claim", ["exp", "user_id", CLAIM, "token_type", "jti"])
-def test_odd_claim(user, claim, value):
+def test_malformed_claim(user, claim, value):
     if claim == "jti" and isinstance(value, str):
         value = None
     sent = responses(user, with_claims(**{claim: value}))
@@ -72,9 +72,9 @@ def test_odd_claim(user, claim, value):
     assert [(response.status_code, errors(response)) for response in sent] == [NOT_VALID] * len(sent)
 
 
-@pytest.mark.parametrize("value", [value for value in ODD if not isinstance(value, str)], ids=repr)
+@pytest.mark.parametrize("value", [value for value in MALFORMED if not isinstance(value, str)], ids=repr)
 @pytest.mark.parametrize("claim", ["iss", "sub"])
-def test_registered_claim_that_is_no_string(user, claim, value):
+def test_registered_claim_that_is_not_a_string(user, claim, value):
     sent = responses(user, with_claims(**{claim: value}))
     assert [(response.status_code, errors(response)) for response in sent] == [NOT_VALID] * 4
 
@@ -86,7 +86,7 @@ def test_user_id_that_only_resembles_a_number(user, value):
 
 
 @pytest.mark.parametrize("payload", [b"[]", b"1", b"null", b'"x"', b"{", b"\xff", b"[" * 100_000, b'{"exp":' * 100_000])
-def test_payload_that_is_no_object(user, payload):
+def test_payload_that_is_not_an_object(user, payload):
     sent = responses(user, lambda _: payload)
     assert [(response.status_code, errors(response)) for response in sent] == [NOT_VALID] * 4
 
@@ -100,7 +100,7 @@ def test_another_algorithm(user, client, alg):
 
 
 @pytest.mark.parametrize("header", [{"kid": 1}, {"crit": ["x"]}, {"crit": 1}, {"b64": False}], ids=repr)
-def test_odd_header(user, client, header):
+def test_malformed_header_of_a_token(user, client, header):
     token = signed(issue(AccessToken, user).payload, header)
     response = client.get(LIST, headers={"authorization": f"Bearer {token}"})
     assert (response.status_code, errors(response)) == NOT_VALID

@@ -97,7 +97,7 @@ def test_upgrade_of_the_hash_at_log_in_keeps_tokens(client, petrova, pair):
     "body",
     [
         {"username": "petrova", "password": "wrong"},
-        {"username": "nobody", "password": PASSWORD},
+        {"username": "unknown", "password": PASSWORD},
         {"username": "x" * 5_000, "password": PASSWORD},
         {"username": "Petrova ", "password": "wrong"},
     ],
@@ -132,7 +132,7 @@ def test_faults_of_a_log_in_request(client, body, expected):
 @pytest.mark.parametrize(
     "claims", [{"user_id": "abc"}, {"user_id": 2**80}, {"user_id": None}, {"user_id": "9" * 40}, {}]
 )
-def test_odd_user_ids(client, petrova, claims):
+def test_malformed_user_ids(client, petrova, claims):
     token = issue(AccessToken, petrova)
     token.payload = {name: value for name, value in token.payload.items() if name != "user_id"} | claims
     response = client.get(LIST, headers={"authorization": f"Bearer {token}"})
@@ -178,7 +178,7 @@ def test_issue_token_prints_a_token_and_nothing_else(petrova, capsys):
     assert Client(headers={"authorization": f"Bearer {out.strip()}"}).get(LIST).status_code == 200
 
 
-@pytest.mark.parametrize(("username", "days"), [("nobody", 1), ("petrova", 0), ("petrova", -1), ("petrova", 10**9)])
+@pytest.mark.parametrize(("username", "days"), [("unknown", 1), ("petrova", 0), ("petrova", -1), ("petrova", 10**9)])
 def test_issue_token_refuses(petrova, username, days):
     with pytest.raises(CommandError):
         call_command("issue_token", username, days=days)

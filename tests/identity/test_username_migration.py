@@ -1,4 +1,4 @@
-"""The upgrade from a release in which usernames that differ in case were different."""
+"""Migration 0002: the upgrade from a release with case-sensitive usernames."""
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -38,7 +38,7 @@ def test_users_get_their_keys(old_users):
     assert User.objects.get_by_natural_key("петров").username == "Петров"
 
 
-def test_usernames_that_clash_are_named_with_what_to_do(old_users):
+def test_clashing_usernames_are_named_with_the_remedy(old_users):
     old_users("root1", "petrova", "ROOT1")
     with pytest.raises(CommandError, match=r"root1 \(id \d+\) and ROOT1 \(id \d+\).+Rename"):
         call_command("migrate", "identity", verbosity=0)

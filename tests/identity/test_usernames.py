@@ -1,4 +1,4 @@
-"""Usernames are unique whatever their case, Unicode form and look-alike letters."""
+"""Usernames are unique regardless of case, Unicode form and look-alike letters."""
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -49,7 +49,7 @@ def test_another_case_is_taken(root, username):
         "мария1x",
     ],
 )
-def test_letters_that_may_pass_for_others_are_refused(root, username):
+def test_homographs_are_refused(root, username):
     assert create(root, username) == (400, INVALID)
 
 
@@ -72,17 +72,17 @@ def test_russian_look_alike_of_a_latin_username(root):
     assert create(root, "СОРУ") == (400, TAKEN)
 
 
-def test_letter_yo_is_often_written_without_its_dots(root):
+def test_yo_and_ye_are_the_same_letter(root):
     assert create(root, "Артём") == (201, "Артём")
     assert create(root, "артем") == (400, TAKEN)
 
 
-def test_username_that_stays_too_long(root):
+def test_overlong_username(root):
     assert create(root, "x" * 151) == (400, [("max_length", "username")])
 
 
 @pytest.mark.parametrize("username", ["root1", "ROOT1", "ro\u03bft1", "\uff32oot1"])
-def test_admin_refuses_them_too(root, username):
+def test_admin_refuses_taken_and_invalid_usernames(root, username):
     response = create_in_admin(admin_for(root), username)
     assert response.status_code == 200
     assert response.context["adminform"].form.errors.keys() == {"username"}
@@ -103,20 +103,20 @@ def test_admin_renames_to_another_case_of_the_same_username(root):
 
 
 @pytest.mark.parametrize("username", ["ROOT1", "ro\u03bft1"])
-def test_createsuperuser_refuses_them_too(root, username, monkeypatch):
+def test_createsuperuser_refuses_taken_and_invalid_usernames(root, username, monkeypatch):
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
     with pytest.raises(CommandError):
         call_command("createsuperuser", username=username, email="", interactive=False)
 
 
-def test_database_refuses_them_too(root):
+def test_database_refuses_another_case(root):
     with pytest.raises(IntegrityError):
         User.objects.create_user("ROOT1")
 
 
 @pytest.fixture
 def taken_meanwhile():
-    """Another request takes the username between this one's check and its write."""
+    """A concurrent request takes the username between the check and the write."""
 
     def take(instance, **kwargs):
         pre_save.disconnect(take, sender=User)
@@ -163,6 +163,6 @@ def test_issue_token_takes_any_case(petrova, capsys):
 
 
 def test_user_written_by_the_previous_release_logs_in(petrova):
-    """It knows no username_key."""
+    """The previous release does not write username_key."""
     User.objects.update(username_key=None)
     assert log_in(PASSWORD, "petrova").status_code == 200

@@ -21,7 +21,7 @@ def test_registration_is_closed(client, api):
     assert not User.objects.filter(username="sidorov").exists()
 
 
-def test_creating_users_needs_the_permission(root, user, api):
+def test_creating_users_requires_the_permission(root, user, api):
     response = send(api_for(root), "post", body=NEW)
     assert response.status_code == 201
     assert response.json() == {
@@ -73,7 +73,7 @@ def test_users_cannot_grant_themselves_rights(user, api):
     assert (user.is_staff, user.is_superuser, user.is_active, user.username) == (False, False, True, "operator")
 
 
-def test_listing_and_deleting_with_the_permission(user, api):
+def test_listing_and_deleting_require_the_permission(user, api):
     other = User.objects.create_user("other")
     grant(user, "view_user")
     page = send(api, "get").json()

@@ -1,35 +1,13 @@
 import pytest
-from django.contrib.auth.models import Group
-from django.test import Client
 
-from identity.models import User
 from incidents.actors import Named
 from incidents.models import Incident, IncidentChange
-from incidents.services import change_incident, create_incident
+from incidents.services import change_incident
+from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 URL = "/api/admin/incidents/incident/"
-
-
-@pytest.fixture
-def operator(db):
-    user = User.objects.create_user("petrova", is_staff=True)
-    user.groups.add(Group.objects.get(name="operators"))
-    return user
-
-
-@pytest.fixture
-def site(operator):
-    client = Client(headers={"accept-language": "ru"})
-    client.force_login(operator)
-    return client
-
-
-def make(**values):
-    return create_incident(
-        **{"description": "Самокат не в сети", "source": "operator"} | values, actor=Named("a"), channel="api"
-    )
 
 
 def form(client, url):
@@ -49,22 +27,22 @@ def form(client, url):
 
 
 def test_the_list_in_russian(site):
-    make(description="Очень длинное описание " * 20)
+    make_incident(description="Очень длинное описание " * 20)
     page = site.get(URL).content.decode()
     assert "Открыт" in page and "Оператор" in page and "Инциденты" in page
     assert "…" in page and "Очень длинное описание " * 20 not in page
 
 
 def test_adding_writes_history(site):
-    answer = site.post(URL + "add/", {"description": " Точка не отвечает ", "status": "open", "source": "partner"})
-    assert answer.status_code == 302
+    response = site.post(URL + "add/", {"description": " Точка не отвечает ", "status": "open", "source": "partner"})
+    assert response.status_code == 302
     change = IncidentChange.objects.get()
     assert change.incident.description == "Точка не отвечает"
     assert (change.actor, change.channel) == ("petrova", "admin")
 
 
 def test_changing_writes_what_was_edited(site):
-    incident = make()
+    incident = make_incident()
     url = f"{URL}{incident.pk}/change/"
     data = form(site, url)
     change_incident(incident, values={"status": "resolved"}, actor=Named("b"), channel="api")
@@ -76,7 +54,7 @@ def test_changing_writes_what_was_edited(site):
 
 
 def test_saving_without_an_edit_changes_nothing(site):
-    incident = make()
+    incident = make_incident()
     url = f"{URL}{incident.pk}/change/"
     assert site.post(url, form(site, url)).status_code == 302
     assert IncidentChange.objects.count() == 1
@@ -84,7 +62,7 @@ def test_saving_without_an_edit_changes_nothing(site):
 
 
 def test_status_is_edited_in_the_list(site):
-    incidents = [make(), make()]
+    incidents = [make_incident(), make_incident()]
     data = form(site, URL)
     index = next(key[5] for key, value in data.items() if key.endswith("-id") and value == incidents[0].pk)
     assert site.post(URL, data | {f"form-{index}-status": "closed", "_save": "1"}).status_code == 302
@@ -93,27 +71,27 @@ def test_status_is_edited_in_the_list(site):
 
 
 def test_filters_and_search(site):
-    make(status="closed"), make(description="ЗАРЯД 5%")
+    make_incident(status="closed"), make_incident(description="ЗАРЯД 5%")
     assert site.get(f"{URL}?status__exact=closed").context["cl"].result_count == 1
     assert site.get(f"{URL}?q=заряд").context["cl"].result_count == 1
     assert site.get(f"{URL}?q=5%25").context["cl"].result_count == 1
 
 
 def test_history_is_shown_and_not_editable(site):
-    incident = make()
+    incident = make_incident()
     change_incident(incident, values={"status": "closed"}, actor=Named("Alertmanager"), channel="alertmanager")
     page = site.get(f"{URL}{incident.pk}/history/").content.decode()
     assert "Alertmanager" in page and "Открыт → Закрыт" in page.replace("\n", " ")
     assert site.get("/api/admin/incidents/incidentchange/").status_code == 404
 
 
-def test_history_of_what_does_not_exist(site):
+def test_history_of_a_missing_incident(site):
     assert site.get(f"{URL}77/history/").status_code == 302
     assert site.get(f"{URL}abc/history/").status_code == 302
 
 
 def test_nothing_is_deleted(site, admin_user):
-    incident = make()
+    incident = make_incident()
     site.force_login(admin_user)
     assert site.post(f"{URL}{incident.pk}/delete/", {"post": "yes"}).status_code == 403
     site.post(URL, {"action": "delete_selected", "_selected_action": [incident.pk], "post": "yes"})
@@ -127,11 +105,11 @@ def test_operators_see_incidents_and_nothing_else(site):
 
 
 def test_the_list_takes_as_many_queries_for_fifty_rows_as_for_one(site, django_assert_num_queries):
-    make()
+    make_incident()
     site.get(URL)
     with django_assert_num_queries(6):
         site.get(URL)
     for _ in range(49):
-        make()
+        make_incident()
     with django_assert_num_queries(6):
         site.get(URL)

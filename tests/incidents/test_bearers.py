@@ -1,13 +1,12 @@
-"""Each route asks whether its bearer's token still holds before it tells or does anything else."""
+"""Each route checks the token before it reveals or writes anything."""
 
 import pytest
 from django.utils import timezone
 
 from identity.models import User
-from incidents.actors import Named
 from incidents.models import Incident, IncidentChange
-from incidents.services import create_incident
 from tests.conftest import errors
+from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -23,7 +22,7 @@ END = {
 
 @pytest.fixture
 def pk(db):
-    return create_incident(**BODY, actor=Named("a"), channel="api").pk
+    return make_incident().pk
 
 
 @pytest.mark.parametrize("end", END)
@@ -50,7 +49,7 @@ def pk(db):
         ("post", "", " " * 2_700_000, {}, 413),
     ],
 )
-def test_a_token_that_no_longer_holds(api, pk, method, path, body, headers, alive, end):
+def test_a_revoked_token_is_401(api, pk, method, path, body, headers, alive, end):
     def ask():
         options = {"content_type": "application/json"} if body is not None else {}
         return getattr(api, method)(URL + path.format(pk=pk), body, headers=headers, **options)
@@ -58,9 +57,9 @@ def test_a_token_that_no_longer_holds(api, pk, method, path, body, headers, aliv
     assert ask().status_code == alive
     END[end]()
     before = list(Incident.objects.values()), IncidentChange.objects.count()
-    answer = ask()
-    assert (answer.status_code, errors(answer)) == (401, [("401 token_not_valid", None)])
-    assert "WWW-Authenticate" in answer
+    response = ask()
+    assert (response.status_code, errors(response)) == (401, [("401 token_not_valid", None)])
+    assert "WWW-Authenticate" in response
     assert (list(Incident.objects.values()), IncidentChange.objects.count()) == before
 
 

@@ -6,17 +6,16 @@ from django.core.management import call_command
 from django.db import connection
 
 from incidents import services
-from incidents.actors import Named
 from incidents.models import Incident
-from incidents.services import create_incident
 from tests.conftest import errors
+from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 @pytest.fixture
 def incident(db):
-    return create_incident(description="Самокат не в сети", source="operator", actor=Named("a"), channel="api")
+    return make_incident(description="Самокат не в сети")
 
 
 def patch(api, incident, body, **kwargs):
@@ -25,11 +24,11 @@ def patch(api, incident, body, **kwargs):
 
 
 def test_status_and_description(api, incident):
-    answer = patch(api, incident, {"status": "in_progress", "description": "Обновлённое описание"})
-    assert answer.status_code == 200
+    response = patch(api, incident, {"status": "in_progress", "description": "Обновлённое описание"})
+    assert response.status_code == 200
     row = Incident.objects.get()
     assert (row.status, row.description, row.source) == ("in_progress", "Обновлённое описание", "operator")
-    assert answer.json()["status"] == "in_progress"
+    assert response.json()["status"] == "in_progress"
     assert row.updated_at > incident.updated_at
     assert row.created_at == incident.created_at
 
@@ -42,14 +41,14 @@ def test_any_status_may_follow_any_other(api, incident, status):
 
 @pytest.mark.parametrize("body", [{}, {"status": "open"}, {"id": 5, "created_at": "2001-01-01"}])
 def test_nothing_to_change_changes_nothing(api, incident, body):
-    answer = patch(api, incident, body)
-    assert (answer.status_code, answer.json()["id"]) == (200, incident.pk)
+    response = patch(api, incident, body)
+    assert (response.status_code, response.json()["id"]) == (200, incident.pk)
     assert Incident.objects.get().updated_at == incident.updated_at
 
 
 def test_faults_are_named_and_change_nothing(api, incident):
-    answer = patch(api, incident, {"status": "bogus", "descripton": "x", "source": None, "description": ""})
-    assert set(errors(answer)) == {
+    response = patch(api, incident, {"status": "bogus", "descripton": "x", "source": None, "description": ""})
+    assert set(errors(response)) == {
         ("invalid_choice", "status"),
         ("unknown_field", "descripton"),
         ("null", "source"),
@@ -60,17 +59,17 @@ def test_faults_are_named_and_change_nothing(api, incident):
 
 @pytest.mark.parametrize("pk", [10**6, 2**63, 10**18 * 9 + 9, 10**40, 0, "abc", "-1", "1.5", "٣"])
 @pytest.mark.parametrize("body", [{"status": "closed"}, {"status": "bogus"}, b"{"])
-def test_what_does_not_exist_is_404_whatever_its_body(api, pk, body):
-    answer = patch(api, pk, body)
-    assert (answer.status_code, errors(answer)) == (404, [("404 not_found", None)])
-    assert answer.json()["errors"][0]["detail"] == "Not found."
+def test_a_missing_incident_is_404_whatever_the_body(api, pk, body):
+    response = patch(api, pk, body)
+    assert (response.status_code, errors(response)) == (404, [("404 not_found", None)])
+    assert response.json()["errors"][0]["detail"] == "Not found."
 
 
 @pytest.mark.parametrize("method", ["put", "delete"])
 def test_a_record_is_never_replaced_or_deleted(api, incident, method):
-    answer = getattr(api, method)(f"/api/v1/incidents/{incident.pk}/", {}, content_type="application/json")
-    assert (answer.status_code, errors(answer)) == (405, [("405 method_not_allowed", None)])
-    assert "PATCH" in answer["Allow"]
+    response = getattr(api, method)(f"/api/v1/incidents/{incident.pk}/", {}, content_type="application/json")
+    assert (response.status_code, errors(response)) == (405, [("405 method_not_allowed", None)])
+    assert "PATCH" in response["Allow"]
     assert Incident.objects.exists()
 
 

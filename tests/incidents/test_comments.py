@@ -2,10 +2,9 @@
 
 import pytest
 
-from incidents.actors import Named
 from incidents.models import Incident, IncidentChange
-from incidents.services import create_incident
 from tests.conftest import errors
+from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -14,7 +13,7 @@ URL = "/api/v1/incidents/"
 
 @pytest.fixture
 def incident(db):
-    return create_incident(description="Самокат не в сети", source="operator", actor=Named("a"), channel="api")
+    return make_incident(description="Самокат не в сети")
 
 
 def comment(api, pk, body, **headers):
@@ -72,7 +71,7 @@ def test_the_same_key_and_body_is_one_comment(api, incident):
 
 def test_the_same_key_for_another_request_is_refused(api, incident):
     report = {"description": "x", "source": "operator"}
-    other = create_incident(description="x", source="operator", actor=Named("a"), channel="api")
+    other = make_incident(description="x")
     comment(api, incident.pk, {"text": "x"}, idempotency_key="k1")
     for response in (
         comment(api, incident.pk, {"text": "y"}, idempotency_key="k1"),

@@ -1,13 +1,12 @@
-"""Requests at the same moment, on real connections: PostgreSQL alone, since SQLite lets one writer in at a time."""
+"""Requests at the same time, on real connections: PostgreSQL alone, since SQLite lets one writer in at a time."""
 
 import pytest
 from django.db import transaction
 
-from incidents.actors import Named
 from incidents.models import IdempotencyKey, Incident, IncidentChange
-from incidents.services import create_incident
 from tests.conftest import errors
 from tests.helpers.concurrency import at_once
+from tests.helpers.incidents import make_incident
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,26 +21,26 @@ def patch(api, pk, body, **headers):
 def test_the_same_key_at_the_same_moment_is_one_incident(api):
     for number in range(10):
         headers = {"idempotency-key": f"key-{number}"}
-        answers = at_once(*[lambda h=headers: api.post(URL, BODY, "application/json", headers=h)] * 8)
-        assert {answer.status_code for answer in answers} == {201}
-        assert len({answer.content for answer in answers}) == 1
-        assert sum("Idempotency-Replayed" not in answer for answer in answers) == 1
+        responses = at_once(*[lambda h=headers: api.post(URL, BODY, "application/json", headers=h)] * 8)
+        assert {response.status_code for response in responses} == {201}
+        assert len({response.content for response in responses}) == 1
+        assert sum("Idempotency-Replayed" not in response for response in responses) == 1
     assert (Incident.objects.count(), IncidentChange.objects.count()) == (10, 10)
 
 
-def test_a_first_request_that_hangs_is_not_waited_for_without_end(api, user):
+def test_a_first_request_that_hangs_gets_the_second_409(api, user):
     with transaction.atomic():
-        incident = create_incident(**BODY, actor=Named("a"), channel="api")
+        incident = make_incident()
         IdempotencyKey.objects.create(user=user, key="k", request_hash=b"", response=b"", incident=incident)
-        (answer,) = at_once(lambda: api.post(URL, BODY, "application/json", headers={"idempotency-key": "k"}))
-    assert (answer.status_code, errors(answer)) == (409, [("409 idempotency_key_in_use", None)])
-    assert int(answer["Retry-After"]) > 0
+        (response,) = at_once(lambda: api.post(URL, BODY, "application/json", headers={"idempotency-key": "k"}))
+    assert (response.status_code, errors(response)) == (409, [("409 idempotency_key_in_use", None)])
+    assert int(response["Retry-After"]) > 0
     assert Incident.objects.count() == 1
 
 
 def test_changes_of_different_fields_both_survive(api):
     for _ in range(10):
-        incident = create_incident(**BODY, actor=Named("a"), channel="api")
+        incident = make_incident()
         at_once(
             patch(api, incident.pk, {"status": "closed"}),
             patch(api, incident.pk, {"description": "другое"}),
@@ -51,10 +50,10 @@ def test_changes_of_different_fields_both_survive(api):
         assert (incident.status, incident.description, incident.source) == ("closed", "другое", "partner")
 
 
-def test_changes_of_the_same_field_all_stand_in_the_history_in_order(api):
-    incident = create_incident(**BODY, actor=Named("a"), channel="api")
-    answers = at_once(*[patch(api, incident.pk, {"description": f"{number}"}) for number in range(8)])
-    assert {answer.status_code for answer in answers} == {200}
+def test_changes_of_the_same_field_are_all_in_the_history_in_order(api):
+    incident = make_incident()
+    responses = at_once(*[patch(api, incident.pk, {"description": f"{number}"}) for number in range(8)])
+    assert {response.status_code for response in responses} == {200}
     steps = [entry.changes["description"] for entry in IncidentChange.objects.order_by("id")]
     assert [before for before, _ in steps[1:]] == [after for _, after in steps[:-1]]
     incident.refresh_from_db()
@@ -62,9 +61,9 @@ def test_changes_of_the_same_field_all_stand_in_the_history_in_order(api):
     assert sorted(after for _, after in steps[1:]) == [f"{number}" for number in range(8)]
 
 
-def test_of_editors_with_the_same_tag_one_wins(api):
-    incident = create_incident(**BODY, actor=Named("a"), channel="api")
-    answers = at_once(
+def test_one_of_several_editors_with_the_same_tag_wins(api):
+    incident = make_incident()
+    responses = at_once(
         *[patch(api, incident.pk, {"description": f"{number}"}, if_match=incident.etag) for number in range(8)]
     )
-    assert sorted(answer.status_code for answer in answers) == [200] + [412] * 7
+    assert sorted(response.status_code for response in responses) == [200] + [412] * 7

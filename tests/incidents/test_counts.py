@@ -39,7 +39,7 @@ def any_filters(chance):
     }
 
 
-def test_what_django_writes():
+def test_counts_follow_the_orm():
     incidents = Incident.objects.bulk_create(
         Incident(description="a", source="operator", created_at=MIDNIGHT + HOUR * number) for number in range(50)
     )
@@ -67,14 +67,14 @@ def test_what_django_writes():
         "TRUNCATE incidents_incident CASCADE",
     ],
 )
-def test_what_is_written_by_hand(incidents, sql):
+def test_counts_follow_raw_sql(incidents, sql):
     with connection.cursor() as cursor:
         cursor.execute(sql)
     assert_exact()
     assert counted() == Incident.objects.count()
 
 
-def test_what_is_copied(incidents):
+def test_counts_follow_copy(incidents):
     with connection.cursor() as cursor:
         with cursor.copy(
             "COPY incidents_incident (description, status, source, created_at, updated_at) FROM STDIN"
@@ -155,6 +155,6 @@ def test_timestamps_at_the_ends_of_the_calendar(incidents, at):
 
 
 @pytest.mark.parametrize("query", [{"search": "text"}, {"updated_after": MIDNIGHT}, {"updated_before": MIDNIGHT}])
-def test_only_the_rows_can_tell(query):
+def test_some_filters_are_not_counted(query):
     assert count_sql(IncidentQuery(**query)) is None
     assert find_page_start(IncidentQuery(**query), 1, fetch) is None

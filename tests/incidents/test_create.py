@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from incidents.models import Incident
@@ -13,11 +15,11 @@ def post(api, body, **kwargs):
 
 
 def test_as_the_reference_shows(api):
-    answer = post(api, {"description": "Самокат номер 875643 не в сети", "status": "open", "source": "operator"})
-    assert answer.status_code == 201
+    response = post(api, {"description": "Самокат номер 875643 не в сети", "status": "open", "source": "operator"})
+    assert response.status_code == 201
     row = Incident.objects.get()
     at = f"{row.created_at:%Y-%m-%dT%H:%M:%SZ}"
-    assert list(answer.json().items()) == [
+    assert list(response.json().items()) == [
         ("id", row.pk),
         ("description", "Самокат номер 875643 не в сети"),
         ("status", "open"),
@@ -25,20 +27,22 @@ def test_as_the_reference_shows(api):
         ("created_at", at),
         ("updated_at", at),
     ]
-    assert answer["Location"] == f"http://testserver{URL}{row.pk}/"
-    assert answer["Content-Type"] == "application/json"
-    assert "Самокат" in answer.content.decode()
+    assert response["Location"] == f"http://testserver{URL}{row.pk}/"
+    assert response["Content-Type"] == "application/json"
+    assert "Самокат" in response.content.decode()
 
 
 def test_status_is_open_where_it_is_left_out_and_space_is_trimmed(api):
-    answer = post(api, {"description": " \n Точка не отвечает\t", "source": "monitoring"}).json()
-    assert (answer["description"], answer["status"]) == ("Точка не отвечает", "open")
+    response = post(api, {"description": " \n Точка не отвечает\t", "source": "monitoring"}).json()
+    assert (response["description"], response["status"]) == ("Точка не отвечает", "open")
 
 
 def test_read_only_fields_are_ignored(api):
-    answer = post(api, {"description": "x", "source": "partner", "id": 77, "created_at": "2001-01-01", "updated_at": 1})
-    assert answer.status_code == 201
-    assert answer.json()["created_at"] > "2024"
+    response = post(
+        api, {"description": "x", "source": "partner", "id": 77, "created_at": "2001-01-01", "updated_at": 1}
+    )
+    assert response.status_code == 201
+    assert response.json()["created_at"] > "2024"
 
 
 def test_without_the_closing_slash_nothing_is_lost(api):
@@ -71,10 +75,10 @@ def test_twenty_thousand_characters_fit(api):
         (5, {("invalid", "non_field_errors")}),
     ],
 )
-def test_what_is_wrong_is_named(api, body, expected):
-    answer = post(api, body if isinstance(body, dict | list) else __import__("json").dumps(body))
-    assert answer.status_code == 400
-    assert set(errors(answer)) == expected
+def test_each_error_names_its_field(api, body, expected):
+    response = post(api, json.dumps(body))
+    assert response.status_code == 400
+    assert set(errors(response)) == expected
     assert not Incident.objects.exists()
 
 
@@ -89,9 +93,9 @@ def test_what_is_wrong_is_named(api, body, expected):
         b'{"a":' * 50_000 + b"1" + b"}" * 50_000,
     ],
 )
-def test_what_is_no_json_is_a_parse_error(api, body):
-    answer = post(api, body)
-    assert (answer.status_code, errors(answer)) == (400, [("400 parse_error", None)])
+def test_malformed_json_is_a_parse_error(api, body):
+    response = post(api, body)
+    assert (response.status_code, errors(response)) == (400, [("400 parse_error", None)])
 
 
 def test_a_body_of_null_or_none_at_all(api):
@@ -100,15 +104,15 @@ def test_a_body_of_null_or_none_at_all(api):
 
 
 def test_other_media_types_are_refused(api):
-    answer = api.post(URL, "description=x&source=operator", "application/x-www-form-urlencoded")
-    assert (answer.status_code, errors(answer)) == (415, [("415 unsupported_media_type", None)])
+    response = api.post(URL, "description=x&source=operator", "application/x-www-form-urlencoded")
+    assert (response.status_code, errors(response)) == (415, [("415 unsupported_media_type", None)])
 
 
 def test_a_body_over_two_and_a_half_megabytes(api):
-    answer = post(api, b'{"description": "' + b"x" * 20_000_000 + b'"}')
-    assert (answer.status_code, errors(answer)) == (413, [("413 request_too_large", None)])
+    response = post(api, b'{"description": "' + b"x" * 20_000_000 + b'"}')
+    assert (response.status_code, errors(response)) == (413, [("413 request_too_large", None)])
 
 
 def test_a_chunked_body_is_refused_not_taken_for_an_empty_one(api):
-    answer = api.generic("POST", URL, b"", "application/json", CONTENT_LENGTH=None, HTTP_TRANSFER_ENCODING="chunked")
-    assert (answer.status_code, errors(answer)) == (411, [("411 length_required", None)])
+    response = api.generic("POST", URL, b"", "application/json", CONTENT_LENGTH=None, HTTP_TRANSFER_ENCODING="chunked")
+    assert (response.status_code, errors(response)) == (411, [("411 length_required", None)])

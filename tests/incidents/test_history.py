@@ -3,8 +3,9 @@ from django.db import DatabaseError, connection, transaction
 
 from incidents.actors import Named
 from incidents.models import Incident, IncidentChange
-from incidents.services import change_incident, create_incident
+from incidents.services import change_incident
 from tests.conftest import errors
+from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -12,9 +13,9 @@ URL = "/api/v1/incidents/"
 
 
 def history(api, pk, query=""):
-    answer = api.get(f"{URL}{pk}/history/{query}")
-    assert answer.status_code == 200, answer.content
-    return answer.json()
+    response = api.get(f"{URL}{pk}/history/{query}")
+    assert response.status_code == 200, response.content
+    return response.json()
 
 
 def test_creation_is_the_first_entry_and_changes_follow(api):
@@ -31,14 +32,14 @@ def test_creation_is_the_first_entry_and_changes_follow(api):
     assert entries["results"][1]["at"] == api.get(f"{URL}{pk}/").json()["updated_at"]
 
 
-def test_what_changes_nothing_is_no_entry(api):
-    incident = create_incident(description="x", source="operator", actor=Named("a"), channel="command")
+def test_a_change_of_nothing_is_not_recorded(api):
+    incident = make_incident(description="x", channel="command")
     api.patch(f"{URL}{incident.pk}/", {"status": "open"}, "application/json")
     assert history(api, incident.pk)["count"] == 1
 
 
 def test_pages_oldest_first(api):
-    incident = create_incident(description="x", source="operator", actor=Named("a"), channel="telegram")
+    incident = make_incident(description="x", channel="telegram")
     for number in range(4):
         change_incident(incident, values={"description": f"{number}"}, actor=Named("b"), channel="admin")
     page = history(api, incident.pk, "?page_size=2&page=2")
@@ -48,19 +49,19 @@ def test_pages_oldest_first(api):
 
 
 @pytest.mark.parametrize("path", ["1/history/", f"{2**63}/history/", "history/", "1/history/?page=2"])
-def test_of_what_does_not_exist(api, path):
+def test_history_of_a_missing_incident_is_404(api, path):
     assert errors(api.get(URL + path)) == [("404 not_found", None)]
 
 
 def test_a_page_past_the_end(api):
-    incident = create_incident(description="x", source="operator", actor=Named("a"), channel="api")
+    incident = make_incident(description="x")
     assert api.get(f"{URL}{incident.pk}/history/?page=2").status_code == 404
 
 
 def test_history_is_append_only(api):
-    incident = create_incident(description="x", source="operator", actor=Named("a"), channel="api")
+    incident = make_incident(description="x")
     entry = IncidentChange.objects.get()
-    entry.actor = "somebody else"
+    entry.actor = "another"
     with pytest.raises(TypeError):
         entry.save()
     with pytest.raises(TypeError):
@@ -73,13 +74,13 @@ def test_history_is_append_only(api):
     "sql", ["UPDATE incidents_incidentchange SET actor = 'x'", "DELETE FROM incidents_incidentchange"]
 )
 def test_the_database_refuses_to_rewrite_history(db, sql):
-    create_incident(description="x", source="operator", actor=Named("a"), channel="api")
+    make_incident(description="x")
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql)
 
 
-def test_an_incident_is_not_deleted_from_under_its_history(db):
-    incident = create_incident(description="x", source="operator", actor=Named("a"), channel="api")
+def test_an_incident_with_history_cannot_be_deleted(db):
+    incident = make_incident(description="x")
     with pytest.raises(DatabaseError), transaction.atomic():
         incident.delete()
     assert Incident.objects.exists()

@@ -8,6 +8,7 @@ from incidents import idempotency
 from incidents.idempotency import purge_expired_keys
 from incidents.models import IdempotencyKey, Incident, IncidentChange
 from tests.conftest import api_for, errors
+from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -19,7 +20,7 @@ def post(api, body=BODY, key="k-1"):
     return api.post(URL, body, "application/json", headers={"idempotency-key": key})
 
 
-def test_the_first_answer_is_given_again_to_the_byte(api):
+def test_the_first_response_is_replayed_byte_for_byte(api):
     first = post(api)
     api.patch(f"{URL}{first.json()['id']}/", {"status": "closed"}, "application/json")
     again = post(api, '{"source": "operator",  "description": "Самокат номер 875643 не в сети"}')
@@ -35,17 +36,17 @@ def test_the_first_answer_is_given_again_to_the_byte(api):
 def test_another_body_under_the_same_key(api):
     post(api)
     for body in (BODY | {"status": "closed"}, BODY | {"id": 5}):
-        answer = post(api, body)
-        assert (answer.status_code, errors(answer)) == (422, [("422 idempotency_key_reused", None)])
+        response = post(api, body)
+        assert (response.status_code, errors(response)) == (422, [("422 idempotency_key_reused", None)])
     assert Incident.objects.count() == 1
 
 
-def test_keys_of_two_users_do_not_meet(api):
+def test_keys_of_two_users_are_independent(api):
     other = api_for(User.objects.create_user("other"))
     assert post(api).json()["id"] != post(other).json()["id"]
 
 
-def test_a_refused_request_does_not_use_the_key_up(api):
+def test_a_refused_request_does_not_use_the_key(api):
     assert post(api, {"description": "x"}).status_code == 400
     assert post(api).status_code == 201
 
@@ -54,10 +55,18 @@ def test_a_refused_request_does_not_use_the_key_up(api):
     ("key", "code"),
     [("", "blank"), ("x" * 256, "max_length"), ("a b", "invalid"), ("ключ", "invalid"), ("a\tb", "invalid")],
 )
-def test_a_key_that_is_none(api, key, code):
-    answer = post(api, key=key)
-    assert (answer.status_code, errors(answer)) == (400, [(code, "Idempotency-Key")])
+def test_an_invalid_key(api, key, code):
+    response = post(api, key=key)
+    assert (response.status_code, errors(response)) == (400, [(code, "Idempotency-Key")])
     assert not Incident.objects.exists()
+
+
+@pytest.mark.parametrize("path", ["", "{pk}/comments/"])
+def test_an_invalid_key_beside_an_invalid_body(api, path):
+    path = path.format(pk=make_incident().pk)
+    response = api.post(URL + path, {"bogus": 1}, "application/json", headers={"idempotency-key": ""})
+    assert errors(response)[0] == ("blank", "Idempotency-Key")
+    assert errors(response)[-1] == ("unknown_field", "bogus")
 
 
 def test_the_longest_key(api):

@@ -5,10 +5,9 @@ import hashlib
 import orjson
 import pytest
 
-from incidents.actors import Named
 from incidents.models import IdempotencyKey, Incident
-from incidents.services import create_incident
 from tests.conftest import errors
+from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -19,7 +18,7 @@ KEY = {"idempotency-key": "k"}
 
 @pytest.fixture
 def pk(db):
-    return create_incident(description="x", source="operator", actor=Named("a"), channel="api").pk
+    return make_incident(description="x").pk
 
 
 def nested(depth, kind):

@@ -14,14 +14,14 @@ START = datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
 
 def add(count=1, start=START, **values):
     values = {"description": "Самокат не в сети", "source": "operator", "status": "open"} | values
-    moments = [start + timedelta(minutes=number) for number in range(count)]
-    return Incident.objects.bulk_create([Incident(created_at=at, updated_at=at, **values) for at in moments])
+    timestamps = [start + timedelta(minutes=number) for number in range(count)]
+    return Incident.objects.bulk_create([Incident(created_at=at, updated_at=at, **values) for at in timestamps])
 
 
 def ids(api, query=""):
-    answer = api.get(URL + query)
-    assert answer.status_code == 200, answer.content
-    body = answer.json()
+    response = api.get(URL + query)
+    assert response.status_code == 200, response.content
+    body = response.json()
     assert body["count"] == len(body["results"]) or body["next"] or body["previous"]
     return [row["id"] for row in body["results"]]
 
@@ -57,15 +57,22 @@ def test_links_keep_the_filters(api):
 
 
 @pytest.mark.parametrize("page", ["4", "0", "-1", "abc", "", "1.0", "last", "٢", "9" * 30, "9" * 5000, "+1"])
-def test_a_page_that_is_not_there(api, page):
+def test_a_missing_page_is_404(api, page):
     add(3)
-    answer = api.get(URL, {"page": page, "page_size": 1})
-    assert (answer.status_code, errors(answer)) == (404, [("404 not_found", None)])
+    response = api.get(URL, {"page": page, "page_size": 1})
+    assert (response.status_code, errors(response)) == (404, [("404 not_found", None)])
 
 
 @pytest.mark.parametrize("size", ["0", "1001", "-5", "abc", "", "1.5", "9" * 5000])
-def test_a_page_size_that_is_not_offered(api, size):
+def test_an_invalid_page_size(api, size):
     assert errors(api.get(URL, {"page_size": size})) == [("invalid", "page_size")]
+
+
+def test_every_fault_of_a_query_is_named(api):
+    names = ("source", "created_after", "updated_before", "search", "ordering", "page_size")
+    response = api.get(URL, dict.fromkeys(names, "x") | {"status": "bogus", "page": "x"})
+    codes = ["invalid_choice", "invalid_choice", "invalid", "invalid", "min_length", "invalid_choice", "invalid"]
+    assert errors(response) == [*zip(codes, ("status", *names), strict=True)]
 
 
 def test_page_size(api):
@@ -74,7 +81,7 @@ def test_page_size(api):
     assert len(ids(api, "?page_size=1000")) == 3
 
 
-def test_status_and_source_repeated_or_with_commas(api):
+def test_status_and_source_repeated_or_comma_separated(api):
     (a,), (b,), (c,) = add(), add(status="closed", source="partner"), add(status="resolved", source="monitoring")
     assert ids(api, "?status=closed") == [b.pk]
     assert set(ids(api, "?status=open,closed")) == {a.pk, b.pk}
@@ -203,11 +210,11 @@ def test_an_unknown_parameter_is_ignored(api):
         ("ordering", "-id,id", "invalid_choice"),
     ],
 )
-def test_a_value_that_is_not_allowed_names_its_parameter(api, parameter, value, code):
-    answer = api.get(URL, {parameter: value})
-    assert (answer.status_code, errors(answer)) == (400, [(code, parameter)])
+def test_an_invalid_value_names_its_parameter(api, parameter, value, code):
+    response = api.get(URL, {parameter: value})
+    assert (response.status_code, errors(response)) == (400, [(code, parameter)])
 
 
-def test_all_faults_at_once(api):
-    answer = api.get(URL, {"status": "x", "created_after": "y", "search": "z"})
-    assert {attr for _, attr in errors(answer)} == {"status", "created_after", "search"}
+def test_all_errors_at_once(api):
+    response = api.get(URL, {"status": "x", "created_after": "y", "search": "z"})
+    assert {attr for _, attr in errors(response)} == {"status", "created_after", "search"}

@@ -4,10 +4,9 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from incidents.actors import Named
 from incidents.management.commands import load_sample
 from incidents.models import Incident, Source
-from incidents.services import create_incident
+from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -40,7 +39,7 @@ def test_each_history_replays_to_the_present(db):
 def test_a_second_time_and_a_report_after_it(db):
     call_command("load_sample", count=3)
     call_command("load_sample", count=3)
-    create_incident(description="x", source="operator", actor=Named("a"), channel="api")
+    make_incident(description="x")
     assert Incident.objects.count() == 7
 
 

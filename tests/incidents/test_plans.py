@@ -15,7 +15,7 @@ CREATED, UPDATED = datetime(2024, 1, 15, 10, 30, tzinfo=UTC), datetime(2024, 1, 
 
 @pytest.fixture
 def plans(db, api):
-    """The plans of the statements that answer a query. Of these few incidents it would be best to read and sort all."""
+    """The plans of the statements of a list, without those that only suit as few incidents as there are here."""
     Incident.objects.bulk_create(
         Incident(
             description=f"Терминал №{number} не отвечает",

@@ -21,7 +21,7 @@ def get(api, created, **headers):
     return api.get(f"{URL}{created.json()['id']}/", headers=headers)
 
 
-def test_a_strong_tag_that_moves_with_each_change(api, created):
+def test_the_tag_changes_with_each_change(api, created):
     assert created["ETag"].startswith('"')
     assert get(api, created)["ETag"] == created["ETag"]
     changed = patch(api, created, {"status": "closed"})["ETag"]
@@ -31,20 +31,20 @@ def test_a_strong_tag_that_moves_with_each_change(api, created):
 
 
 @pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', '"other" , W/{},"third"', "*"])
-def test_if_match_lets_through_what_is_current(api, created, form):
-    answer = patch(api, created, {"status": "closed"}, if_match=form.format(created["ETag"]))
-    assert answer.status_code == 200
-    assert get(api, created, if_match=form.format(answer["ETag"])).status_code == 200
+def test_if_match_with_the_current_tag(api, created, form):
+    response = patch(api, created, {"status": "closed"}, if_match=form.format(created["ETag"]))
+    assert response.status_code == 200
+    assert get(api, created, if_match=form.format(response["ETag"])).status_code == 200
 
 
 @pytest.mark.parametrize("form", ['"other"', "unquoted", "", '"a", "b"', "{}x"])
-def test_if_match_refuses_what_is_not(api, created, form):
-    answer = patch(api, created, {"status": "closed"}, if_match=form.format(created["ETag"].strip('"')))
-    assert (answer.status_code, errors(answer)) == (412, [("412 precondition_failed", None)])
+def test_if_match_with_another_tag_is_412(api, created, form):
+    response = patch(api, created, {"status": "closed"}, if_match=form.format(created["ETag"].strip('"')))
+    assert (response.status_code, errors(response)) == (412, [("412 precondition_failed", None)])
     assert Incident.objects.get().status == "open"
 
 
-def test_the_second_of_two_editors_is_told(api, created):
+def test_the_second_of_two_editors_gets_412(api, created):
     assert patch(api, created, {"status": "closed"}, if_match=created["ETag"]).status_code == 200
     assert patch(api, created, {"status": "resolved"}, if_match=created["ETag"]).status_code == 412
     assert patch(api, created, {"status": "closed"}, if_match=created["ETag"]).status_code == 412
@@ -53,12 +53,12 @@ def test_the_second_of_two_editors_is_told(api, created):
 
 def test_if_none_match(api, created):
     for form in (created["ETag"], f"W/{created['ETag']}", f'"other", {created["ETag"]}', "*"):
-        answer = get(api, created, if_none_match=form)
-        assert (answer.status_code, answer.content, answer["ETag"]) == (304, b"", created["ETag"])
+        response = get(api, created, if_none_match=form)
+        assert (response.status_code, response.content, response["ETag"]) == (304, b"", created["ETag"])
         assert patch(api, created, {"status": "closed"}, if_none_match=form).status_code == 412
     assert get(api, created, if_none_match='"other"').status_code == 200
     assert patch(api, created, {"status": "closed"}, if_none_match='"other"').status_code == 200
 
 
-def test_what_does_not_exist_is_404_before_any_precondition(api):
+def test_a_missing_incident_is_404_before_any_precondition(api):
     assert api.patch(f"{URL}5/", {}, "application/json", headers={"if-match": '"x"'}).status_code == 404

@@ -1,4 +1,4 @@
-"""Whatever a client writes into a description, a filter or a header: an answer in the format, never a 500."""
+"""Anything in a description, a filter or a header gets a response in the format, never a 500."""
 
 import json
 
@@ -36,8 +36,8 @@ anything = st.recursive(
 )
 
 
-def in_format(answer):
-    body = answer.json()
+def in_format(response):
+    body = response.json()
     assert body["type"] in ("validation_error", "client_error")
     assert all(error.keys() == {"code", "detail", "attr"} for error in body["errors"])
 
@@ -45,39 +45,39 @@ def in_format(answer):
 @many
 @given(text=st.text(max_size=200) | st.text(st.characters(), min_size=1, max_size=20))
 def test_a_description_comes_back_as_it_went(api, text):
-    answer = api.post(URL, json.dumps({"description": text, "source": "operator"}), "application/json")
+    response = api.post(URL, json.dumps({"description": text, "source": "operator"}), "application/json")
     kept = text.replace("\r\n", "\n").replace("\r", "\n").strip()
-    if answer.status_code == 201:
-        assert answer.json()["description"] == kept
-        pk = answer.json()["id"]
-        assert api.get(f"{URL}{pk}/").json() == answer.json()
+    if response.status_code == 201:
+        assert response.json()["description"] == kept
+        pk = response.json()["id"]
+        assert api.get(f"{URL}{pk}/").json() == response.json()
         assert IncidentChange.objects.get(incident_id=pk).changes["description"] == [None, kept]
     else:
-        in_format(answer)
+        in_format(response)
         assert is_blank(text) or "\0" in text or any("\ud800" <= character <= "\udfff" for character in text)
 
 
 @many
 @given(body=anything | st.dictionaries(st.sampled_from(["description", "status", "source", "id"]), anything))
-def test_any_json_is_answered(api, body):
-    answer = api.post(URL, json.dumps(body), "application/json")
-    assert answer.status_code in (201, 400)
-    if answer.status_code == 400:
-        in_format(answer)
+def test_any_json(api, body):
+    response = api.post(URL, json.dumps(body), "application/json")
+    assert response.status_code in (201, 400)
+    if response.status_code == 400:
+        in_format(response)
 
 
 @many
 @given(query=st.dictionaries(st.sampled_from(PARAMETERS), st.text(max_size=30), max_size=4))
-def test_any_filter_is_answered(api, query):
-    answer = api.get(URL, query)
-    assert answer.status_code in (200, 400, 404)
-    if answer.status_code != 200:
-        in_format(answer)
+def test_any_filter(api, query):
+    response = api.get(URL, query)
+    assert response.status_code in (200, 400, 404)
+    if response.status_code != 200:
+        in_format(response)
 
 
 @many
 @given(values=st.lists(visible, min_size=6, max_size=6))
-def test_any_header_is_answered(api, values):
+def test_any_header(api, values):
     names = ("If-Match", "If-None-Match", "Idempotency-Key", "X-Request-ID", "Accept", "Accept-Language")
     headers = dict(zip(names, values, strict=True))
     body = {"description": "x", "source": "operator"}

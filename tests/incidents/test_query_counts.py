@@ -3,8 +3,7 @@
 import pytest
 from django.db import connection
 
-from incidents.actors import Named
-from incidents.services import create_incident
+from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -14,7 +13,7 @@ BODY = {"description": "Самокат не в сети", "source": "operator"}
 
 @pytest.fixture(params=[1, 50])
 def pk(db, request):
-    incidents = [create_incident(**BODY, actor=Named("a"), channel="api") for _ in range(request.param)]
+    incidents = [make_incident() for _ in range(request.param)]
     return incidents[0].pk
 
 

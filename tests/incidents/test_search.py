@@ -31,7 +31,7 @@ def incidents():
         "TRUNCATE incidents_incident CASCADE",
     ],
 )
-def test_it_follows_what_is_written_by_hand(incidents, sql):
+def test_it_follows_raw_sql(incidents, sql):
     before = rows(SEARCH_KEPT)
     execute(sql)
     assert rows(SEARCH_KEPT) == rows(SEARCH_EXPECTED) != before

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from incidents.actors import Named
 from incidents.models import Incident
-from incidents.services import create_incident
+from incidents.services import add_comment, change_incident, create_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -19,6 +19,15 @@ def test_an_imported_report_keeps_its_date():
     create_incident(**REPORT, created_at=date)
     incident = Incident.objects.get()
     assert (incident.created_at, incident.updated_at, incident.changes.get().at) == (date, date, date)
+
+
+def test_line_breaks_are_normalized():
+    incident = create_incident(**REPORT | {"description": "раз\r\nдва"})
+    change_incident(incident, values={"description": "три\rчетыре"}, actor=Named("a"), channel="telegram")
+    add_comment(incident_id=incident.pk, text="пять\r\n", actor=Named("a"), channel="telegram")
+    changes = incident.changes.order_by("id").values_list("changes", flat=True)
+    assert [change.get("description") for change in changes[:2]] == [[None, "раз\nдва"], ["раз\nдва", "три\nчетыре"]]
+    assert changes[2] == {"comment": [None, "пять\n"]}
 
 
 def test_a_date_in_the_future_is_now():

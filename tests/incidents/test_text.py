@@ -4,15 +4,11 @@ import re
 import unicodedata
 
 import pytest
-from django.contrib.auth.models import Group
-from django.test import Client
 
-from identity.models import User
-from incidents.actors import Named
 from incidents.models import Incident, IncidentChange
-from incidents.services import create_incident
 from incidents.text import INVISIBLE, PATTERN, is_blank
 from tests.conftest import errors
+from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -21,21 +17,8 @@ ADMIN = "/api/admin/incidents/incident/"
 LINES = "строка\n" * 199 + "ы" * (20_000 - 7 * 199 - 1)  # 199 line breaks and 19,999 characters
 
 
-@pytest.fixture
-def site(db):
-    user = User.objects.create_user("petrova", is_staff=True)
-    user.groups.add(Group.objects.get(name="operators"))
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 def post(api, description, **headers):
     return api.post(URL, {"description": description, "source": "operator"}, "application/json", headers=headers)
-
-
-def make(description):
-    return create_incident(description=description, source="operator", actor=Named("a"), channel="api")
 
 
 @pytest.mark.parametrize(
@@ -53,7 +36,7 @@ def make(description):
 def test_nothing_visible_is_blank(api, description):
     assert errors(post(api, description)) == [("blank", "description")]
     assert errors(post(api, description, **{"idempotency-key": "k"})) == [("blank", "description")]
-    pk = make("x").pk
+    pk = make_incident(description="x").pk
     patch = api.patch(f"{URL}{pk}/", {"description": description}, "application/json")
     assert errors(patch) == [("blank", "description")]
     comment = api.post(f"{URL}{pk}/comments/", {"text": description}, "application/json")
@@ -108,7 +91,7 @@ def test_a_line_break_of_two_characters_is_one_of_three(api):
 
 
 def test_a_form_that_sends_its_own_line_breaks_changes_nothing_else(site):
-    incident = make(LINES)
+    incident = make_incident(description=LINES)
     sent = LINES.replace("\n", "\r\n")
     data = {"description": sent, "initial-description": sent, "status": "closed", "initial-status": "open"}
     data |= {"source": "operator", "initial-source": "operator"}
@@ -118,7 +101,7 @@ def test_a_form_that_sends_its_own_line_breaks_changes_nothing_else(site):
 
 
 def test_an_edited_text_is_stored_with_plain_line_breaks(site, api):
-    incident = make("a")
+    incident = make_incident(description="a")
     data = {"description": "раз\r\nдва\rтри", "initial-description": "a", "status": "open", "source": "operator"}
     site.post(f"{ADMIN}{incident.pk}/change/", data)
     assert Incident.objects.get().description == "раз\nдва\nтри"

@@ -1,21 +1,21 @@
 import os
 from typing import Any
 
-from django.contrib.staticfiles.management.commands.runserver import Command as RunServer
 from django.core.management import call_command
+from django.core.management.commands.runserver import Command as RunServer
 
 from core.db.migrations import is_migration_missing
 from core.jobs import Runner
 
 
 class Command(RunServer):
-    help = "For development: migrates, makes a first superuser, serves and runs the jobs, reloading changed code."
+    help = "For development: migrates, creates a first superuser, serves, runs the jobs and reloads changed code."
 
     def handle(self, *args: Any, **options: Any) -> None:
         host, _, port = (options["addrport"] or "").rpartition(":")
         if ":" in host.strip("[]"):
             options["addrport"] = f"[{host.strip('[]')}]:{port}"  # HOST=::1 make run
-        # The reloader runs the command a second time, in the process that serves.
+        # The autoreloader runs the command again in a child process, which serves.
         if os.environ.get("RUN_MAIN") != "true":
             if is_migration_missing():
                 call_command("migrate", verbosity=0)

@@ -3,23 +3,23 @@ from typing import Any
 from django.core.management.commands.migrate import Command as Migrate
 from django.db import connections
 
-LOCK = 0x1AC1DE27  # any number that nothing else locks
+LOCK = 0x1AC1DE27  # an arbitrary number for the advisory lock
 
 
 class Command(Migrate):
-    """Django's own, except that several started at once on PostgreSQL take turns."""
+    """Django's command; on PostgreSQL an advisory lock makes concurrent ones take turns."""
 
     def handle(self, *args: Any, **options: Any) -> None:
         connection = connections[options["database"]]
         if connection.vendor != "postgresql":
             super().handle(*args, **options)
             return
-        # A connection and a transaction of its own: a pooler between could give a session's lock to somebody else.
-        turn = connection.copy()
+        # A lock of a transaction, on a separate connection: with a pooler a session's lock could outlive its client.
+        lock_connection = connection.copy()
         try:
-            turn.set_autocommit(False)
-            with turn.cursor() as cursor:
+            lock_connection.set_autocommit(False)
+            with lock_connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
             super().handle(*args, **options)
         finally:
-            turn.close()
+            lock_connection.close()

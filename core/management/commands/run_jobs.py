@@ -8,7 +8,7 @@ from core.jobs import Runner
 
 
 class Command(BaseCommand):
-    help = "Runs what works beside requests, until SIGTERM or SIGINT. Several processes share the work."
+    help = "Runs the background jobs until SIGTERM or SIGINT. Several processes share the work."
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = threading.Event()

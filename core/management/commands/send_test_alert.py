@@ -7,7 +7,7 @@ from core import bot_api
 
 
 class Command(BaseCommand):
-    help = "Sends a message to TELEGRAM_LOGGING_CHAT, to prove that critical errors would arrive there."
+    help = "Sends a test message to TELEGRAM_LOGGING_CHAT."
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.TELEGRAM_BOT_TOKEN or not settings.TELEGRAM_LOGGING_CHAT:
@@ -22,8 +22,8 @@ class Command(BaseCommand):
             )
         except bot_api.TelegramError as exc:
             if exc.transient:
-                advice = "Try again later, and see that this machine reaches TELEGRAM_API_URL."
+                advice = "Try again later, and check that this machine reaches TELEGRAM_API_URL."
             else:
-                advice = "See that the token is right, and that the chat has the bot as a member or wrote /start to it."
+                advice = "Check the token, and that the bot is a member of the chat or got /start from it."
             raise CommandError(f"Not sent. {exc}. {advice}") from None
         self.stdout.write(f"Sent to chat {settings.TELEGRAM_LOGGING_CHAT}.")

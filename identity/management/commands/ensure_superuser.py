@@ -11,7 +11,7 @@ from identity.models import User
 
 class Command(BaseCommand):
     help = (
-        "Creates the first superuser where there is none: from DJANGO_SUPERUSER_USERNAME, _PASSWORD and _EMAIL, "
+        "Creates a superuser if there is none: from DJANGO_SUPERUSER_USERNAME, _PASSWORD and _EMAIL, "
         "or, in development only, `admin` with a random password that is printed once."
     )
 
@@ -26,6 +26,6 @@ class Command(BaseCommand):
         try:
             User.objects.create_superuser(username, email, password or (random := secrets.token_urlsafe(12)))
         except IntegrityError:
-            raise CommandError(f"{username} exists and is no superuser: set DJANGO_SUPERUSER_USERNAME.") from None
+            raise CommandError(f"{username} exists and is not a superuser: set DJANGO_SUPERUSER_USERNAME.") from None
         if not password:
             self.stdout.write(f"First superuser: {username}, password {random} (shown this once)")

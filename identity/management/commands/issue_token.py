@@ -9,7 +9,7 @@ from identity.tokens import issue
 
 
 class Command(BaseCommand):
-    help = "Prints a long-lived access token, for systems that cannot refresh one."
+    help = "Prints a long-lived access token for a system that cannot refresh one."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")

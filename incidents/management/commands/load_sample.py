@@ -16,7 +16,7 @@ from incidents.models import Incident, IncidentChange, Source
 
 BATCH = 5_000
 YEAR = timedelta(days=365)
-# The ways of incidents, each to one of the statuses, and how many in a hundred went it.
+# The statuses that an incident passes through, and how many in a hundred take each path.
 type Path = tuple[str, ...]
 PATHS: list[Path] = [("open",), ("open", "in_progress"), ("open", "in_progress", "resolved"), ("open", "closed")]
 SHARES = [5, 5, 20, 70]
@@ -54,8 +54,8 @@ class Command(BaseCommand):
             for start in range(0, count, BATCH):
                 size = min(BATCH, count - start)
                 with transaction.atomic(), connection.cursor() as cursor:
-                    moments = (now - YEAR * ((count - number) / count) for number in range(start, start + size))
-                    rows = [incident(pk, at, now) for pk, at in zip(new_ids(cursor, size), moments, strict=True)]
+                    timestamps = (now - YEAR * ((count - number) / count) for number in range(start, start + size))
+                    rows = [incident(pk, at, now) for pk, at in zip(new_ids(cursor, size), timestamps, strict=True)]
                     insert(cursor, Incident, INCIDENT_COLUMNS, [row for row, _ in rows])
                     changes = [change for row, path in rows for change in history(row, path)]
                     insert(cursor, IncidentChange, CHANGE_COLUMNS, changes)
@@ -67,7 +67,7 @@ class Command(BaseCommand):
 
 
 def incident(pk: int, created_at: datetime, now: datetime) -> tuple[tuple[Any, ...], Path]:
-    """A row and the statuses that it went through by now."""
+    """A row of incidents_incident, and the statuses that it has passed through."""
     (path,) = random.choices(PATHS, SHARES)
     updated_at = created_at + (now - created_at) * random.random() ** 3 if len(path) > 1 else created_at
     description = random.choice(REPORTS).format(
@@ -80,7 +80,7 @@ def incident(pk: int, created_at: datetime, now: datetime) -> tuple[tuple[Any, .
 
 
 def history(row: tuple[Any, ...], path: Path) -> Iterator[tuple[Any, ...]]:
-    """The rows that the services would have written on that way, the last at the incident's last change."""
+    """The rows of history that the services would have written, the last at the incident's last change."""
     pk, description, _, source, created_at, updated_at = row
     created = {"description": [None, description], "status": [None, path[0]], "source": [None, source]}
     yield pk, created_at, "sample", "command", json.dumps(created)
@@ -90,7 +90,7 @@ def history(row: tuple[Any, ...], path: Path) -> Iterator[tuple[Any, ...]]:
 
 
 def new_ids(cursor: CursorWrapper, count: int) -> Iterable[int]:
-    """Ids that no other writer takes, ascending."""
+    """Ids reserved for this writer, ascending."""
     if connection.vendor == "postgresql":
         sequence = "pg_get_serial_sequence('incidents_incident', 'id')"
         cursor.execute(f"SELECT nextval({sequence}) FROM generate_series(1, %s)", [count])  # noqa: S608
@@ -100,7 +100,7 @@ def new_ids(cursor: CursorWrapper, count: int) -> Iterable[int]:
 
 
 def insert(cursor: CursorWrapper, model: type[Model], columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
-    # A million rows by way of model instances take twice the time.
+    # Model instances take twice as long.
     into = f"{model._meta.db_table} ({', '.join(columns)})"
     if connection.vendor == "postgresql":
         with cursor.copy(f"COPY {into} FROM STDIN") as copy:
@@ -112,5 +112,5 @@ def insert(cursor: CursorWrapper, model: type[Model], columns: tuple[str, ...], 
 
 
 def sqlite_value(value: Any) -> Any:
-    """In the format that Django writes and compares: the driver's own has an offset, `+00:00`."""
+    """In the format of Django's own timestamps: the driver would add an offset, `+00:00`."""
     return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value

@@ -1,4 +1,4 @@
-"""Real servers under the tests' control, to be killed: PostgreSQL with fsync on, and gunicorn as in production."""
+"""Real servers that tests stop and kill: PostgreSQL with fsync on, and gunicorn as in production."""
 
 import os
 import pwd
@@ -22,7 +22,7 @@ BIN = ROOT / ".venv/bin"
 
 
 def free_port() -> int:
-    """Below the ports that the kernel gives to clients: one of theirs might take it while its server is down."""
+    """Below the kernel's ephemeral ports, so that no client takes it while its server is down."""
     while True:
         port = random.randrange(20_000, 32_000)
         with socket.socket() as listener, suppress(OSError):
@@ -41,11 +41,11 @@ class Postgres:
     def __init__(self, home: Path) -> None:
         self.home, self.port = home, free_port()
         self.bin = Path(POSTGRES_BIN_PATH)
-        self.who: dict[str, Any] = {}
+        self.owner: dict[str, Any] = {}
         home.mkdir()
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root; the suite's own server made this user
             user = pwd.getpwnam("embedded_postgres")
-            self.who = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+            self.owner = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
             os.chown(home, user.pw_uid, user.pw_gid)
             for parent in home.parents:
                 if parent.owner() == "root" and not parent.stat().st_mode & 0o001:
@@ -62,12 +62,12 @@ class Postgres:
             "UTF8",
             "--locale=C.UTF-8",
         ]
-        subprocess.run(initdb, check=True, capture_output=True, cwd="/", **self.who)
+        subprocess.run(initdb, check=True, capture_output=True, cwd="/", **self.owner)
         self.start()
 
     def start(self) -> None:
         self.spawn()
-        wait_until(self.answers)
+        wait_until(self.is_up)
 
     def spawn(self) -> None:
         options = [f"--port={self.port}", f"--unix_socket_directories={self.home}", "--max_connections=200"]
@@ -78,7 +78,7 @@ class Postgres:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                **self.who,
+                **self.owner,
             )
 
     def connect(self) -> psycopg.Connection[Any]:
@@ -86,8 +86,8 @@ class Postgres:
             host="127.0.0.1", port=self.port, user="postgres", dbname="postgres", autocommit=True, connect_timeout=2
         )
 
-    def answers(self) -> bool:
-        if self.process.poll() is not None:  # sessions of the one that was killed still hold its memory: once more
+    def is_up(self) -> bool:
+        if self.process.poll() is not None:  # sessions of the killed server still hold its shared memory: start again
             self.spawn()
         try:
             self.connect().close()
@@ -96,7 +96,7 @@ class Postgres:
         return True
 
     def stop(self) -> None:
-        self.process.send_signal(signal.SIGINT)  # PostgreSQL's "fast": sessions are cut off
+        self.process.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown: sessions are disconnected
         self.process.wait(30)
 
     def kill(self) -> None:
@@ -105,7 +105,7 @@ class Postgres:
 
 
 class Gunicorn:
-    def __init__(self, database_port: int, log: Path, **environment: str) -> None:
+    def __init__(self, database_port: int, log: Path, *, migrate: bool = True, **environment: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = log
@@ -117,7 +117,8 @@ class Gunicorn:
             "DATABASE_URL": f"postgres://postgres@127.0.0.1:{database_port}/postgres",
             "LOG_FILE": str(log.with_suffix(".json")),
         } | environment
-        self.manage("migrate", "--noinput")
+        if migrate:
+            self.manage("migrate", "--noinput")
         self.start()
 
     def manage(self, *arguments: str) -> str:
@@ -137,9 +138,9 @@ class Gunicorn:
                 stderr=log,
                 start_new_session=True,
             )
-        wait_until(self.answers)
+        wait_until(self.is_up)
 
-    def answers(self) -> bool:
+    def is_up(self) -> bool:
         try:
             return requests.get(f"{self.url}/api/health/live/", timeout=2).ok
         except requests.RequestException:

@@ -16,13 +16,13 @@ from uuid import uuid4
 import pytest
 import requests
 
-from tests.e2e.servers import free_port
+from tests.helpers.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(*command, check=True, **options):
-    """The finished process; an AssertionError with its output where it failed and should not have."""
+    """The finished process. Raises AssertionError with its output if it failed, unless `check` is false."""
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
     assert not check or done.returncode == 0, f"{command}\n{done.stdout[-4000:]}"
     return done
@@ -41,7 +41,7 @@ def connect(port: int) -> socket.socket:
 
 
 def send(port: int, request: bytes) -> bytes:
-    """What comes back until the connection is closed, or stays silent for two seconds."""
+    """The bytes received until the connection is closed, or idle for two seconds."""
     response = b""
     with connect(port) as client, suppress(OSError):
         client.sendall(request)
@@ -71,7 +71,7 @@ class Project:
     def __init__(self, path: Path, **environment: str) -> None:
         self.path = path
         self.name = f"incidents-e2e-{free_port()}"
-        # `make e2e` runs this too: a make below it would print more than its own recipe does.
+        # Under `make e2e` a nested make would print the directories that it enters.
         outer = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
         self.environment = outer | {"COMPOSE_PROJECT_NAME": self.name, "TAG": self.name} | environment
         files = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", cwd=ROOT).stdout
@@ -87,7 +87,7 @@ class Project:
         return self.run("docker", "compose", "-f", self.file, *arguments, check=check, **environment)
 
     def containers(self, service=""):
-        """What docker knows of each running container."""
+        """`docker inspect` of each running container."""
         ids = self.compose("ps", "--quiet", *filter(None, [service])).stdout.split()
         return json.loads(run("docker", "inspect", *ids).stdout)
 
@@ -138,7 +138,7 @@ class Production(Project):
         self.compose("exec", *name, *create)
 
     def log_in(self, session: requests.Session) -> requests.Session:
-        """As a client does: a 503, such as for each connection that died with a database, is sent again."""
+        """Retries a 503, which each connection that was lost with the database causes."""
         url = f"{self.url}/api/identity/auth/jwt/create/"
         account = {"username": "operator", "password": "only-for-the-tests"}
         for _ in range(20):
@@ -156,14 +156,14 @@ class Production(Project):
 
 
 def kill(container):
-    """A crash: what Docker itself stops or kills is not started anew."""
+    """Crashes a container: Docker does not restart one that it stopped or killed itself."""
     pid = str(container["State"]["Pid"])
     run("docker", "run", "--rm", "--privileged", "--pid=host", "--entrypoint=kill", "postgres:17", "-9", pid)
     until(lambda: json.loads(run("docker", "inspect", container["Id"]).stdout)[0]["RestartCount"] > 0)
 
 
 class Load:
-    """Requests without a pause until the block ends: each report is to be there once, and no request may fail."""
+    """Requests without a pause until the block ends: each report must be recorded once, no request may fail."""
 
     def __init__(self, production):
         self.production, self.sent, self.failed, self.ends = production, [], [], threading.Event()

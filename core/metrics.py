@@ -1,0 +1,101 @@
+"""
+GET /api/metrics, in Prometheus' text format: requests from the counters of all processes, the rest from the database.
+
+django-prometheus was looked at: its middleware names metrics and labels in its own way, it wraps the cursors of the
+database, and for several processes it needs the same library in the same mode: PROMETHEUS_MULTIPROC_DIR is set by
+docker/gunicorn.conf.py and docker/serve.
+"""
+
+import os
+from collections.abc import Callable, Iterable
+from ipaddress import ip_address
+from time import perf_counter
+
+from django.conf import settings
+from django.db.models import F
+from django.db.models.functions import Now
+from django.http import HttpRequest, HttpResponse
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, Counter, Histogram, disable_created_metrics
+from prometheus_client import generate_latest as text_of
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+from rest_framework.permissions import IsAdminUser
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from core.client_address import client_address
+from core.models import Heartbeat
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+disable_created_metrics()  # type: ignore[no-untyped-call]
+own_registry = CollectorRegistry()
+requests_total = Counter(
+    "http_requests_total", "Requests, by URL name.", ("route", "method", "status"), registry=own_registry
+)
+request_duration = Histogram(
+    "http_request_duration_seconds", "Time to the response.", ("route", "method"), registry=own_registry
+)
+
+
+class MetricsMiddleware:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        started = perf_counter()
+        response = self.get_response(request)
+        # Neither label is what a client wrote: each new value would be a time series of its own.
+        route = request.resolver_match.view_name if request.resolver_match else "unresolved"
+        method = request.method if request.method in METHODS else "other"
+        requests_total.labels(route, method, response.status_code).inc()
+        request_duration.labels(route, method).observe(perf_counter() - started)
+        return response
+
+
+class FromDatabase(Collector):
+    """The metrics of all apps that are read from the database at each scrape."""
+
+    sources: list[Callable[[], Iterable[Metric]]] = []
+
+    def collect(self) -> Iterable[Metric]:
+        for source in self.sources:
+            yield from source()
+
+
+def register(source: Callable[[], Iterable[Metric]]) -> None:
+    """Called by AppConfig.ready(). The source reads what is counted already, never all rows of a table."""
+    FromDatabase.sources.append(source)
+
+
+def jobs() -> Iterable[Metric]:
+    ran = GaugeMetricFamily("job_last_run_seconds", "Time since the job last ran without an error.", labels=["job"])
+    failures = GaugeMetricFamily("job_failures", "Failures of the job in a row.", labels=["job"])
+    for heartbeat in Heartbeat.objects.annotate(ago=Now() - F("ran_at")).order_by("job"):
+        failures.add_metric([heartbeat.job], heartbeat.failures)
+        if heartbeat.ago is not None:
+            ran.add_metric([heartbeat.job], heartbeat.ago.total_seconds())
+    return ran, failures
+
+
+class MayReadMetrics(IsAdminUser):
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        address = client_address(request)
+        allowed = address and any(ip_address(address) in network for network in settings.METRICS_NETWORKS)
+        return bool(allowed) or super().has_permission(request, view)
+
+
+class MetricsView(APIView):
+    """For staff users' tokens and for the networks in METRICS_NETWORKS."""
+
+    permission_classes = [MayReadMetrics]
+
+    def get(self, request: Request) -> HttpResponse:
+        requests, database = own_registry, CollectorRegistry()
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            requests = CollectorRegistry()
+            MultiProcessCollector(requests)  # type: ignore[no-untyped-call]
+        database.register(FromDatabase())
+        return HttpResponse(text_of(requests) + text_of(database), content_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -1,0 +1,56 @@
+import logging
+from typing import cast
+
+from django.db import DatabaseError, InterfaceError
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.exceptions import ParseError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from core.api.exceptions import ServiceUnavailable
+from intake import inbox
+from intake.authentication import BytesParser, IsSender, SenderAuthentication, body_of
+from intake.models import Sender
+from intake.parsers.reading import UnreadableError, read
+
+logger = logging.getLogger(__name__)
+
+
+class IntakeView(APIView):
+    """
+    Stores a call before anything is made of it.
+
+    Systems that report do not send again after a 4xx, so a call that was stored gets no error, but for a body that is
+    no JSON object: it is stored too, and the author of its template should learn of it.
+    """
+
+    authentication_classes = [SenderAuthentication]
+    permission_classes = [IsSender]
+    parser_classes = [BytesParser]
+
+    @extend_schema(
+        summary="Report what a system found",
+        description="For senders, each with a format and a secret of its own. Sentry may sign the body instead.",
+        operation_id="intake",
+        request=OpenApiTypes.OBJECT,
+        responses={200: inline_serializer("Receipt", {"delivery": serializers.IntegerField()})},
+    )
+    def post(self, request: Request, sender: str, secret: str = "") -> Response:
+        body, caller = body_of(request), cast("Sender", request.auth)
+        try:
+            delivery = inbox.receive(channel=caller.channel, body=body, sender=caller)
+        except (DatabaseError, InterfaceError) as exc:
+            logger.error("A call of %s was not stored: %s", sender, exc)
+            raise ServiceUnavailable from exc
+        try:
+            inbox.process_soon(delivery)
+        except Exception:  # it is stored: the jobs process it
+            logger.exception("Delivery %d waits", delivery.pk)
+        try:
+            read(body)
+        except UnreadableError as exc:
+            raise ParseError(exc.reason.label) from None
+        return Response({"delivery": delivery.pk})

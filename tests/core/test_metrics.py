@@ -1,0 +1,108 @@
+"""GET /api/metrics: who may read it, and what it says."""
+
+from datetime import timedelta
+from ipaddress import ip_network
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from prometheus_client.parser import text_string_to_metric_families
+
+from core.models import Heartbeat
+from identity.models import User
+from intake import inbox
+from tests.conftest import errors
+from tests.helpers.intake import alert, make_caller
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+
+URL = "/api/metrics"
+INCIDENTS = "/api/v1/incidents/"
+
+
+@pytest.fixture
+def staff(user, api):
+    User.objects.filter(pk=user.pk).update(is_staff=True)
+    return api
+
+
+def read(client):
+    """The samples, by name and the values of the labels in the order of their names."""
+    response = client.get(URL)
+    assert (response.status_code, response["Content-Type"][:10]) == (200, "text/plain")
+    families = text_string_to_metric_families(response.content.decode())
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in families
+        for sample in family.samples
+        if not sample.name.endswith("_bucket")
+    }
+
+
+def test_it_is_for_staff(client, api):
+    response = client.get(URL)
+    assert (response.status_code, errors(response)) == (401, [("401 not_authenticated", None)])
+    response = api.get(URL)
+    assert (response.status_code, errors(response)) == (403, [("403 permission_denied", None)])
+
+
+def test_a_secret_of_a_sender_does_not_read_it(db):
+    caller = make_caller()
+    assert Client(headers={"authorization": f"Bearer {caller.secret}"}).get(URL).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [("10.1.2.3", 200), ("11.1.2.3", 401), ("fd00::1", 200), ("::ffff:10.1.2.3", 200), ("", 401), ("odd", 401)],
+)
+def test_networks_read_it_without_a_token(client, settings, address, status):
+    settings.METRICS_NETWORKS = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
+    assert client.get(URL, REMOTE_ADDR=address, headers={"x-forwarded-for": "10.1.2.3"}).status_code == status
+
+
+def test_incidents_by_status_and_source(staff):
+    for source in ("operator", "operator", "partner"):
+        staff.post(INCIDENTS, {"description": "Самокат", "source": source}, "application/json")
+    samples = read(staff)
+    assert (samples["incidents", "operator", "open"], samples["incidents", "partner", "open"]) == (2, 1)
+    assert samples["incidents", "monitoring", "closed"] == 0
+
+
+def test_requests_are_counted_by_the_name_of_their_route(staff):
+    def count(*labels):
+        return read(staff).get(("http_requests_total", *labels), 0)
+
+    for labels, request in {
+        ("GET", "incident-list", "200"): lambda: staff.get(INCIDENTS),
+        ("GET", "incident-detail", "404"): lambda: staff.get(f"{INCIDENTS}7/"),
+        ("POST", "intake-with-secret", "401"): lambda: staff.post("/api/v1/intake/a/s3cr3t/"),
+        ("GET", "unresolved", "404"): lambda: staff.get("/api/no/such/path/"),
+        ("GET", "unresolved", "200"): lambda: staff.get("/api/health/live/"),
+        ("other", "incident-list", "405"): lambda: staff.generic("BREW", INCIDENTS),
+    }.items():
+        before = count(*labels)
+        request()
+        assert count(*labels) == before + 1, labels
+    assert read(staff)["http_request_duration_seconds_count", "GET", "incident-list"] >= 1
+    assert b"s3cr3t" not in staff.get(URL).content
+
+
+def test_deliveries_by_channel_and_state(staff):
+    assert read(staff)["delivery_oldest_pending_seconds",] == 0
+    caller = make_caller()
+    caller.alerts(alert())
+    caller.alerts("bad")
+    inbox.replay([caller.alerts(alert("B")).pk])
+    samples = read(staff)
+    states = ("processed", "faulty", "pending")
+    assert [samples["deliveries", "alertmanager", state] for state in states] == [1, 1, 1]
+    assert samples["delivery_oldest_pending_seconds",] > 0
+
+
+def test_jobs(staff):
+    Heartbeat.objects.create(job="sweep", ran_at=timezone.now() - timedelta(minutes=2), failures=3)
+    Heartbeat.objects.create(job="new")
+    samples = read(staff)
+    assert samples["job_failures", "sweep"] == 3
+    assert 119 < samples["job_last_run_seconds", "sweep"] < 180
+    assert ("job_last_run_seconds", "new") not in samples
