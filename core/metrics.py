@@ -71,8 +71,9 @@ def register(source: Callable[[], Iterable[Metric]]) -> None:
 
 
 def jobs() -> Iterable[Metric]:
-    ran = GaugeMetricFamily("job_last_run_seconds", "Time since the job last ran without an error.", labels=["job"])
-    failures = GaugeMetricFamily("job_failures", "Failures of the job in a row.", labels=["job"])
+    # Not `job`: Prometheus has a label of that name.
+    ran = GaugeMetricFamily("job_last_run_seconds", "Time since the job last ran without an error.", labels=["name"])
+    failures = GaugeMetricFamily("job_failures", "Failures of the job in a row.", labels=["name"])
     for heartbeat in Heartbeat.objects.annotate(ago=Now() - F("ran_at")).order_by("job"):
         failures.add_metric([heartbeat.job], heartbeat.failures)
         if heartbeat.ago is not None:

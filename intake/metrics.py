@@ -1,20 +1,25 @@
 from collections.abc import Iterable
+from itertools import product
 
 from django.db.models import Count, F
 from django.db.models.functions import Now
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from incidents.models import Channel
 from intake.models import Delivery
+
+CHANNELS = (Channel.ALERTMANAGER.value, Channel.TELEGRAM.value, Channel.WEBHOOK.value)
 
 
 def deliveries() -> Iterable[Metric]:
     """By the indexes delivery_channel_state and delivery_pending."""
     kept = GaugeMetricFamily("deliveries", "Deliveries that are kept.", labels=["channel", "state"])
-    for channel, state, count in (
-        Delivery.objects.order_by("channel", "state").values_list("channel", "state").annotate(Count("pk"))
-    ):
-        kept.add_metric([channel, state], count)
+    rows = Delivery.objects.order_by().values_list("channel", "state").annotate(Count("pk"))
+    counts = {(channel, state): count for channel, state, count in rows}
+    # Zeros too: what appears with its first fault has not increased, as Prometheus sees it.
+    for labels in product(CHANNELS, Delivery.State.values):
+        kept.add_metric(labels, counts.get(labels, 0))
     waiting = Delivery.objects.filter(state=Delivery.State.PENDING).annotate(ago=Now() - F("received_at"))
     oldest = waiting.order_by("pk").values_list("ago", flat=True).first()
     seconds = oldest.total_seconds() if oldest else 0.0

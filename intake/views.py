@@ -11,12 +11,18 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from core.api.exceptions import ServiceUnavailable
+from core.api.openapi import AutoSchema, named
 from intake import inbox
 from intake.authentication import BytesParser, IsSender, SenderAuthentication, body_of
 from intake.models import Sender
 from intake.parsers.reading import UnreadableError, read
 
 logger = logging.getLogger(__name__)
+
+
+class IntakeSchema(AutoSchema):
+    def _raised(self) -> list[str]:
+        return [*map(named, (400, 401, 411, 413, 500, 503)), "401 token_not_valid"]
 
 
 class IntakeView(APIView):
@@ -30,12 +36,13 @@ class IntakeView(APIView):
     authentication_classes = [SenderAuthentication]
     permission_classes = [IsSender]
     parser_classes = [BytesParser]
+    schema = IntakeSchema()
 
     @extend_schema(
         summary="Report what a system found",
         description="For senders, each with a format and a secret of its own. Sentry may sign the body instead.",
         operation_id="intake",
-        request=OpenApiTypes.OBJECT,
+        request={"application/json": OpenApiTypes.OBJECT},
         responses={200: inline_serializer("Receipt", {"delivery": serializers.IntegerField()})},
     )
     def post(self, request: Request, sender: str, secret: str = "") -> Response:

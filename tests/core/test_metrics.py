@@ -1,7 +1,10 @@
 """GET /api/metrics: who may read it, and what it says."""
 
+import json
+import re
 from datetime import timedelta
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -106,3 +109,20 @@ def test_jobs(staff):
     assert samples["job_failures", "sweep"] == 3
     assert 119 < samples["job_last_run_seconds", "sweep"] < 180
     assert ("job_last_run_seconds", "new") not in samples
+
+
+@pytest.mark.parametrize("file", ["alerts.yml", "dashboard.json"])
+def test_alerts_and_dashboard_use_metrics_and_labels_that_exist(staff, file):
+    Heartbeat.objects.create(job="sweep", ran_at=timezone.now())
+    staff.get(INCIDENTS)
+    families = text_string_to_metric_families(staff.get(URL).content.decode())
+    labels = {sample.name: sample.labels.keys() for family in families for sample in family.samples}
+    text = Path("docker/monitoring", file).read_text()
+    if file == "dashboard.json":
+        text = "\n".join(target["expr"] for panel in json.loads(text)["panels"] for target in panel["targets"])
+    used = re.findall(r"(\w+)\{job=\"incidents\"(?:, (\w+)=[^}]*)?\}", text)
+    assert len(used) > 5
+    for name, label in used:
+        assert name == "up" or (name in labels and (not label or label in labels[name])), (name, label)
+    for by in re.findall(r"by \(([^)]*)\)", text):
+        assert set(by.split(", ")) <= {label for one in labels.values() for label in one}, by

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 import requests
 
-from tests.helpers.servers import Gunicorn, Postgres, free_port, wait_until
+from tests.helpers.servers import ROOT, Gunicorn, Postgres, free_port, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -52,6 +52,10 @@ def test_promtool_has_nothing_to_say(service):
     text = requests.get(f"{service.url}/api/metrics", timeout=10).text
     verdict = subprocess.run(["promtool", "check", "metrics"], input=text, text=True, capture_output=True)
     assert (verdict.returncode, verdict.stdout + verdict.stderr) == (0, "")
+
+
+def test_alert_rules():
+    subprocess.run(["promtool", "test", "rules", "docker/monitoring/alerts_test.yml"], cwd=ROOT, check=True)
 
 
 def test_prometheus_reads_the_counters_of_all_workers(service, prometheus):

@@ -203,3 +203,11 @@ def test_the_secret_is_never_logged(alertmanager, tmp_path, monkeypatch):
     lines = (tmp_path / "log").read_text()
     assert "ZeroDivisionError" in lines and f'"{alertmanager.path}***"' in lines
     assert alertmanager.secret not in lines
+
+
+def test_the_openapi_document_has_the_route_without_the_secret(client):
+    document = client.get("/api/schema/").json()
+    assert [path for path in document["paths"] if "intake" in path] == ["/api/v1/intake/{sender}/"]
+    operation = document["paths"]["/api/v1/intake/{sender}/"]["post"]
+    assert operation["security"] == [{"senderBearer": []}, {"senderBasic": []}]
+    assert operation["responses"].keys() == {"200", "400", "401", "411", "413", "500", "503"}
