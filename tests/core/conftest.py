@@ -7,6 +7,7 @@ from queue import Queue
 import pytest
 from django.test import override_settings
 
+from core import bot_api
 from core.log.telegram import TelegramHandler
 
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1"
@@ -76,6 +77,7 @@ def alerts(telegram, monkeypatch):
     for name in ("DEBOUNCE_SECONDS", "FIRST_BACKOFF"):
         monkeypatch.setattr(TelegramHandler, name, 0.1)
     monkeypatch.setattr(TelegramHandler, "SHUTDOWN_SECONDS", 0.5)
+    monkeypatch.setattr(bot_api.limiter, "free_at", lambda chat: 0.0)
     others = [handler for handler in logging.getLogger().handlers if not isinstance(handler, TelegramHandler)]
     telegram.handler = TelegramHandler()
     monkeypatch.setattr(logging.getLogger(), "handlers", [*others, telegram.handler])

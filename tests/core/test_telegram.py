@@ -67,23 +67,35 @@ def test_a_refusal_without_a_supergroup(telegram, parameters):
 
 
 @pytest.mark.parametrize("fault", [(302, b""), (200, b"<html>Pay for your internet</html>"), (200, {"ok": False})])
-def test_an_answer_of_something_else_is_no_success(telegram, fault):
+def test_a_response_of_something_else_is_no_success(telegram, fault):
     telegram.faults = [fault]
     assert not failure().transient
     assert telegram.calls.qsize() == 1
 
 
-def test_a_hang_ends(telegram, monkeypatch):
-    monkeypatch.setattr(bot_api, "TIMEOUT", (0.2, 0.2))
+def test_after_a_hang_the_outcome_is_unknown(telegram):
     telegram.faults = ["hang"]
-    assert failure().transient
+    error = failure(timeout=(0.2, 0.2))
+    assert (error.transient, error.unknown, error.status) == (True, True, None)
 
 
 def test_a_refused_connection(telegram, settings):
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        settings.TELEGRAM_API_URL = f"http://127.0.0.1:{nobody.getsockname()[1]}"
-        assert failure().transient
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        settings.TELEGRAM_API_URL = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        error = failure()
+    assert (error.transient, error.unknown) == (True, False)
+
+
+def test_after_a_response_cut_short_the_outcome_is_unknown(telegram):
+    telegram.faults = [(200, b'{"ok": tr')]
+    assert failure().unknown
+
+
+def test_what_a_refusal_says(telegram):
+    telegram.faults = [refusal(403, "Forbidden: bot was kicked")]
+    error = failure()
+    assert (error.status, error.description, error.unknown) == (403, "Forbidden: bot was kicked", False)
 
 
 @pytest.mark.parametrize("url", ["api.telegram.org", "http://", "gopher://example.org"])
