@@ -82,7 +82,7 @@ class Limiter:
 
 
 def _limits(chat: int | str) -> list[tuple[str, int, float]]:
-    """A key, and how many messages in how many seconds it may have. Groups have a negative id, channels also a @name."""
+    """A key, and how many messages in how many seconds it may have. Groups have a negative id, channels a @name too."""
     limits = [("all", 30, 1.0), (f"chat {chat}", 1, 1.0)]
     return [*limits, (f"group {chat}", 20, 60.0)] if str(chat).startswith(("-", "@")) else limits
 

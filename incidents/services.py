@@ -77,9 +77,15 @@ def change_incident(
     raise ServiceUnavailable
 
 
-def add_comment(*, incident_id: int, text: str, actor: Actor, channel: str) -> IncidentChange:
-    """The entry of the incident's history that holds the comment. Raises what `actor.accept` raises."""
-    changes: dict[str, Any] = {"comment": [None, text]}
+def add_comment(
+    *, incident_id: int, text: str, replaces: str | None = None, actor: Actor, channel: str
+) -> IncidentChange:
+    """
+    The entry of the incident's history that holds the comment. Raises what `actor.accept` raises.
+
+    `replaces` is the comment as it was, where its author edited it.
+    """
+    changes: dict[str, Any] = {"comment": [replaces, text]}
     entry = IncidentChange(incident_id=incident_id, at=timezone.now(), channel=channel, changes=changes)
     if connection.vendor == "postgresql":
         _write(COMMENT, actor, id=incident_id, at=entry.at, channel=channel, changes=changes)

@@ -7,6 +7,22 @@ from incidents.models import Incident, Source
 from intake.models import Delivery
 
 
+class Bot(models.Model):
+    """What Telegram says of the bot; the id is the first part of its token."""
+
+    id = models.BigIntegerField(primary_key=True)
+    username = models.CharField(max_length=64)
+    can_read_all_group_messages = models.BooleanField()  # privacy mode is off
+    checked_at = models.DateTimeField()
+    # Why no updates came the last time that they were asked for; empty where they came
+    trouble = models.CharField(max_length=255, blank=True)
+    # Digest of the webhook's address and secret as they were registered: Telegram does not show the secret.
+    webhook_digest = models.CharField(max_length=64, blank=True)
+
+    def __str__(self) -> str:
+        return f"@{self.username}"
+
+
 class Chat(models.Model):
     """A chat of one bot, whatever ids Telegram has called it by."""
 
@@ -32,6 +48,10 @@ class Chat(models.Model):
     membership = models.CharField(max_length=16, blank=True, editable=False)
     can_send = models.BooleanField(default=True, editable=False)
     is_admin = models.BooleanField(default=False, editable=False)
+    membership_at = models.DateTimeField(null=True, editable=False)
+    # Updates that were not stored, since the chat was not allowed, and when that was logged last
+    ignored = models.PositiveIntegerField(default=0, editable=False)
+    ignored_logged_at = models.DateTimeField(null=True, editable=False)
     # Nothing is sent until then (429), or, with a reason, until something changes or a person presses retry.
     rests_until = models.DateTimeField(null=True, editable=False)
     rest_reason = models.CharField(max_length=255, blank=True, editable=False)
@@ -60,22 +80,28 @@ class ChatAlias(models.Model):
 
 
 class Message(models.Model):
-    """A message of a chat, and the incident that was made of it."""
+    """What came of a message: a report, a part or comment of one, or a press of a button."""
 
     class Role(models.TextChoices):
         REPORT = "report", _("report")
         PART = "part", _("part of an album")
         COMMENT = "comment", _("comment")
+        COPY = "copy", _("copy in the discussion group")
+        PRESS = "press", _("press of a button")
 
-    chat = models.ForeignKey(Chat, models.PROTECT, verbose_name=_("chat"))
-    # Null for messages that Telegram gives no id of their own: their delivery tells them apart.
+    # Not the chat: a group that becomes a supergroup begins to number its messages anew.
+    alias = models.ForeignKey(ChatAlias, models.PROTECT, related_name="messages")
+    # Null for what Telegram gives no message id of its own: its delivery identifies it.
     message_id = models.BigIntegerField(null=True)
     delivery = models.ForeignKey(Delivery, models.SET_NULL, null=True, related_name="messages")
     incident = models.ForeignKey(Incident, models.PROTECT, related_name="messages", verbose_name=_("incident"))
     role = models.CharField(max_length=8, choices=Role)
     # The words as they were taken last: an incident with another description was edited by a person.
     words = models.TextField()
+    has_text = models.BooleanField(default=True)  # the author typed some of the words
+    # The last edit that was taken: its time, and its delivery for those in the same second
     edited_at = models.DateTimeField(null=True)
+    edit_id = models.BigIntegerField(null=True)
     media_group_id = models.CharField(max_length=100, blank=True)
     thread_id = models.BigIntegerField(null=True)
     direct_topic_id = models.BigIntegerField(null=True)
@@ -83,18 +109,20 @@ class Message(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["chat", "message_id"], name="message_once"),
+            models.UniqueConstraint(fields=["alias", "message_id"], name="message_once"),
             models.UniqueConstraint(
                 fields=["delivery"], name="message_without_id_once", condition=Q(message_id__isnull=True)
             ),
             models.UniqueConstraint(
-                fields=["chat", "media_group_id"], name="album_once", condition=Q(role="report") & ~Q(media_group_id="")
+                fields=["alias", "media_group_id"],
+                name="album_once",
+                condition=Q(role="report") & ~Q(media_group_id=""),
             ),
         ]
         indexes = [models.Index(fields=["incident"], name="message_incident")]
 
     def __str__(self) -> str:
-        return f"{self.chat_id} {self.message_id}"
+        return f"{self.alias_id} {self.message_id}"
 
 
 class Card(models.Model):

@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1"
-BOT = {"id": 110201543, "is_bot": True, "first_name": "Reports", "username": "our_bot"}
+BOT: dict[str, Any] = {"id": 110201543, "is_bot": True, "first_name": "Reports", "username": "our_bot"}
 DAY = 24 * 3600
 QUERY_LIFETIME = 15 * 60
 # What is delivered where allowed_updates was never named

@@ -1,9 +1,12 @@
 from collections.abc import Iterator
 
 import pytest
-from django.utils import translation
+from django.utils import timezone, translation
 
-from tests.helpers.bot_api import BotAPI
+from telegram import chats
+from telegram.models import Bot, Chat
+from tests.helpers.bot_api import BOT, TOKEN, BotAPI
+from tests.helpers.telegram_messages import GROUP
 
 
 @pytest.fixture(autouse=True)
@@ -18,3 +21,16 @@ def telegram_api(settings) -> Iterator[BotAPI]:
     with BotAPI() as api:
         settings.TELEGRAM_API_URL, settings.TELEGRAM_BOT_TOKEN = api.url, api.token
         yield api
+
+
+@pytest.fixture
+def group(settings, db) -> Chat:
+    """The allowed chat GROUP, in English, of a bot whose name is known."""
+    settings.TELEGRAM_BOT_TOKEN, settings.TELEGRAM_INTAKE_CHATS = TOKEN, [str(GROUP["id"])]
+    Bot.objects.create(
+        pk=BOT["id"], username=BOT["username"], can_read_all_group_messages=True, checked_at=timezone.now()
+    )
+    chat = chats.add(BOT["id"], GROUP["id"]).chat
+    Chat.objects.update(language="en")
+    chat.refresh_from_db()
+    return chat
