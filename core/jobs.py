@@ -31,6 +31,10 @@ LATE = timedelta(minutes=5)
 STOP = 5.0  # seconds that the end of the process waits for the steps at work
 
 
+class NotNowError(Exception):
+    """Raised by a step that another system keeps from its work: a warning, and the job is tried again later."""
+
+
 @dataclass(frozen=True)
 class Job:
     """
@@ -107,9 +111,12 @@ class Runner:
                     return
         except DOWN:
             raise
-        except Exception:
+        except Exception as exc:
             backoff = min(FIRST_BACKOFF * 2 ** min(heartbeat.failures, 10), LONGEST_BACKOFF)
-            logger.exception("The job failed, and is tried again in %s", backoff)
+            if isinstance(exc, NotNowError):
+                logger.warning("The job is tried again in %s: %s", backoff, exc)
+            else:
+                logger.exception("The job failed, and is tried again in %s", backoff)
             self._mine(job).update(expires_at=Now(), due_at=Now() + backoff, failures=heartbeat.failures + 1)
         else:
             due_at = Now() if more else Now() + job.every

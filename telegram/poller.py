@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from core import bot_api
 from core.bot_api import TelegramError
+from core.jobs import NotNowError
 from telegram import chats, updates
 from telegram.models import Bot
 from telegram.parsing import ALLOWED_UPDATES
@@ -28,7 +29,7 @@ def poll() -> bool:
     Stores and processes what waits; an update is confirmed, by the offset of the next request, when it is committed.
 
     A step begins without an offset: ids start anew at random after a week without updates, and an offset from before
-    would drop them. What was stored before is recognized. Raises TelegramError.
+    would drop them. What was stored before is recognized. Raises NotNowError.
     """
     if not Bot.objects.filter(pk=bot_api.bot_id()).exists():
         _get_me()
@@ -45,12 +46,21 @@ def poll() -> bool:
 
 def _get_updates(**params: Any) -> list[Any]:
     try:
-        found = bot_api.request("getUpdates", params | {"allowed_updates": ALLOWED_UPDATES}, timeout=READ_TIMEOUT)
-    except TelegramError as exc:
+        found = _call("getUpdates", params | {"allowed_updates": ALLOWED_UPDATES}, timeout=READ_TIMEOUT)
+    except NotNowError as exc:
         _note(str(exc))
         raise
     _note("")
     return found
+
+
+def _call(method: str, params: dict[str, Any], *, timeout: tuple[float, float] | None = None) -> Any:
+    try:
+        return bot_api.request(method, params, timeout=timeout)
+    except TelegramError as exc:
+        is_webhook = exc.status == 409 and "webhook" in exc.description
+        hint = ". Remove it by `manage.py telegram_poll --remove-webhook`." if is_webhook else ""
+        raise NotNowError(f"{exc}{hint}") from None
 
 
 def _note(trouble: str) -> None:
@@ -58,7 +68,7 @@ def _note(trouble: str) -> None:
 
 
 def look_after_bot() -> bool:
-    """Keeps what Telegram says of the bot, and registers the webhook where it is not as set. Raises TelegramError."""
+    """Keeps what Telegram says of the bot, and registers the webhook where it is not as set. Raises NotNowError."""
     _get_me()
     chats.add_configured()
     if settings.TELEGRAM_WEBHOOK_URL:
@@ -67,7 +77,7 @@ def look_after_bot() -> bool:
 
 
 def _get_me() -> None:
-    me = bot_api.request("getMe", {})
+    me = _call("getMe", {})
     values = {
         "username": str(me.get("username", ""))[:64],
         "can_read_all_group_messages": me.get("can_read_all_group_messages") is True,
@@ -78,14 +88,14 @@ def _get_me() -> None:
 
 def _register_webhook() -> None:
     url, secret = settings.TELEGRAM_WEBHOOK_URL, settings.TELEGRAM_WEBHOOK_SECRET
-    info = bot_api.request("getWebhookInfo", {})
+    info = _call("getWebhookInfo", {})
     bot = Bot.objects.filter(pk=bot_api.bot_id())
     digest = hashlib.sha256(f"{url} {secret}".encode()).hexdigest()
     is_same = info.get("url") == url and sorted(info.get("allowed_updates", [])) == sorted(ALLOWED_UPDATES)
     if not is_same or not bot.filter(webhook_digest=digest).exists():
         # One connection: updates come in their order.
         params = {"url": url, "secret_token": secret, "allowed_updates": ALLOWED_UPDATES, "max_connections": 1}
-        bot_api.request("setWebhook", params)
+        _call("setWebhook", params)
         bot.update(webhook_digest=digest)
         logger.info("The webhook was registered.")
     _note(str(info.get("last_error_message") or ""))

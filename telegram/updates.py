@@ -133,9 +133,9 @@ def handle(delivery: Delivery) -> Outcome:
     bot_id = int(delivery.external_id.partition(":")[0])
     update = parsing.parse(json.loads(bytes(delivery.body)))
     if not update.is_handled:
-        is_known = update.kind in parsing.OTHER_UPDATES
-        state = Delivery.State.SKIPPED if is_known else Delivery.State.FAULTY
-        return Outcome(state, [f"not handled: {update.kind[:100]}"])
+        if update.kind in parsing.OTHER_UPDATES:
+            return Outcome(Delivery.State.SKIPPED, [f"not handled: {update.kind}"])
+        return Outcome(Delivery.State.FAULTY, [f"not handled: an update of an unknown kind: {update.kind[:100]}"])
     alias = _locked(bot_id, update)
     if alias is None:
         return Outcome(Delivery.State.SKIPPED, ["not handled: the chat is not known"])

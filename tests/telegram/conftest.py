@@ -30,7 +30,6 @@ def group(settings, db) -> Chat:
     Bot.objects.create(
         pk=BOT["id"], username=BOT["username"], can_read_all_group_messages=True, checked_at=timezone.now()
     )
-    chat = chats.add(BOT["id"], GROUP["id"]).chat
+    chats.add_configured()
     Chat.objects.update(language="en")
-    chat.refresh_from_db()
-    return chat
+    return Chat.objects.get()
