@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import batched, groupby
 from operator import attrgetter
 
-from django.db import transaction
+from django.db import reset_queries, transaction
 from django.utils import timezone
 
 from core import bot_api
@@ -39,6 +39,7 @@ class History:
                 with transaction.atomic():
                     self._record(chat_id, batch)
                     transaction.set_rollback(self.dry_run)
+                reset_queries()  # which DEBUG keeps: they hold the whole history
         if self.error:
             raise self.error
 

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 # Seconds that Telegram holds a request back while there is nothing: less than a process that ends waits for its jobs.
 WAIT = 3
 READ_TIMEOUT = (5, WAIT + 10)
-LONGEST_STEP = 15.0  # seconds: less than half a lease
+LONGEST_STEP = 5.0  # seconds, after which a batch and a request may follow: less than half a lease
 
 
 def poll() -> bool:

@@ -93,3 +93,8 @@ def test_the_chat_that_is_told_may_press_and_comment_and_does_not_report(inciden
 def test_a_press_without_a_message_is_set_aside(group):
     take("callback_query", {"id": "77", "from": ANNA, "inline_message_id": "x", "data": "1:1:open:closed"})
     assert deliveries() == [("skipped", "not handled: the chat is not known")]
+
+
+def test_a_presser_is_told_in_the_chats_language(incident, pressed):
+    type(incident.cards.get().chat).objects.update(language="ru")
+    assert pressed(f"1:{incident.pk}:open:resolved") == f"№ {incident.pk}: Решён."
