@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from time import monotonic
 
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections, transaction
 from django.db.models import QuerySet
@@ -81,10 +82,11 @@ class Runner:
             thread.start()
 
     def stop(self) -> None:
-        """Waits for the steps at work, for STOP seconds; the lease of a longer one expires."""
+        """Waits for the steps at work, for STOP seconds in all; the lease of a longer one expires."""
         self.stopping.set()
+        until = monotonic() + STOP
         for thread in self.threads:
-            thread.join(STOP / len(self.threads))
+            thread.join(max(0.0, until - monotonic()))
 
     def _loop(self, job: Job) -> None:
         try:

@@ -1,8 +1,6 @@
 """The webhook, to which Telegram posts updates."""
 
 import hmac
-import logging
-from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse, JsonResponse
@@ -14,8 +12,6 @@ from rest_framework.views import APIView
 
 from core.api.exceptions import RequestTooLarge
 from telegram import updates
-
-logger = logging.getLogger(__name__)
 
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 
@@ -40,7 +36,7 @@ class WebhookView(APIView):
     authentication_classes = [WebhookSecret]
     permission_classes = []
 
-    def post(self, request: Request, *args: Any) -> HttpResponse:
+    def post(self, request: Request) -> HttpResponse:
         if int(request.META.get("CONTENT_LENGTH") or 0) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             raise RequestTooLarge
         updates.take(request._request.body)

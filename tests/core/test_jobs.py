@@ -98,6 +98,14 @@ def test_a_failure_is_logged_and_tried_again_later(steps, caplog):
     assert Heartbeat.objects.get().failures == 0
 
 
+def test_a_step_that_another_system_keeps_from_its_work_is_a_warning(steps, caplog):
+    steps.results = [jobs.NotNowError("Telegram is away")]
+    run()
+    (record,) = caplog.records
+    assert (record.levelname, record.exc_info) == ("WARNING", None) and "Telegram is away" in record.message
+    assert Heartbeat.objects.filter(failures=1, due_at__gt=Now(), ran_at=None).exists()
+
+
 def test_a_database_that_is_away_is_no_failure_of_the_job(steps):
     steps.results = [OperationalError("gone")]
     with pytest.raises(OperationalError):
