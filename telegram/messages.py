@@ -70,9 +70,12 @@ class Reader:
             skip = ""
         else:
             skip = self._command(report) if command else self._plain(report)
-        if report.unknown and not skip:
-            return Outcome(Delivery.State.FAULTY, ["the kind of the message, or of a block in it, is not known"])
-        return _skipped(skip) if skip else Outcome()
+        if skip:
+            return _skipped(skip)
+        outcome = Outcome()
+        if report.unknown:
+            outcome.fault("the kind of the message, or of a block in it, is not known")
+        return outcome
 
     def _taken(self, report: Report) -> Message | None:
         """What came of the message before."""

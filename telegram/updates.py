@@ -135,7 +135,9 @@ def handle(delivery: Delivery) -> Outcome:
     if not update.is_handled:
         if update.kind in parsing.OTHER_UPDATES:
             return Outcome(Delivery.State.SKIPPED, [f"not handled: {update.kind}"])
-        return Outcome(Delivery.State.FAULTY, [f"not handled: an update of an unknown kind: {update.kind[:100]}"])
+        outcome = Outcome()
+        outcome.fault(f"not handled: an update of an unknown kind: {update.kind[:100]}")
+        return outcome
     alias = _locked(bot_id, update)
     if alias is None:
         return Outcome(Delivery.State.SKIPPED, ["not handled: the chat is not known"])
