@@ -71,6 +71,10 @@ class Limiter:
                 )
             )
 
+    def is_free(self, chat: int | str) -> bool:
+        """Whether a message may be sent to the chat now."""
+        return self.free_at(chat) <= monotonic()
+
     def note(self, chat: int | str) -> None:
         """Counts a message that is sent now."""
         with self._lock:

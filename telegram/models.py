@@ -53,8 +53,13 @@ class Chat(models.Model):
     ignored = models.PositiveIntegerField(default=0, editable=False)
     ignored_logged_at = models.DateTimeField(null=True, editable=False)
     # Nothing is sent until then (429), or, with a reason, until something changes or a person presses retry.
-    rests_until = models.DateTimeField(null=True, editable=False)
-    rest_reason = models.CharField(max_length=255, blank=True, editable=False)
+    rests_until = models.DateTimeField(_("rests until"), null=True, editable=False)
+    rest_reason = models.CharField(_("rests because"), max_length=255, blank=True, editable=False)
+    # Cards of incidents that came otherwise: of those above this id. Only the chat of TELEGRAM_NOTIFY_CHAT has one.
+    notify_after_id = models.BigIntegerField(null=True, editable=False)
+    # /open was asked for, and the list is not sent yet
+    open_asked_at = models.DateTimeField(null=True, editable=False)
+    open_thread_id = models.BigIntegerField(null=True, editable=False)
 
     class Meta:
         verbose_name = _("chat")
@@ -130,7 +135,7 @@ class Card(models.Model):
 
     incident = models.ForeignKey(Incident, models.PROTECT, related_name="cards", verbose_name=_("incident"))
     chat = models.ForeignKey(Chat, models.PROTECT, related_name="cards", verbose_name=_("chat"))
-    # What it answers, and where
+    # The message that it replies to, and where
     reply_to = models.BigIntegerField(null=True)
     thread_id = models.BigIntegerField(null=True)
     direct_topic_id = models.BigIntegerField(null=True)
@@ -140,10 +145,14 @@ class Card(models.Model):
     # A sendMessage was begun whose response was not seen: it may be there already.
     send_began_at = models.DateTimeField(null=True)
     sends_unknown = models.PositiveSmallIntegerField(default=0)
-    due_at = models.DateTimeField(null=True, db_index=True)  # null: nothing to do; else not before then
-    failures = models.PositiveSmallIntegerField(default=0)
-    error = models.CharField(max_length=255, blank=True)
-    remind_at = models.DateTimeField(null=True, db_index=True)
+    due_at = models.DateTimeField(_("due at"), null=True, db_index=True)  # null: nothing to do; else not before then
+    failures = models.PositiveSmallIntegerField(default=0)  # in a row
+    error = models.CharField(_("error"), max_length=255, blank=True)
+    failed = models.BooleanField(_("failed"), default=False)  # until a person presses retry, or the incident changes
+    replaced = models.BooleanField(default=False)  # it was deleted in the chat, and sent anew: that happens once
+    outside_topic = models.BooleanField(_("outside its topic"), default=False)  # which is closed or gone
+    remind_at = models.DateTimeField(_("reminder at"), null=True, db_index=True)
+    reminder_id = models.BigIntegerField(null=True)  # the last reminder's message
 
     class Meta:
         verbose_name = _("card")
@@ -155,6 +164,11 @@ class Card(models.Model):
 
     def __str__(self) -> str:
         return f"№{self.incident_id}"
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether it is in the chat. A negative id stood for a message of the group that the chat was."""
+        return self.message_id is not None and self.message_id > 0
 
 
 class Account(models.Model):

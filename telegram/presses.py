@@ -1,18 +1,20 @@
 """Presses of buttons: a change of an incident's status by the presser."""
 
+from datetime import timedelta
 from functools import partial
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from incidents.models import Channel, Incident
 from incidents.services import change_incident
 from intake.inbox import Outcome
 from intake.models import Delivery
-from telegram import accounts, cards, sending
+from telegram import accounts, cards, reminders, sending
 from telegram.models import Card, ChatAlias, Message
 from telegram.parsing import Update
-from telegram.values import string
+from telegram.values import dictionary, integer, string
 
 
 def take(alias: ChatAlias, update: Update, delivery: Delivery) -> Outcome:
@@ -25,6 +27,8 @@ def take(alias: ChatAlias, update: Update, delivery: Delivery) -> Outcome:
     if delivery.messages.exists():
         return Outcome()
     press = cards.parse_callback(update.payload.get("data"))
+    if isinstance(press, cards.PutOff):
+        return _put_off(alias, update, press)
     incident = _incident(alias, press) if press else None
     if press is None or incident is None or update.author is None:
         _respond(update, _("This button is not known."))
@@ -38,6 +42,17 @@ def take(alias: ChatAlias, update: Update, delivery: Delivery) -> Outcome:
     _respond(update, text % {"number": incident.pk, "status": incident.get_status_display()})
     role = Message.Role.PRESS
     Message.objects.create(alias=alias, delivery=delivery, incident=incident, role=role, words=press.wanted)
+    return Outcome()
+
+
+def _put_off(alias: ChatAlias, update: Update, press: cards.PutOff) -> Outcome:
+    message_id = integer(dictionary(update.payload.get("message")).get("message_id"))
+    if message_id is None or not reminders.put_off(alias.chat, message_id, press.by):
+        _respond(update, _("There is nothing to put off any more."))
+        return Outcome()
+    hours = press.by // timedelta(hours=1)
+    text = ngettext("The reminder comes in %d hour.", "The reminder comes in %d hours.", hours) % hours
+    _respond(update, text)
     return Outcome()
 
 
