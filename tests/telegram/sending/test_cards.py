@@ -30,7 +30,7 @@ def test_in_its_topic(service, chat):
 def test_in_russian_and_in_the_chats_zone(service):
     service.report(service.add_chat(language="ru", time_zone="Asia/Yekaterinburg"))
     service.run()
-    assert "Создан: 1 марта 2026, 17:00 +05" in service.shown[0]
+    assert "Создан: 1 марта 2040, 17:00 +05" in service.shown[0]
 
 
 def test_a_zone_that_does_not_exist_is_utc(service):
