@@ -177,6 +177,11 @@ def rest(chat: Chat, reason: str) -> None:
         )
 
 
+def resume(chat: Chat) -> None:
+    """Sends to a chat at rest again. A time that Telegram named still holds."""
+    Chat.objects.filter(pk=chat.pk).update(rest_reason="")
+
+
 def _wait(chat: Chat, pause: timedelta) -> None:
     Chat.objects.filter(pk=chat.pk).update(rests_until=timezone.now() + pause)
 
@@ -306,6 +311,13 @@ def give_up(card: Card, error: str, shows: datetime | None) -> None:
     """Until the incident changes, where the card is in the chat, or a person presses retry."""
     Card.objects.filter(pk=card.pk).update(failed=True, error=error[:255], due_at=None, shows=shows or card.shows)
     logger.error("The card of incident %d failed in the chat %s: %s", card.incident_id, card.chat, error)
+
+
+def retry(card: Card) -> None:
+    """Sends it anew, as if it had never failed."""
+    Card.objects.filter(pk=card.pk).update(
+        due_at=timezone.now(), failed=False, error="", failures=0, sends_unknown=0, send_began_at=None, replaced=False
+    )
 
 
 # Lists and reminders
