@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from django.utils import dateformat
 from django.utils.translation import gettext as _
@@ -14,6 +14,8 @@ from incidents.models import Source, Status
 
 # The version, the incident, the status that the card showed, the status to change to.
 _CALLBACK = re.compile(r"1:([1-9][0-9]{0,18}):([a-z_]+):([a-z_]+)")
+# The version, and for how many minutes a reminder is put off
+_PUT_OFF = re.compile(r"1:later:([1-9][0-9]{0,4})")
 
 
 def card_text(
@@ -34,7 +36,7 @@ def card_text(
     """
     Plain text, to be sent without `parse_mode`: at most 4096 UTF-16 units, of which the description takes what is left.
 
-    `handler` is who changed the incident last, None where only its author did. `link` leads to the incident.
+    `handler` is who changed the status last, None where it never changed. `link` leads to the incident.
     """
     with override(language):
         # The description stands last: marks of direction in it must not turn the rest around.
@@ -72,9 +74,28 @@ class Press:
     wanted: Status
 
 
-def parse_callback(data: object) -> Press | None:
-    """None for what no card of ours sends."""
-    found = _CALLBACK.fullmatch(data) if isinstance(data, str) else None
+@dataclass(frozen=True, slots=True)
+class PutOff:
+    """Of the button of a reminder: the message that it belongs to says which incidents are meant."""
+
+    by: timedelta
+
+
+def put_off_button(by: timedelta, language: str) -> dict[str, list[list[dict[str, str]]]]:
+    """The `reply_markup` of a reminder. `by` is whole hours."""
+    hours = by // timedelta(hours=1)
+    with override(language):
+        text = ngettext("Remind in %d hour", "Remind in %d hours", hours) % hours
+    return {"inline_keyboard": [[{"text": text, "callback_data": f"1:later:{hours * 60}"}]]}
+
+
+def parse_callback(data: object) -> Press | PutOff | None:
+    """None for what no button of ours sends."""
+    if not isinstance(data, str):
+        return None
+    if later := _PUT_OFF.fullmatch(data):
+        return PutOff(timedelta(minutes=int(later[1])))
+    found = _CALLBACK.fullmatch(data)
     if not found or int(found[1]) >= 2**63 or not {found[2], found[3]} <= set(Status.values):
         return None
     return Press(int(found[1]), Status(found[2]), Status(found[3]))

@@ -7,6 +7,22 @@ from incidents.models import Incident, Source
 from intake.models import Delivery
 
 
+class Bot(models.Model):
+    """What Telegram says of the bot; the id is the first part of its token."""
+
+    id = models.BigIntegerField(primary_key=True)
+    username = models.CharField(max_length=64)
+    can_read_all_group_messages = models.BooleanField()  # privacy mode is off
+    checked_at = models.DateTimeField()
+    # Why no updates came the last time that they were asked for; empty where they came
+    trouble = models.CharField(max_length=255, blank=True)
+    # Digest of the webhook's address and secret as they were registered: Telegram does not show the secret.
+    webhook_digest = models.CharField(max_length=64, blank=True)
+
+    def __str__(self) -> str:
+        return f"@{self.username}"
+
+
 class Chat(models.Model):
     """A chat of one bot, whatever ids Telegram has called it by."""
 
@@ -32,9 +48,18 @@ class Chat(models.Model):
     membership = models.CharField(max_length=16, blank=True, editable=False)
     can_send = models.BooleanField(default=True, editable=False)
     is_admin = models.BooleanField(default=False, editable=False)
+    membership_at = models.DateTimeField(null=True, editable=False)
+    # Updates that were not stored, since the chat was not allowed, and when that was logged last
+    ignored = models.PositiveIntegerField(default=0, editable=False)
+    ignored_logged_at = models.DateTimeField(null=True, editable=False)
     # Nothing is sent until then (429), or, with a reason, until something changes or a person presses retry.
-    rests_until = models.DateTimeField(null=True, editable=False)
-    rest_reason = models.CharField(max_length=255, blank=True, editable=False)
+    rests_until = models.DateTimeField(_("rests until"), null=True, editable=False)
+    rest_reason = models.CharField(_("rests because"), max_length=255, blank=True, editable=False)
+    # Cards of incidents that came otherwise: of those above this id. Only the chat of TELEGRAM_NOTIFY_CHAT has one.
+    notify_after_id = models.BigIntegerField(null=True, editable=False)
+    # /open was asked for, and the list is not sent yet
+    open_asked_at = models.DateTimeField(null=True, editable=False)
+    open_thread_id = models.BigIntegerField(null=True, editable=False)
 
     class Meta:
         verbose_name = _("chat")
@@ -60,22 +85,28 @@ class ChatAlias(models.Model):
 
 
 class Message(models.Model):
-    """A message of a chat, and the incident that was made of it."""
+    """What came of a message: a report, a part or comment of one, or a press of a button."""
 
     class Role(models.TextChoices):
         REPORT = "report", _("report")
         PART = "part", _("part of an album")
         COMMENT = "comment", _("comment")
+        COPY = "copy", _("copy in the discussion group")
+        PRESS = "press", _("press of a button")
 
-    chat = models.ForeignKey(Chat, models.PROTECT, verbose_name=_("chat"))
-    # Null for messages that Telegram gives no id of their own: their delivery tells them apart.
+    # Not the chat: a group that becomes a supergroup begins to number its messages anew.
+    alias = models.ForeignKey(ChatAlias, models.PROTECT, related_name="messages")
+    # Null for what Telegram gives no message id of its own: its delivery identifies it.
     message_id = models.BigIntegerField(null=True)
     delivery = models.ForeignKey(Delivery, models.SET_NULL, null=True, related_name="messages")
     incident = models.ForeignKey(Incident, models.PROTECT, related_name="messages", verbose_name=_("incident"))
     role = models.CharField(max_length=8, choices=Role)
     # The words as they were taken last: an incident with another description was edited by a person.
     words = models.TextField()
+    has_text = models.BooleanField(default=True)  # the author typed some of the words
+    # The last edit that was taken: its time, and its delivery for those in the same second
     edited_at = models.DateTimeField(null=True)
+    edit_id = models.BigIntegerField(null=True)
     media_group_id = models.CharField(max_length=100, blank=True)
     thread_id = models.BigIntegerField(null=True)
     direct_topic_id = models.BigIntegerField(null=True)
@@ -83,18 +114,20 @@ class Message(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["chat", "message_id"], name="message_once"),
+            models.UniqueConstraint(fields=["alias", "message_id"], name="message_once"),
             models.UniqueConstraint(
                 fields=["delivery"], name="message_without_id_once", condition=Q(message_id__isnull=True)
             ),
             models.UniqueConstraint(
-                fields=["chat", "media_group_id"], name="album_once", condition=Q(role="report") & ~Q(media_group_id="")
+                fields=["alias", "media_group_id"],
+                name="album_once",
+                condition=Q(role="report") & ~Q(media_group_id=""),
             ),
         ]
         indexes = [models.Index(fields=["incident"], name="message_incident")]
 
     def __str__(self) -> str:
-        return f"{self.chat_id} {self.message_id}"
+        return f"{self.alias_id} {self.message_id}"
 
 
 class Card(models.Model):
@@ -102,7 +135,7 @@ class Card(models.Model):
 
     incident = models.ForeignKey(Incident, models.PROTECT, related_name="cards", verbose_name=_("incident"))
     chat = models.ForeignKey(Chat, models.PROTECT, related_name="cards", verbose_name=_("chat"))
-    # What it answers, and where
+    # The message that it replies to, and where
     reply_to = models.BigIntegerField(null=True)
     thread_id = models.BigIntegerField(null=True)
     direct_topic_id = models.BigIntegerField(null=True)
@@ -112,10 +145,14 @@ class Card(models.Model):
     # A sendMessage was begun whose response was not seen: it may be there already.
     send_began_at = models.DateTimeField(null=True)
     sends_unknown = models.PositiveSmallIntegerField(default=0)
-    due_at = models.DateTimeField(null=True, db_index=True)  # null: nothing to do; else not before then
-    failures = models.PositiveSmallIntegerField(default=0)
-    error = models.CharField(max_length=255, blank=True)
-    remind_at = models.DateTimeField(null=True, db_index=True)
+    due_at = models.DateTimeField(_("due at"), null=True, db_index=True)  # null: nothing to do; else not before then
+    failures = models.PositiveSmallIntegerField(default=0)  # in a row
+    error = models.CharField(_("error"), max_length=255, blank=True)
+    failed = models.BooleanField(_("failed"), default=False)  # until a person presses retry, or the incident changes
+    replaced = models.BooleanField(default=False)  # it was deleted in the chat, and sent anew: that happens once
+    outside_topic = models.BooleanField(_("outside its topic"), default=False)  # which is closed or gone
+    remind_at = models.DateTimeField(_("reminder at"), null=True, db_index=True)
+    reminder_id = models.BigIntegerField(null=True)  # the last reminder's message
 
     class Meta:
         verbose_name = _("card")
@@ -127,6 +164,11 @@ class Card(models.Model):
 
     def __str__(self) -> str:
         return f"№{self.incident_id}"
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether it is in the chat. A negative id stood for a message of the group that the chat was."""
+        return self.message_id is not None and self.message_id > 0
 
 
 class Account(models.Model):

@@ -9,6 +9,13 @@ from telegram.values import dictionary, integer, line, string, timestamp
 MESSAGES = ["message", "edited_message", "channel_post", "edited_channel_post"]
 # What every call that asks for updates names: Telegram remembers the list of the last call that had one.
 ALLOWED_UPDATES = [*MESSAGES, "callback_query", "my_chat_member"]
+# Kinds that are known and not asked for
+OTHER_UPDATES = {
+    "business_connection", "business_message", "chat_boost", "chat_join_request", "chat_member",
+    "chosen_inline_result", "deleted_business_messages", "edited_business_message", "guest_message", "inline_query",
+    "managed_bot", "message_reaction", "message_reaction_count", "poll", "poll_answer", "pre_checkout_query",
+    "purchased_paid_media", "removed_chat_boost", "shipping_query", "stopped_message_generation", "subscription",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,10 +116,14 @@ def read(message: object, *, text: str | None = None) -> Report:
     )
 
 
-def album_description(parts: Iterable[Report]) -> str:
-    """The captions of an album's parts, or else what the parts are, in the order given."""
+def album_description(parts: Iterable[tuple[str, bool]]) -> str:
+    """
+    The captions of an album's parts, or else what the parts are, in the order given.
+
+    A part is the description of its report, and whether its author typed any of it.
+    """
     parts = list(parts)
-    words = [part.description for part in parts if part.has_text] or [part.description for part in parts]
+    words = [description for description, has_text in parts if has_text] or [description for description, _ in parts]
     return fitted("\n".join(dict.fromkeys(words)))
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-GROUP = {"id": -1001234567890, "type": "supergroup", "title": "Ops"}
-CHANNEL = {"id": -1009876543210, "type": "channel", "title": "News", "username": "ops_news"}
-ANNA = {"id": 7000000001, "is_bot": False, "first_name": "Анна"}
-BOT = {"id": 5000000001, "is_bot": True, "first_name": "Reports", "username": "our_bot"}
+GROUP: dict[str, Any] = {"id": -1001234567890, "type": "supergroup", "title": "Ops"}
+CHANNEL: dict[str, Any] = {"id": -1009876543210, "type": "channel", "title": "News", "username": "ops_news"}
+ANNA: dict[str, Any] = {"id": 7000000001, "is_bot": False, "first_name": "Анна"}
+BOT: dict[str, Any] = {"id": 5000000001, "is_bot": True, "first_name": "Reports", "username": "our_bot"}
 DATE = 1705314600  # 2024-01-15T10:30:00Z
 
 

@@ -64,8 +64,9 @@ def test_an_album_has_the_captions_of_its_parts():
     photos = [message(photo=[{}]), message(photo=[{}], message_id=11), message(photo=[{}], caption="Течь")]
     parts = [reports.read(photo | {"media_group_id": "a"}) for photo in photos]
     assert {part.media_group_id for part in parts} == {"a"}
-    assert reports.album_description(parts) == "Течь"
-    assert reports.album_description(parts[:1]) == parts[0].description
+    words = [(part.description, part.has_text) for part in parts]
+    assert reports.album_description(words) == "Течь"
+    assert reports.album_description(words[:1]) == parts[0].description
 
 
 def test_the_text_of_a_command_replaces_what_was_typed():
