@@ -176,7 +176,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["core.api.json.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "core.api.openapi.AutoSchema",
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "core.api.json.JSONNegotiation",
-    "ALLOWED_VERSIONS": ["v1"],  # of the OpenAPI document: any other that its query names is ignored
+    "ALLOWED_VERSIONS": ["v1"],  # of the OpenAPI document: another one in its query is ignored
     "DEFAULT_PAGINATION_CLASS": "core.api.pagination.PageNumbers",
     "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
@@ -231,7 +231,7 @@ TELEGRAM_BOT_TOKEN = env.text("TELEGRAM_BOT_TOKEN")
 TELEGRAM_LOGGING_CHAT = env.text("TELEGRAM_LOGGING_CHAT")
 TELEGRAM_API_URL = env.text("TELEGRAM_API_URL", "https://api.telegram.org")
 
-# What follows the first group in a path is a secret: log lines and alerts do not show it.
+# The part of a path after the first group is a secret, masked in log lines and alerts.
 SECRET_PATHS = r"(/intake/+[^/\s]+/+)[^/\s\"'>?][^\s\"'>?]*"  # noqa: S105
 
 # Logging: JSON lines to LOG_FILE; "-" is the console: text with DEBUG, otherwise JSON on standard output.

@@ -36,7 +36,7 @@ limit_request_field_size = 8190
 
 # The heartbeat file must not block on a disk.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108
-# Counters of requests, which /api/metrics adds up over the workers; before the application is loaded.
+# Request counters of the workers, which /api/metrics sums up; set before the application is loaded.
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="incidents-metrics-", dir=worker_tmp_dir)
 control_socket_disable = True
