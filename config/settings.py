@@ -107,29 +107,9 @@ WSGI_APPLICATION = "config.wsgi.application"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 FILE_UPLOAD_HANDLERS: list[str] = []  # No form has a file: uploads are discarded and never reach the disk.
 
-# Database: DATABASE_URL, else POSTGRES_*, else SQLite
-_database = env.database(BASE_DIR / "db.sqlite3")
-DATABASES = {"default": _database}
-if _database["ENGINE"].endswith("sqlite3"):
-    _database["OPTIONS"] = {
-        "init_command": "PRAGMA journal_mode=WAL",
-        # A deferred transaction that reads first and then writes fails at once if another one writes.
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
-    }
-else:
-    _database["OPTIONS"] = {
-        # A request fails within 5 seconds of an outage: 2 on the persistent connection, 2 on a new one.
-        "connect_timeout": 2,
-        "tcp_user_timeout": 2000,
-        "keepalives_idle": 10,
-        # For core.db.postgresql.fetch; the ORM prepares nothing. A pooler of transactions supports neither this nor
-        # server-side cursors:
-        # https://docs.djangoproject.com/en/6.1/ref/databases/#transaction-pooling-and-server-side-cursors
-        "prepare_threshold": None if _database.get("DISABLE_SERVER_SIDE_CURSORS") else 5,
-    } | _database.get("OPTIONS", {})
-    # runserver starts a thread for each connection: persistent database connections would pile up.
-    _database["CONN_MAX_AGE"] = 0 if DEBUG else None
+# Database: DATABASE_URL, else POSTGRES_*, else SQLite. runserver starts a thread for each connection: persistent database
+# connections would pile up.
+DATABASES = {"default": env.database(BASE_DIR / "db.sqlite3") | {"CONN_MAX_AGE": 0 if DEBUG else None}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Identity
