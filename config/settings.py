@@ -107,8 +107,8 @@ WSGI_APPLICATION = "config.wsgi.application"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 FILE_UPLOAD_HANDLERS: list[str] = []  # No form has a file: uploads are discarded and never reach the disk.
 
-# Database: DATABASE_URL, else POSTGRES_*, else SQLite. runserver starts a thread for each connection: persistent database
-# connections would pile up.
+# Database: DATABASE_URL, else POSTGRES_*, else SQLite. Not persistent under runserver, which starts a thread for each
+# connection.
 DATABASES = {"default": env.database(BASE_DIR / "db.sqlite3") | {"CONN_MAX_AGE": 0 if DEBUG else None}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
