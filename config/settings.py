@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "identity",
     "incidents",
     "intake",
+    "telegram",
 ]
 MIDDLEWARE = [
     "core.metrics.MetricsMiddleware",
@@ -210,6 +211,12 @@ DELIVERY_RETENTION_DAYS = env.integer("DELIVERY_RETENTION_DAYS", 90, least=1, mo
 TELEGRAM_BOT_TOKEN = env.text("TELEGRAM_BOT_TOKEN")
 TELEGRAM_LOGGING_CHAT = env.text("TELEGRAM_LOGGING_CHAT")
 TELEGRAM_API_URL = env.text("TELEGRAM_API_URL", "https://api.telegram.org")
+# Chats that report, the chat that is told of incidents from elsewhere, and when it is reminded of those still open
+TELEGRAM_INTAKE_CHATS = env.items("TELEGRAM_INTAKE_CHATS", [])
+TELEGRAM_NOTIFY_CHAT = env.text("TELEGRAM_NOTIFY_CHAT")
+TELEGRAM_REMIND_AFTER_MINUTES = env.integer("TELEGRAM_REMIND_AFTER_MINUTES", 0, least=0, most=1_000_000)
+TELEGRAM_WEBHOOK_URL = env.text("TELEGRAM_WEBHOOK_URL")
+TELEGRAM_WEBHOOK_SECRET = env.text("TELEGRAM_WEBHOOK_SECRET")
 
 # The part of a path after the first group is a secret, masked in log lines and alerts.
 SECRET_PATHS = r"(/intake/+[^/\s]+/+)[^/\s\"'>?][^\s\"'>?]*"  # noqa: S105

@@ -13,6 +13,7 @@ schema = SpectacularAPIView.as_view(renderer_classes=[JSONRenderer])
 
 urlpatterns = [
     path("", home),
+    path("api/v1/", include("telegram.urls")),
     path("api/v1/", include("incidents.urls")),
     path("api/v1/", include("intake.urls")),
     path("api/identity/auth/", include("identity.urls")),

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from time import monotonic
 
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections, transaction
 from django.db.models import QuerySet
@@ -29,6 +30,10 @@ POLL = timedelta(seconds=5)  # interval at which a job that is not due or is lea
 FIRST_BACKOFF, LONGEST_BACKOFF = timedelta(seconds=5), timedelta(minutes=5)
 LATE = timedelta(minutes=5)
 STOP = 5.0  # seconds that shutdown waits for running steps
+
+
+class NotNowError(Exception):
+    """Raised by a step that another system keeps from its work: a warning, and the job is tried again later."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,9 @@ class Runner:
     def stop(self) -> None:
         """Waits up to STOP seconds for running steps; the lease of an unfinished one expires."""
         self.stopping.set()
+        until = monotonic() + STOP
         for thread in self.threads:
-            thread.join(STOP / len(self.threads))
+            thread.join(max(0.0, until - monotonic()))
 
     def _loop(self, job: Job) -> None:
         try:
@@ -109,7 +115,10 @@ class Runner:
             if is_unavailable(exc):
                 raise
             backoff = min(FIRST_BACKOFF * 2 ** min(heartbeat.failures, 10), LONGEST_BACKOFF)
-            logger.exception("The job failed; next attempt in %s", backoff)
+            if isinstance(exc, NotNowError):
+                logger.warning("Next attempt in %s: %s", backoff, exc)
+            else:
+                logger.exception("The job failed; next attempt in %s", backoff)
             self._mine(job).update(expires_at=Now(), due_at=Now() + backoff, failures=heartbeat.failures + 1)
         else:
             due_at = Now() if more else Now() + job.every

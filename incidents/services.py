@@ -1,6 +1,7 @@
 """The only writers of incidents: each writes the history of what it changes, in the same transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -80,9 +81,15 @@ def change_incident(
     raise ServiceUnavailable
 
 
-def add_comment(*, incident_id: int, text: str, actor: Actor, channel: str) -> IncidentChange:
-    """The entry of the incident's history that holds the comment. Raises what `actor.accept` raises."""
-    changes: dict[str, Any] = {"comment": [None, normalize_line_breaks(text)]}
+def add_comment(
+    *, incident_id: int, text: str, replaces: str | None = None, actor: Actor, channel: str
+) -> IncidentChange:
+    """
+    The entry of the incident's history that holds the comment. Raises what `actor.accept` raises.
+
+    `replaces` is the comment as it was, where its author edited it.
+    """
+    changes: dict[str, Any] = {"comment": [replaces, normalize_line_breaks(text)]}
     entry = IncidentChange(incident_id=incident_id, at=timezone.now(), channel=channel, changes=changes)
     if connection.vendor == "postgresql":
         _write(COMMENT, actor, id=incident_id, at=entry.at, channel=channel, changes=changes)
@@ -92,6 +99,46 @@ def add_comment(*, incident_id: int, text: str, actor: Actor, channel: str) -> I
             entry.actor = actor.check()
             entry.save()
     return entry
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """On an incident, by an actor that needs no check."""
+
+    incident: Incident
+    text: str
+    at: datetime
+    actor: str
+
+
+def import_incidents(incidents: Sequence[tuple[Incident, str]], comments: Sequence[Comment], *, channel: str) -> None:
+    """
+    Records in bulk what was reported elsewhere before: new incidents, each with its author's name, and comments.
+
+    The incidents get their ids; a comment may be on one of them.
+    """
+    with transaction.atomic():
+        Incident.objects.bulk_create(incident for incident, _ in incidents)
+        IncidentChange.objects.bulk_create(
+            IncidentChange(
+                incident=incident,
+                at=incident.created_at,
+                actor=actor,
+                channel=channel,
+                changes={field: [None, getattr(incident, field)] for field in WRITABLE},
+            )
+            for incident, actor in incidents
+        )
+        IncidentChange.objects.bulk_create(
+            IncidentChange(
+                incident_id=comment.incident.pk,
+                at=comment.at,
+                actor=comment.actor,
+                channel=channel,
+                changes={"comment": [None, comment.text]},
+            )
+            for comment in comments
+        )
 
 
 # On PostgreSQL one statement checks the actor and writes the incident and its history; it is a transaction by itself.

@@ -42,6 +42,6 @@ def test_routes_exist(page):
         assert resolve(path.replace("{id}", "1")), path
 
 
-@pytest.mark.parametrize("page", ["README{}.md", "docs/operations{}.md"])
+@pytest.mark.parametrize("page", ["README{}.md", "docs/operations{}.md", "docs/telegram{}.md"])
 def test_both_languages_show_the_same_commands(page):
     assert commands(page.format("")) == commands(page.format(".ru"))

@@ -119,6 +119,7 @@ class TelegramHandler(logging.Handler):
     def _run(self) -> None:
         while alert := self._next():
             dropped = self._dropped
+            bot_api.limiter.note(settings.TELEGRAM_LOGGING_CHAT)
             try:
                 bot_api.call(
                     "sendMessage",
@@ -169,7 +170,9 @@ class TelegramHandler(logging.Handler):
                 self._condition.wait(None if when is None else when - now)
 
     def _due(self, alert: Alert) -> float:
-        sendable = max(self._backoff_until, self._retry_after_until)
+        sendable = max(
+            self._backoff_until, self._retry_after_until, bot_api.limiter.free_at(settings.TELEGRAM_LOGGING_CHAT)
+        )
         if self._deadline is not None:
             return sendable
         return max(sendable, alert.created + self.DEBOUNCE_SECONDS, self._quiet_until.get(alert.fingerprint, 0.0))

@@ -98,6 +98,14 @@ def test_failure_is_logged_and_retried_with_backoff(steps, caplog):
     assert Heartbeat.objects.get().failures == 0
 
 
+def test_a_step_that_another_system_keeps_from_its_work_is_a_warning(steps, caplog):
+    steps.results = [jobs.NotNowError("Telegram is away")]
+    run()
+    (record,) = caplog.records
+    assert (record.levelname, record.exc_info) == ("WARNING", None) and "Telegram is away" in record.message
+    assert Heartbeat.objects.filter(failures=1, due_at__gt=Now(), ran_at=None).exists()
+
+
 def test_lost_database_is_not_counted_as_a_failure_of_the_job(steps):
     steps.results = [OperationalError("gone")]
     with pytest.raises(OperationalError):

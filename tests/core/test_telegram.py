@@ -73,17 +73,29 @@ def test_response_of_another_server_is_an_error(telegram, fault):
     assert telegram.calls.qsize() == 1
 
 
-def test_timeout_is_transient(telegram, monkeypatch):
-    monkeypatch.setattr(bot_api, "TIMEOUT", (0.2, 0.2))
+def test_after_a_hang_the_outcome_is_unknown(telegram):
     telegram.faults = ["hang"]
-    assert failure().transient
+    error = failure(timeout=(0.2, 0.2))
+    assert (error.transient, error.unknown, error.status) == (True, True, None)
 
 
-def test_refused_connection_is_transient(telegram, settings):
+def test_a_refused_connection(telegram, settings):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         settings.TELEGRAM_API_URL = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        assert failure().transient
+        error = failure()
+    assert (error.transient, error.unknown) == (True, False)
+
+
+def test_after_a_response_cut_short_the_outcome_is_unknown(telegram):
+    telegram.faults = [(200, b'{"ok": tr')]
+    assert failure().unknown
+
+
+def test_what_a_refusal_says(telegram):
+    telegram.faults = [refusal(403, "Forbidden: bot was kicked")]
+    error = failure()
+    assert (error.status, error.description, error.unknown) == (403, "Forbidden: bot was kicked", False)
 
 
 @pytest.mark.parametrize("url", ["api.telegram.org", "http://", "gopher://example.org"])

@@ -1,0 +1,278 @@
+"""The admin's pages of chats, cards and accounts, and what the pages of incidents and users show of Telegram."""
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+
+from core import bot_api
+from identity.admin import UserAdmin
+from identity.models import User
+from incidents.admin import IncidentAdmin
+from incidents.admin.change_list import BoundedPaginator
+from incidents.models import Incident
+from telegram import accounts, sending
+from telegram.models import Account, Bot, Card, Chat, Message
+from telegram.reports import message_link
+
+EMPTY = "—"
+
+
+class RetryAdmin(admin.ModelAdmin):
+    """Rows that are never added or deleted by hand; a button at each that has failed sends again."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def may_retry(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
+
+    def needs_retry(self, obj: Any) -> bool:
+        raise NotImplementedError
+
+    def retry(self, obj: Any) -> None:
+        raise NotImplementedError
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return [*self.list_display, *(["retry_button"] if self.may_retry(request) else [])]
+
+    @admin.display(description=_("retry"))
+    def retry_button(self, obj: Any) -> SafeString | str:
+        if not self.needs_retry(obj):
+            return ""
+        # Of the page's own form, which has the CSRF token and no text field, in which Enter would press the button
+        button = '<button class="button" formaction="{}" formmethod="post">{}</button>'
+        return format_html(button, reverse(f"admin:{self._retry_name()}", args=[obj.pk]), _("Retry"))
+
+    def get_urls(self) -> list[URLPattern]:
+        view = require_POST(self.admin_site.admin_view(self.retry_view))
+        return [path("<int:pk>/retry/", view, name=self._retry_name()), *super().get_urls()]
+
+    def retry_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        obj = self.get_object(request, str(pk))
+        if obj is None:
+            raise Http404
+        if not self.may_retry(request):
+            raise PermissionDenied
+        self.retry(obj)
+        self.log_change(request, obj, "Retry.")
+        self.message_user(request, _("It is sent again within a second or two."), messages.SUCCESS)
+        return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))
+
+    def _retry_name(self) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_retry"
+
+
+class ChatForm(forms.ModelForm):
+    def clean_time_zone(self) -> str:
+        name = self.cleaned_data["time_zone"]
+        if name not in available_timezones():
+            raise forms.ValidationError(_("There is no such time zone: write one such as Europe/Moscow or UTC."))
+        return name
+
+
+@admin.register(Chat)
+class ChatAdmin(RetryAdmin):
+    """Superusers allow chats and set them up."""
+
+    form = ChatForm
+    list_display = ("name", "telegram_id", "allowed", "mode", "source", "language", "rights", "sending")
+    list_filter = ("allowed", "mode", "source")
+    search_fields = ("title", "telegram_id")
+    readonly_fields = ("name", "telegram_id", "kind", "rights", "sending", "ignored_updates")
+    fieldsets = (
+        (None, {"fields": ("name", "telegram_id", "kind", "allowed", "mode", "source")}),
+        (_("What the bot writes"), {"fields": ("language", "time_zone", "remind_after_minutes")}),
+        (_("State"), {"fields": ("rights", "sending", "ignored_updates")}),
+    )
+
+    def has_change_permission(self, request: HttpRequest, obj: Chat | None = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    def may_retry(self, request: HttpRequest) -> bool:
+        return self.has_change_permission(request)
+
+    def needs_retry(self, obj: Chat) -> bool:
+        return bool(obj.rest_reason)
+
+    def retry(self, obj: Chat) -> None:
+        sending.resume(obj)
+
+    @admin.display(description=_("chat"), ordering="title")
+    def name(self, chat: Chat) -> str:
+        return str(chat)
+
+    @admin.display(description=_("type"))
+    def kind(self, chat: Chat) -> str:
+        kinds = {
+            "private": _("private chat"),
+            "group": _("group"),
+            "supergroup": _("supergroup"),
+            "channel": _("channel"),
+        }
+        return str(kinds.get(chat.type, EMPTY))
+
+    @admin.display(description=_("what the bot may do"))
+    def rights(self, chat: Chat) -> str:
+        if chat.membership in ("left", "kicked"):
+            return str(_("nothing: it is not in the chat"))
+        if not chat.can_send:
+            return str(_("read, not write"))
+        return str(_("read everything and write") if chat.is_admin else _("write; read what privacy mode lets it see"))
+
+    @admin.display(description=_("sending"))
+    def sending(self, chat: Chat) -> str:
+        if chat.rest_reason:
+            return str(_("refused: %s") % chat.rest_reason)
+        if chat.rests_until and chat.rests_until > timezone.now():
+            until = timezone.localtime(chat.rests_until)
+            return str(_("waits until %s, as Telegram told it") % f"{until:%Y-%m-%d %H:%M:%S}")
+        return str(_("works"))
+
+    @admin.display(description=_("ignored updates"))
+    def ignored_updates(self, chat: Chat) -> int:
+        return chat.ignored
+
+
+class CardStateFilter(admin.SimpleListFilter):
+    title = _("state")
+    parameter_name = "state"
+    STATES = {
+        "failed": Q(failed=True),
+        "resting": Q(due_at__isnull=False) & ~Q(chat__rest_reason=""),
+        "waiting": Q(due_at__isnull=False, chat__rest_reason=""),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, Any]]:
+        return [("failed", _("failed")), ("resting", _("the chat rests")), ("waiting", _("waits to be sent"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Card]) -> QuerySet[Card]:
+        return queryset.filter(self.STATES.get(self.value() or "", Q()))
+
+
+@admin.register(Card)
+class CardAdmin(RetryAdmin):
+    list_display = ("incident", "chat", "state", "due_at", "error", "message")
+    list_filter = (CardStateFilter, "outside_topic", "chat")
+    list_select_related = ("incident", "chat")
+    ordering = ("-id",)
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    fields = readonly_fields = (
+        "incident", "chat", "state", "due_at", "error", "outside_topic", "remind_at", "message", "retry_button"
+    )  # fmt: skip
+
+    def has_change_permission(self, request: HttpRequest, obj: Card | None = None) -> bool:
+        return False
+
+    def needs_retry(self, obj: Card) -> bool:
+        return obj.failed
+
+    def retry(self, obj: Card) -> None:
+        sending.retry(obj)
+
+    @admin.display(description=_("state"))
+    def state(self, card: Card) -> str:
+        return _state(card)
+
+    @admin.display(description=_("message"))
+    def message(self, card: Card) -> SafeString | str:
+        return _link(_card_link(card))
+
+
+@admin.register(Account)
+class AccountAdmin(admin.ModelAdmin):
+    """Accounts are tied by a code that the user sends to the bot, and untied here."""
+
+    list_display = ("telegram_id", "user")
+    list_select_related = ("user",)
+    search_fields = ("telegram_id", "user__username")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Account | None = None) -> bool:
+        return False
+
+
+admin.site.unregister(Incident)
+
+
+@admin.register(Incident)
+class IncidentWithMessagesAdmin(IncidentAdmin):
+    readonly_fields = (*IncidentAdmin.readonly_fields, "telegram")  # type: ignore[assignment]
+
+    def get_fields(self, request: HttpRequest, obj: Incident | None = None) -> list[Any]:
+        shown = obj is not None and (obj.cards.exists() or obj.messages.exists())
+        return [*self.fields, *(["telegram"] if shown else [])]
+
+    @admin.display(description="Telegram")
+    def telegram(self, incident: Incident) -> SafeString:
+        messages = incident.messages.exclude(role=Message.Role.PRESS).select_related("alias__chat").order_by("pk")
+        cards = incident.cards.select_related("chat").order_by("pk")
+        rows: list[tuple[Any, ...]] = [
+            (message.alias.chat, message.get_role_display(), _link(message.link)) for message in messages
+        ]
+        rows += [(card.chat, _("card, %s") % _state(card), _link(_card_link(card), card.error)) for card in cards]
+        return format_html_join(mark_safe("<br>"), "{}: {} {}", rows)
+
+
+admin.site.unregister(User)
+
+
+@admin.register(User)
+class UserWithAccountsAdmin(UserAdmin):
+    change_form_template = "admin/telegram/user.html"
+    readonly_fields = (*UserAdmin.readonly_fields, "telegram")  # type: ignore[assignment]
+    fieldsets = (*UserAdmin.fieldsets, ("Telegram", {"fields": ("telegram",)}))
+
+    @admin.display(description=_("accounts"))
+    def telegram(self, user: User) -> str:
+        return ", ".join(str(account.telegram_id) for account in user.telegram_accounts.all()) or EMPTY
+
+    def get_urls(self) -> list[URLPattern]:
+        view = require_POST(self.admin_site.admin_view(self.link_code_view))
+        return [path("<int:pk>/telegram-code/", view, name="telegram_link_code"), *super().get_urls()]
+
+    def link_code_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        user = self.get_object(request, str(pk))
+        if user is None:
+            raise Http404
+        if not self.has_change_permission(request, user):
+            raise PermissionDenied
+        code = accounts.new_code(user)
+        self.log_change(request, user, "One-time code for Telegram.")
+        bot = Bot.objects.filter(pk=bot_api.bot_id()).first()
+        text = _("Within an hour, send “/start %(code)s” to %(bot)s in private: the account becomes this user's.")
+        self.message_user(request, text % {"code": code, "bot": bot or _("the bot")}, messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:identity_user_change", args=[pk]))
+
+
+def _state(card: Card) -> str:
+    if card.failed:
+        return str(_("failed"))
+    if card.due_at is None:
+        return str(_("shown"))
+    return str(_("the chat rests") if card.chat.rest_reason else _("waits to be sent"))
+
+
+def _link(url: str | None, otherwise: str = "") -> SafeString | str:
+    return format_html('<a href="{}" rel="noopener">{}</a>', url, url) if url else otherwise
+
+
+def _card_link(card: Card) -> str | None:
+    chat = {"id": card.chat.telegram_id, "username": card.chat.username}
+    return message_link(chat, card.message_id, card.thread_id) if card.message_id and card.is_sent else None

@@ -1,0 +1,23 @@
+from datetime import timedelta
+
+from django.apps import AppConfig
+from django.conf import settings
+
+
+class TelegramConfig(AppConfig):
+    name = "telegram"
+    verbose_name = "Telegram"
+
+    def ready(self) -> None:
+        from core import jobs
+        from incidents.models import Channel
+        from intake import inbox
+        from telegram import checks, poller, updates  # noqa: F401  # registers them
+        from telegram.sending import Sender
+
+        inbox.handlers[Channel.TELEGRAM] = updates.handle
+        if settings.TELEGRAM_BOT_TOKEN:
+            jobs.register(jobs.Job("telegram_send", Sender().step, every=timedelta(seconds=1)))
+            jobs.register(jobs.Job("telegram_bot", poller.look_after_bot, every=timedelta(minutes=10)))
+            if not settings.TELEGRAM_WEBHOOK_URL:
+                jobs.register(jobs.Job("telegram_poll", poller.poll, every=timedelta(seconds=5)))

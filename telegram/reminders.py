@@ -1,0 +1,121 @@
+"""Reminders of incidents that stay open too long, and the list of what is open in a chat."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils import dateformat, timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, override
+
+from core import bot_api
+from incidents.models import Incident, Status
+from telegram.cards import cut, put_off_button
+from telegram.models import Card, Chat, Message
+
+UNRESOLVED = (Status.OPEN, Status.IN_PROGRESS)
+MOST_LISTED = 100  # more lines than a message holds
+LINE = 120  # UTF-16 units of a description
+PUT_OFF = timedelta(hours=4)
+
+
+@dataclass(frozen=True)
+class Reminder:
+    """One message about all cards of a chat that are due."""
+
+    card_ids: list[int]
+    text: str
+    thread_id: int | None
+    markup: dict[str, Any]
+
+
+def interval(chat: Chat) -> timedelta | None:
+    """Between two reminders; None: off."""
+    minutes = chat.remind_after_minutes
+    if minutes is None:
+        minutes = settings.TELEGRAM_REMIND_AFTER_MINUTES
+    return timedelta(minutes=minutes) if minutes else None
+
+
+def reminder_for(chat: Chat) -> Reminder | None:
+    """None where nothing is to be reminded of after all; the columns of what needs no reminder are cleared."""
+    due = Card.objects.filter(chat=chat, remind_at__lte=timezone.now())
+    if not interval(chat):
+        due.update(remind_at=None)
+        return None
+    due.exclude(incident__status__in=UNRESOLVED).update(remind_at=None)
+    threads = dict(due.values_list("pk", "thread_id"))
+    if not threads:
+        return None
+    incidents = Incident.objects.filter(cards__in=due).in_order("created_at")[:MOST_LISTED]
+    with override(chat.language):
+        text = listing(_("Still open:"), incidents, len(threads), chat)
+    of_topics = set(threads.values())
+    return Reminder(
+        list(threads),
+        text,
+        of_topics.pop() if len(of_topics) == 1 else None,
+        put_off_button(PUT_OFF, chat.language),
+    )
+
+
+def note_sent(chat: Chat, reminder: Reminder, message_id: int | None) -> None:
+    """The next one comes after the interval. `message_id` is None where Telegram refused the reminder or was silent."""
+    every = interval(chat)
+    Card.objects.filter(pk__in=reminder.card_ids).update(
+        remind_at=timezone.now() + every if every else None, reminder_id=message_id
+    )
+
+
+def put_off(chat: Chat, message_id: int, by: timedelta) -> int:
+    """Puts off what the reminder with that message id named; returns how many incidents."""
+    return Card.objects.filter(chat=chat, reminder_id=message_id, remind_at__isnull=False).update(
+        remind_at=timezone.now() + by
+    )
+
+
+def open_list(chat: Chat) -> str:
+    """What is open in the chat, oldest first, as far as a message holds it."""
+    cards, messages = Card.objects.filter(chat=chat), Message.objects.filter(alias__chat=chat)
+    of_chat = Q(pk__in=cards.values("incident")) | Q(pk__in=messages.values("incident"))
+    incidents = Incident.objects.filter(of_chat, status__in=UNRESOLVED)
+    number = incidents.count()
+    with override(chat.language):
+        if not number:
+            return _("Nothing is open in this chat.")
+        heading = ngettext("%d incident is open:", "%d incidents are open:", number) % number
+        return listing(heading, incidents.in_order("created_at")[:MOST_LISTED], number, chat)
+
+
+def listing(heading: str, incidents: Iterable[Incident], number: int, chat: Chat) -> str:
+    """A line for each of the first incidents, and how many of the `number` did not fit; in the active language."""
+    lines, zone = [heading], zone_of(chat)
+    room = bot_api.MESSAGE_LIMIT - bot_api.length(heading) - 50  # which the last line may take
+    for incident in incidents:
+        line = _line(incident, zone)
+        room -= bot_api.length(line) + 1
+        if room < 0:
+            break
+        lines.append(line)
+    if left := number - len(lines) + 1:
+        lines.append(ngettext("… and %d more", "… and %d more", left) % left)
+    return "\n".join(lines)
+
+
+def zone_of(chat: Chat) -> ZoneInfo:
+    """UTC where the chat's zone is none."""
+    try:
+        return ZoneInfo(chat.time_zone)
+    except (KeyError, ValueError, OSError):
+        return ZoneInfo("UTC")
+
+
+def _line(incident: Incident, zone: ZoneInfo) -> str:
+    created = dateformat.format(incident.created_at.astimezone(zone), "j E, H:i")
+    # The description stands last on a line of its own: marks of direction in it turn nothing else around.
+    words = cut(" ".join(incident.description.split()), LINE)
+    return f"№ {incident.pk} · {incident.get_status_display()} · {created} · {words}"

@@ -1,0 +1,193 @@
+"""What works of Telegram and what does not, in words, and the figures that the metrics show."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Min
+from django.utils import timezone
+
+from core import bot_api
+from core.models import Heartbeat
+from incidents.models import Channel
+from intake.models import Delivery
+from telegram.models import Bot, Card, Chat
+from telegram.sweep import notify_id, sendable
+
+POLL_ALARM = timedelta(minutes=5)
+MOST_CHATS = 50  # that Telegram is asked about
+
+
+@dataclass(frozen=True)
+class Line:
+    """Something that works, or, with a mend, does not."""
+
+    text: str
+    mend: str = ""
+
+
+def last_poll_age() -> float | None:
+    """Seconds since Telegram was asked for updates last; None where it never was, or sends them to a webhook."""
+    if settings.TELEGRAM_WEBHOOK_URL:
+        return None
+    ran_at = Heartbeat.objects.filter(job="telegram_poll").values_list("ran_at", flat=True).first()
+    return _age(ran_at)
+
+
+def oldest_unsent_age() -> float:
+    """Seconds since the card that waits longest was due; 0 where none waits."""
+    return _age(Card.objects.filter(due_at__lte=timezone.now()).aggregate(oldest=Min("due_at"))["oldest"]) or 0.0
+
+
+def report() -> Iterator[Line]:
+    """Asks Telegram too, so that it takes some seconds."""
+    if not settings.TELEGRAM_BOT_TOKEN:
+        yield Line("Telegram is off.", "Set TELEGRAM_BOT_TOKEN to the token that @BotFather gave you.")
+        return
+    try:
+        me = bot_api.request("getMe", {})
+    except bot_api.TelegramError as exc:
+        yield Line(f"Telegram does not accept the bot: {exc}.", "See TELEGRAM_BOT_TOKEN and TELEGRAM_API_URL.")
+        return
+    yield Line(f"The bot is @{me.get('username')}.")
+    yield from _updates()
+    yield from _chats(sees_all=bool(me.get("can_read_all_group_messages")))
+    yield from _notify_chat()
+    yield from _waiting()
+
+
+def _updates() -> Iterator[Line]:
+    try:
+        webhook = bot_api.request("getWebhookInfo", {})
+    except bot_api.TelegramError as exc:
+        yield Line(f"Telegram does not say how updates come: {exc}.", "Try again later.")
+        return
+    trouble = Bot.objects.filter(pk=bot_api.bot_id()).values_list("trouble", flat=True).first()
+    if settings.TELEGRAM_WEBHOOK_URL:
+        yield from _webhook(webhook)
+    elif webhook.get("url"):
+        yield Line(
+            "Updates go to a webhook that another program has set, so that polling gets none.",
+            "Remove it with `manage.py telegram_poll --remove-webhook`, or give this service a bot of its own.",
+        )
+    else:
+        yield from _polling()
+    if trouble:
+        hint = "Another program uses this bot: stop it, or give it another token." if " 409 " in trouble else ""
+        yield Line(f"The last try to get updates failed: {trouble}.", hint or "It is tried again by itself.")
+
+
+def _webhook(info: dict) -> Iterator[Line]:
+    if info.get("url") != settings.TELEGRAM_WEBHOOK_URL:
+        yield Line(
+            "The webhook is not registered.", "`manage.py run_jobs` does that within ten minutes: is it running?"
+        )
+        return
+    yield Line(f"Updates come to the webhook; {info.get('pending_update_count', 0)} wait at Telegram.")
+    if error := info.get("last_error_message"):
+        yield Line(
+            f"Telegram could not deliver: {error}.",
+            "Telegram must reach TELEGRAM_WEBHOOK_URL, with a valid certificate.",
+        )
+
+
+def _polling() -> Iterator[Line]:
+    age = last_poll_age()
+    if age is None:
+        yield Line("Telegram was never asked for updates.", "Start `manage.py run_jobs`.")
+    elif age > POLL_ALARM.total_seconds():
+        yield Line(
+            f"Telegram was asked for updates {_words(age)} ago. It keeps them for 24 hours, then reports are lost.",
+            "Start `manage.py run_jobs`, and look into its log.",
+        )
+    else:
+        yield Line(f"Telegram was asked for updates {_words(age)} ago.")
+
+
+def _chats(*, sees_all: bool) -> Iterator[Line]:
+    of_bot = Chat.objects.filter(bot_id=bot_api.bot_id())
+    used = of_bot.filter(sendable()).distinct().order_by("pk")
+    if not used:
+        yield Line("No chat is allowed.", "Add the bot to a chat, and allow the chat in the admin.")
+    for chat in used[:MOST_CHATS]:
+        yield from _chat(chat, sees_all=sees_all)
+    if len(used) > MOST_CHATS:
+        yield Line(f"{len(used) - MOST_CHATS} more chats were not looked at.")
+    for chat in of_bot.filter(allowed=False, notify_after_id=None):
+        yield Line(
+            f"The chat {_name(chat)} is not allowed; {chat.ignored} of its updates were ignored.",
+            "Allow it in the admin, or remove the bot from it.",
+        )
+
+
+def _chat(chat: Chat, *, sees_all: bool) -> Iterator[Line]:
+    name = _name(chat)
+    try:
+        member = bot_api.request("getChatMember", {"chat_id": chat.telegram_id, "user_id": chat.bot_id})
+    except bot_api.TelegramError as exc:
+        yield Line(f"{name}: {exc}.", "Add the bot to the chat.")
+        return
+    status = member.get("status")
+    can_send = member.get("can_send_messages", status != "restricted") and member.get("can_post_messages", True)
+    if status in ("left", "kicked"):
+        yield Line(f"{name}: the bot is not a member ({status}).", "Add the bot to the chat.")
+    elif not can_send:
+        yield Line(f"{name}: the bot may not write.", "Give it the right to send messages.")
+    elif chat.allowed and chat.mode == Chat.Mode.ALL and chat.telegram_id < 0 and not sees_all and status == "member":
+        yield Line(
+            f"{name}: every message is to be a report, but privacy mode hides most of them from the bot.",
+            "Make the bot an administrator there, or turn privacy mode off at @BotFather (/setprivacy), "
+            "then remove the bot from the chat and add it again.",
+        )
+    else:
+        yield Line(f"{name}: the bot may read and write ({status}).")
+    if chat.rest_reason:
+        yield Line(
+            f"{name}: nothing is sent, since Telegram refused it: {chat.rest_reason}.",
+            "Give the bot its rights; then press retry at the chat in the admin.",
+        )
+    elif chat.rests_until and chat.rests_until > timezone.now():
+        yield Line(f"{name}: Telegram takes nothing before {chat.rests_until:%Y-%m-%d %H:%M:%S} UTC.", "Wait.")
+
+
+def _notify_chat() -> Iterator[Line]:
+    if not settings.TELEGRAM_NOTIFY_CHAT:
+        yield Line("TELEGRAM_NOTIFY_CHAT is not set: incidents that come otherwise are shown in no chat.")
+    elif notify_id() is None:
+        yield Line("TELEGRAM_NOTIFY_CHAT is no chat's id.", "Write the number, which begins with - for groups.")
+
+
+def _waiting() -> Iterator[Line]:
+    now = timezone.now()
+    due = Card.objects.filter(chat__bot_id=bot_api.bot_id(), due_at__lte=now).count()
+    if (age := oldest_unsent_age()) > POLL_ALARM.total_seconds():
+        yield Line(
+            f"Cards that wait to be sent: {due}, the oldest for {_words(age)}.",
+            "See the chats above; is `run_jobs` running?",
+        )
+    else:
+        yield Line(f"Cards that wait to be sent: {due}.")
+    if failed := Card.objects.filter(failed=True).count():
+        yield Line(f"Cards that failed: {failed}.", "See them in the admin, with what Telegram said, and press retry.")
+    deliveries = Delivery.objects.filter(channel=Channel.TELEGRAM)
+    yield Line(f"Updates that wait to be processed: {deliveries.filter(state=Delivery.State.PENDING).count()}.")
+    if faulty := deliveries.filter(state=Delivery.State.FAULTY).count():
+        yield Line(
+            f"Updates that were not understood: {faulty}.", "See the deliveries in the admin; they can be replayed."
+        )
+
+
+def _name(chat: Chat) -> str:
+    return f"{chat.title} ({chat.telegram_id})" if chat.title else str(chat.telegram_id)
+
+
+def _age(at: datetime | None) -> float | None:
+    return max(0.0, (timezone.now() - at).total_seconds()) if at else None
+
+
+def _words(seconds: float) -> str:
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"

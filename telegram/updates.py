@@ -1,0 +1,167 @@
+"""What becomes of an update (https://core.telegram.org/bots/api#update), whether it was polled or posted."""
+
+import hashlib
+import json
+import logging
+
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+
+from core import bot_api
+from core.bot_api import TelegramError
+from core.db.postgresql import DOWN
+from incidents.models import Channel
+from intake.inbox import Outcome, process, receive
+from intake.models import Delivery
+from telegram import accounts, chats, commands, parsing, presses, reports, sending
+from telegram.messages import Reader, incident_of, username_of
+from telegram.models import Chat, ChatAlias
+from telegram.parsing import Update
+from telegram.values import dictionary, string
+
+logger = logging.getLogger(__name__)
+
+
+def take(body: bytes) -> None:
+    """
+    Stores an update, and then processes it: the jobs do where that fails.
+
+    What a chat says that is not allowed is not stored. Raises django.db's errors where it could not be stored.
+    """
+    update, external_id = _identify(body)
+    if update and not _is_wanted(update):
+        return
+    delivery = receive(channel=Channel.TELEGRAM, external_id=external_id, body=body)
+    try:
+        process(delivery.pk)
+    except DOWN as exc:
+        logger.warning("Delivery %d is stored, and processed later: %s", delivery.pk, exc)
+        return
+    if update:
+        _show_open_if_asked(update)
+
+
+def _identify(body: bytes) -> tuple[Update | None, str]:
+    """The update, None where it is not understood, and what makes it the same when it comes again."""
+    canonical, update = body, None
+    try:
+        payload = json.loads(body)
+        canonical = json.dumps(payload, sort_keys=True).encode()
+        update = parsing.parse(payload)
+    except (ValueError, RecursionError):
+        pass
+    digest = hashlib.sha256(canonical).hexdigest()
+    return update, f"{bot_api.bot_id()}:{update.id if update else ''}:{digest}"
+
+
+def _is_wanted(update: Update) -> bool:
+    """Whether the update is to be stored."""
+    try:
+        return _admit(update)
+    except DOWN:
+        raise
+    except Exception:
+        logger.exception("The chat of an update was not understood")
+        return True
+
+
+def _admit(update: Update) -> bool:
+    if not update.is_handled or update.chat is None:
+        return True
+    for old, new in parsing.migrations({update.kind: update.payload}):
+        chats.migrate(bot_api.bot_id(), old, new)
+    alias = chats.find(bot_api.bot_id(), update.chat)
+    if code := _link_code(update):
+        # Never stored: it is a secret, if for an hour.
+        _tie(code, update)
+        return False
+    if chats.is_allowed(alias.chat):
+        return True
+    if update.kind == "my_chat_member":
+        chats.set_membership(alias, update)
+        return False
+    if chats.is_notified(alias.chat) and _is_about_a_card(alias, update):
+        return True
+    chats.ignore(alias.chat)
+    return False
+
+
+def _is_about_a_card(alias: ChatAlias, update: Update) -> bool:
+    if update.kind == "callback_query":
+        return True
+    report = reports.read(update.message)
+    return incident_of(alias, report.message_id) is not None or incident_of(alias, report.reply_to) is not None
+
+
+def _link_code(update: Update) -> str:
+    """Of `/start CODE` in private."""
+    if update.kind != "message" or update.chat is None or update.chat.type != "private":
+        return ""
+    command = commands.command(update.message, username=username_of(bot_api.bot_id()))
+    return command.text if command and command.ours and command.name == "start" else ""
+
+
+def _tie(code: str, update: Update) -> None:
+    user = accounts.tie(code, update.author) if update.author else None
+    with override(string(dictionary(update.payload.get("from")).get("language_code"))[:2] or None):
+        text = (
+            _("This account now belongs to the user %s.") % user.get_username()
+            if user
+            else _("The code is wrong or was used already. A new one is made on the user's page in the admin.")
+        )
+    try:
+        bot_api.call("sendMessage", chat_id=update.chat and update.chat.id, text=text)
+    except TelegramError as exc:
+        logger.warning("A user was not told of the account: %s", exc)
+
+
+def _show_open_if_asked(update: Update) -> None:
+    """`/open` is a question, which a replay does not ask again; one that a bot asks could go on for ever."""
+    if update.kind not in ("message", "channel_post") or not update.chat or (update.author and update.author.bot_id):
+        return
+    command = commands.command(update.message, username=username_of(bot_api.bot_id()))
+    if command and command.ours and command.name == "open":
+        alias = chats.find(bot_api.bot_id(), update.chat)
+        sending.show_open(alias.chat, reports.read(update.message).thread_id)
+
+
+# Processing, in the transaction of the inbox: no calls of Telegram
+
+
+def handle(delivery: Delivery) -> Outcome:
+    """Raises NotUnderstoodError, ValueError."""
+    bot_id = int(delivery.external_id.partition(":")[0])
+    update = parsing.parse(json.loads(bytes(delivery.body)))
+    if not update.is_handled:
+        if update.kind in parsing.OTHER_UPDATES:
+            return Outcome(Delivery.State.SKIPPED, [f"not handled: {update.kind}"])
+        outcome = Outcome()
+        outcome.fault(f"not handled: an update of an unknown kind: {update.kind[:100]}")
+        return outcome
+    alias = _locked(bot_id, update)
+    if alias is None:
+        return Outcome(Delivery.State.SKIPPED, ["not handled: the chat is not known"])
+    with override(alias.chat.language):
+        match update.kind:
+            case "my_chat_member":
+                chats.set_membership(alias, update)
+                return Outcome()
+            case "callback_query":
+                return presses.take(alias, update, delivery)
+            case _:
+                return Reader(bot_id, alias, update, delivery).take()
+
+
+def _locked(bot_id: int, update: Update) -> ChatAlias | None:
+    """The chat, locked: albums, replies and edits of one chat are taken one at a time."""
+    if update.chat is None:
+        return None
+    alias = ChatAlias.objects.filter(bot_id=bot_id, telegram_id=update.chat.id).first()
+    if alias:
+        # Other transactions may go on to refer to it.
+        alias.chat = Chat.objects.select_for_update(no_key=True).get(pk=alias.chat_id)
+    return alias
+
+
+def _skipped(note: str) -> Outcome:
+    return Outcome(Delivery.State.SKIPPED, [note])

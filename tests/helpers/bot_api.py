@@ -1,0 +1,407 @@
+"""
+A Bot API server that keeps to the documented limits (https://core.telegram.org/bots/api), in this process.
+
+`with BotAPI() as api:` serves on `api.url`. Tests act as people do (`write`, `press`, `deliver`), look at `calls` and
+`messages`, and let single calls fail (`fail`, `lose`). Its clock is `api.now`, in seconds, a function that a test may
+replace.
+"""
+
+import itertools
+import json
+import random
+import threading
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1"
+BOT: dict[str, Any] = {"id": 110201543, "is_bot": True, "first_name": "Reports", "username": "our_bot"}
+DAY = 24 * 3600
+QUERY_LIFETIME = 15 * 60
+# What is delivered where allowed_updates was never named
+NOT_BY_DEFAULT = {"chat_member", "message_reaction", "message_reaction_count"}
+
+
+class RefusedError(Exception):
+    """A response with an error."""
+
+    def __init__(self, status: int, description: str, **parameters: int) -> None:
+        self.status = status
+        prefix = {400: "Bad Request: ", 403: "Forbidden: ", 409: "Conflict: "}.get(status, "")
+        self.body = {"ok": False, "error_code": status, "description": prefix + description}
+        if parameters:
+            self.body["parameters"] = parameters
+
+
+class LostError(Exception):
+    """The connection ends without a response; `done` tells whether the call took effect."""
+
+    def __init__(self, *, done: bool) -> None:
+        self.done = done
+
+
+def units(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+class BotAPI(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, *, seed: int = 0, limits: bool = False) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.token = TOKEN
+        self.me = BOT | {"can_join_groups": True, "can_read_all_group_messages": True}
+        self.now: Callable[[], float] = time.time
+        self.limits = limits
+        self.chance = random.Random(seed)
+        self.lock = threading.Condition()
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.messages: dict[tuple[int, int], dict[str, Any]] = {}  # by chat and message id; what the bot sent
+        self.foreign: set[tuple[int, int]] = set()  # messages of others, to which the bot may reply
+        self.answers: list[dict[str, Any]] = []  # to presses
+        self.chats: dict[int, dict[str, Any]] = {}
+        self.members: dict[int, str] = defaultdict(lambda: "member")  # the bot's status
+        self.migrated: dict[int, int] = {}
+        self.topics: dict[tuple[int, int], str] = {}  # "open", "closed"
+        self.queries: dict[str, float] = {}
+        self.webhook: dict[str, Any] = {"url": ""}
+        self.allowed_updates: list[str] | None = None
+        self._updates: deque[tuple[float, dict[str, Any]]] = deque()
+        self._update_id = self.chance.randrange(10**8, 10**9)
+        self._update_at = self.now()
+        self._ids: dict[int, itertools.count] = defaultdict(lambda: itertools.count(1000))
+        self._faults: dict[str, deque[Exception]] = defaultdict(deque)
+        self._sent: list[tuple[float, int]] = []
+        self._polls = 0
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        self.stop_polls()
+        self.shutdown()
+        super().__exit__(*exc)
+
+    # What people and Telegram do
+
+    def add_chat(self, chat: dict[str, Any]) -> None:
+        self.chats[chat["id"]] = chat
+
+    def write(self, kind: str = "message", **message: Any) -> dict[str, Any]:
+        """Delivers a message, as of a chat's member; its chat is known from then on."""
+        self.add_chat(message["chat"])
+        self.foreign.add((message["chat"]["id"], message["message_id"]))
+        return self.deliver(kind, message)
+
+    def press(self, message: dict[str, Any], data: str, user: dict[str, Any]) -> str:
+        """Of a button under a message that the bot sent. Returns the id of the callback query."""
+        query = str(self.chance.randrange(10**17, 10**18))
+        self.queries[query] = self.now()
+        pressed = {"id": query, "from": user, "message": message, "chat_instance": "1", "data": data}
+        self.deliver("callback_query", pressed)
+        return query
+
+    def deliver(self, kind: str, payload: Any) -> dict[str, Any]:
+        """The update; it waits unless `allowed_updates` leaves its kind out."""
+        with self.lock:
+            # After a week without updates the next id is chosen randomly.
+            if self.now() - self._update_at > 7 * DAY:
+                self._update_id = self.chance.randrange(10**8, 10**9)
+            self._update_id += 1
+            self._update_at = self.now()
+            update = {"update_id": self._update_id, kind: payload}
+            allowed = self.allowed_updates
+            if kind in allowed if allowed else kind not in NOT_BY_DEFAULT:
+                self._updates.append((self.now(), update))
+            self.lock.notify_all()
+            return update
+
+    def migrate(self, old: int, new: int) -> None:
+        """The group becomes a supergroup; no update tells of it."""
+        self.migrated[old] = new
+        self.add_chat(self.chats[old] | {"id": new, "type": "supergroup"})
+
+    @property
+    def pending(self) -> list[dict[str, Any]]:
+        with self.lock:
+            while self._updates and self.now() - self._updates[0][0] > DAY:
+                self._updates.popleft()
+            return [update for _, update in self._updates]
+
+    def push(self, post: Callable[[bytes, dict[str, str]], int]) -> list[int]:
+        """
+        Sends what waits to the webhook, oldest first, until one is refused. Returns the statuses.
+
+        `post` takes the body and the headers, and returns the status of the response.
+        """
+        statuses = []
+        for update in self.pending:
+            secret = self.webhook.get("secret_token")
+            headers = {"X-Telegram-Bot-Api-Secret-Token": secret} if secret else {}
+            statuses.append(post(json.dumps(update).encode(), headers))
+            if not 200 <= statuses[-1] < 300:
+                break
+            self._confirm(update["update_id"] + 1)
+        return statuses
+
+    # What tests arrange and look at
+
+    def fail(self, method: str, status: int, description: str = "", **parameters: int) -> None:
+        """The next call of the method that has no failure yet is refused."""
+        self._faults[method].append(RefusedError(status, description, **parameters))
+
+    def lose(self, method: str, *, done: bool = True) -> None:
+        """Of the next such call the response is lost, whether it took effect or not."""
+        self._faults[method].append(LostError(done=done))
+
+    def called(self, method: str) -> list[dict[str, Any]]:
+        """The parameters of each call of a method so far."""
+        return [params for name, params in list(self.calls) if name == method]
+
+    def wait_for(self, condition: Callable[[], Any], seconds: float = 10) -> None:
+        """Until a call makes it true. Raises AssertionError."""
+        with self.lock:
+            assert self.lock.wait_for(condition, seconds), self.calls
+
+    def stop_polls(self) -> None:
+        """Ends long polls that wait, as another getUpdates does."""
+        with self.lock:
+            self._polls += 1
+            self.lock.notify_all()
+
+    # Responses
+
+    def respond(self, token: str, method: str, params: dict[str, Any]) -> Any:
+        """Raises RefusedError, LostError."""
+        with self.lock:
+            self.calls.append((method, params))
+            self.lock.notify_all()
+            if token != self.token:
+                raise RefusedError(401, "Unauthorized")
+            fault = self._faults[method].popleft() if self._faults[method] else None
+        handler = getattr(self, f"_{_snake(method)}", None)
+        if handler is None:
+            raise RefusedError(404, "Not Found: method not found")
+        if isinstance(fault, LostError) and fault.done:
+            handler(params)
+        if fault:
+            raise fault
+        return handler(params)
+
+    def _get_me(self, params: dict[str, Any]) -> Any:
+        return self.me
+
+    def _get_updates(self, params: dict[str, Any]) -> Any:
+        with self.lock:
+            if self.webhook["url"]:
+                raise RefusedError(
+                    409,
+                    "can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook"
+                    " first",
+                )
+            self._polls += 1
+            mine = self._polls
+            self.lock.notify_all()
+            self._remember(params)
+            offset = params.get("offset") or 0
+            if offset < 0:
+                offset = ([update["update_id"] for update in self.pending][offset:] or [0])[0]
+            self._confirm(offset)
+            limit = min(max(int(params.get("limit") or 100), 1), 100)
+            self.lock.wait_for(lambda: self.pending or mine != self._polls, float(params.get("timeout") or 0))
+            if mine != self._polls:
+                raise RefusedError(
+                    409,
+                    "terminated by other getUpdates request; make sure that only one bot instance is running",
+                )
+            return self.pending[:limit]
+
+    def _remember(self, params: dict[str, Any]) -> None:
+        """allowed_updates stays as it was named last."""
+        if "allowed_updates" in params:
+            names = params["allowed_updates"]
+            if not isinstance(names, list):
+                raise RefusedError(400, "can't parse allowed updates JSON object")
+            self.allowed_updates = names or None
+
+    def _confirm(self, offset: int) -> None:
+        with self.lock:
+            self._updates = deque((at, update) for at, update in self._updates if update["update_id"] >= offset)
+
+    def _set_webhook(self, params: dict[str, Any]) -> Any:
+        with self.lock:
+            secret = params.get("secret_token", "")
+            if secret and not (len(secret) <= 256 and all(c.isascii() and (c.isalnum() or c in "_-") for c in secret)):
+                raise RefusedError(400, "secret token contains unallowed characters")
+            if params.get("drop_pending_updates"):
+                self._updates.clear()
+            self._remember(params)
+            self.webhook = {key: params[key] for key in ("url", "secret_token", "max_connections") if key in params}
+            return True
+
+    def _delete_webhook(self, params: dict[str, Any]) -> Any:
+        return self._set_webhook({"url": "", "drop_pending_updates": params.get("drop_pending_updates")})
+
+    def _get_webhook_info(self, params: dict[str, Any]) -> Any:
+        info = {"url": self.webhook["url"], "has_custom_certificate": False, "pending_update_count": len(self.pending)}
+        if self.webhook["url"]:
+            info |= {"max_connections": self.webhook.get("max_connections", 40)}
+        return info | ({"allowed_updates": self.allowed_updates} if self.allowed_updates else {})
+
+    def _get_chat(self, params: dict[str, Any]) -> Any:
+        return self.chats[self._chat(params)]
+
+    def _get_chat_member(self, params: dict[str, Any]) -> Any:
+        chat_id = self._chat(params, present=False)
+        status = self.members[chat_id]
+        return {"user": BOT, "status": status} | ({"can_post_messages": True} if status == "administrator" else {})
+
+    def _send_message(self, params: dict[str, Any]) -> Any:
+        with self.lock:
+            chat_id = self._chat(params)
+            self._check_text(params.get("text"))
+            markup = self._markup(params)
+            thread = params.get("message_thread_id")
+            if thread is not None and (state := self.topics.get((chat_id, thread))) != "open":
+                raise RefusedError(400, "TOPIC_CLOSED" if state else "message thread not found")
+            reply = params.get("reply_parameters") or {}
+            target = (chat_id, reply.get("message_id"))
+            known = target in self.foreign or target in self.messages
+            if reply and not known and not reply.get("allow_sending_without_reply"):
+                raise RefusedError(400, "message to be replied not found")
+            self._throttle(chat_id)
+            message = {"message_id": next(self._ids[chat_id]), "from": BOT, "chat": self.chats[chat_id]}
+            message |= {"date": int(self.now()), "text": params["text"]}
+            if reply and known:
+                message["reply_to_message"] = {"message_id": reply["message_id"], "chat": self.chats[chat_id]}
+            if thread is not None:
+                message |= {"message_thread_id": thread, "is_topic_message": True}
+            if markup:
+                message["reply_markup"] = markup
+            self.messages[chat_id, message["message_id"]] = message
+            return dict(message)
+
+    def _edit_message_text(self, params: dict[str, Any]) -> Any:
+        with self.lock:
+            message = self._message_to_edit(params)
+            self._check_text(params.get("text"))
+            new = {"text": params["text"], "reply_markup": self._markup(params)}
+            if new == {"text": message["text"], "reply_markup": message.get("reply_markup")}:
+                raise RefusedError(
+                    400,
+                    "message is not modified: specified new message content and reply markup are exactly the same as a"
+                    " current content and reply markup of the message",
+                )
+            message.update({**new, "edit_date": int(self.now())})
+            return dict(message)
+
+    def _edit_message_reply_markup(self, params: dict[str, Any]) -> Any:
+        with self.lock:
+            message = self._message_to_edit(params)
+            return self._edit_message_text(params | {"text": message["text"]})
+
+    def _message_to_edit(self, params: dict[str, Any]) -> dict[str, Any]:
+        message = self.messages.get((self._chat(params), params.get("message_id") or 0))
+        if message is None:
+            raise RefusedError(400, "message to edit not found")
+        return message
+
+    def _answer_callback_query(self, params: dict[str, Any]) -> Any:
+        with self.lock:
+            if len(params.get("text") or "") > 200:
+                raise RefusedError(400, "MESSAGE_TOO_LONG")
+            asked_at = self.queries.pop(params.get("callback_query_id", ""), None)
+            if asked_at is None or self.now() - asked_at > QUERY_LIFETIME:
+                raise RefusedError(400, "query is too old and response timeout expired or query ID is invalid")
+            self.answers.append(params)
+            return True
+
+    # Rules
+
+    def _chat(self, params: dict[str, Any], *, present: bool = True) -> int:
+        """The id of the chat of a call."""
+        chat_id = int(params.get("chat_id") or 0)
+        if chat_id in self.migrated:
+            raise RefusedError(
+                400,
+                "group chat was upgraded to a supergroup chat",
+                migrate_to_chat_id=self.migrated[chat_id],
+            )
+        if chat_id not in self.chats:
+            raise RefusedError(400, "chat not found")
+        kind = self.chats[chat_id]["type"]
+        match self.members[chat_id]:
+            case "kicked" if present:
+                raise RefusedError(
+                    403, "bot was blocked by the user" if kind == "private" else f"bot was kicked from the {kind} chat"
+                )
+            case "left" if present:
+                raise RefusedError(403, f"bot is not a member of the {kind} chat")
+            case "restricted" if present:
+                raise RefusedError(400, "not enough rights to send text messages to the chat")
+        return chat_id
+
+    def _check_text(self, text: Any) -> None:
+        if not isinstance(text, str) or not text.strip():
+            raise RefusedError(400, "message text is empty")
+        if units(text) > 4096:
+            raise RefusedError(400, "message is too long")
+
+    def _markup(self, params: dict[str, Any]) -> Any:
+        markup = params.get("reply_markup")
+        for row in (markup or {}).get("inline_keyboard", []):
+            for button in row:
+                if "callback_data" in button and not 1 <= len(button["callback_data"].encode()) <= 64:
+                    raise RefusedError(400, "BUTTON_DATA_INVALID")
+        return markup
+
+    def _throttle(self, chat_id: int) -> None:
+        """A message a second in a chat, 20 a minute in a group, 30 a second in all."""
+        if not self.limits:
+            return
+        now = self.now()
+        self._sent = [(at, chat) for at, chat in self._sent if now - at < 60]
+        recent = Counter(chat for at, chat in self._sent if now - at < 1)
+        minute = [at for at, chat in self._sent if chat == chat_id]
+        if chat_id < 0 and len(minute) >= 20:
+            wait = 60 - (now - minute[0])
+        elif recent[chat_id] or recent.total() >= 30:
+            wait = 1
+        else:
+            self._sent.append((now, chat_id))
+            return
+        seconds = max(1, round(wait + 0.5))
+        raise RefusedError(429, f"Too Many Requests: retry after {seconds}", retry_after=seconds)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: BotAPI
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        _, bot, method = self.path.split("/")
+        status, response = 200, {}
+        try:
+            response = {"ok": True, "result": self.server.respond(bot.removeprefix("bot"), method, json.loads(body))}
+        except RefusedError as exc:
+            status, response = exc.status, exc.body
+        except LostError:
+            return
+        with suppress(ConnectionError):  # the client is gone
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(json.dumps(response).encode())
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+def _snake(method: str) -> str:
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in method)

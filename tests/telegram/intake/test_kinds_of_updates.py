@@ -1,0 +1,78 @@
+"""Updates of other kinds are kept, told, and stop nothing."""
+
+import pytest
+
+from intake.inbox import process_pending, replay
+from intake.models import Delivery
+from telegram import chats, updates
+from tests.helpers.telegram_messages import GROUP, message
+from tests.helpers.updates import deliveries, descriptions, everything, take, write
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["poll", "poll_answer", "chat_join_request", "message_reaction", "chat_boost", "purchased_paid_media"],
+)
+def test_kinds_that_are_not_asked_for(group, kind):  # I31
+    take(kind, {"chat": GROUP, "id": "1"})
+    assert (descriptions(), deliveries()) == ([], [("skipped", f"not handled: {kind}")])
+
+
+@pytest.mark.parametrize("kind", ["business_message", "guest_message"])
+def test_messages_whose_ids_coincide_with_others_are_not_mixed_up(group, kind):  # I29
+    write(text="one")
+    take(kind, message(text="two"))
+    assert descriptions() == ["one"]
+    assert deliveries()[-1] == ("skipped", f"not handled: {kind}")
+
+
+def test_a_kind_that_is_not_known_is_kept_as_a_fault_and_stops_nothing(group):  # I8
+    take("something_new", {"x": 1})
+    write(text="x")
+    assert descriptions() == ["x"]
+    assert deliveries() == [("faulty", "not handled: an update of an unknown kind: something_new"), ("processed", "")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"\xff\xfe", b"[]", b"null", b'{"update_id": 5}', b"[" * 100_000, b'{"update_id": ' + b"9" * 5000 + b"}"],
+)
+def test_what_is_no_update_is_kept_as_it_came(group, body):
+    updates.take(body)
+    updates.take(body)
+    stored = Delivery.objects.get()
+    assert (bytes(stored.body), stored.state) == (body, "faulty") and stored.notes
+
+
+def test_nul_and_lone_surrogates_are_stored(group):
+    write(text="a\x00b\ud83d")
+    assert descriptions() == ["a␀b�"]
+
+
+def test_an_error_that_was_not_foreseen_keeps_the_update(group, monkeypatch):
+    monkeypatch.setattr(chats, "find", lambda *args: 1 / 0)
+    write(text="x")
+    assert descriptions() == ["x"]
+
+
+def test_the_same_id_with_another_content_is_another_update(group):
+    take("message", message(text="one"), update_id=5)
+    take("message", message(text="two", message_id=11), update_id=5)
+    assert descriptions() == ["one", "two"]
+
+
+def test_replaying_everything_makes_nothing_twice(group):
+    write(text="/incident Насос")
+    write(message_id=11, text="Едем", reply_to_message={"message_id": 10})
+    for number in (12, 13):
+        write(message_id=number, photo=[{}], media_group_id="a", caption=f"Течь {number}")
+    write(message_id=0, text="без номера")
+    write(message_id=15, text="/incident ещё", reply_to_message={"message_id": 14, "text": "Старое"})
+    write(message_id=16, new_chat_title="x")
+    before = everything()
+    for _ in range(2):
+        assert replay(list(Delivery.objects.values_list("pk", flat=True))) == 7
+        process_pending()
+    assert everything() == before
