@@ -16,7 +16,7 @@ from datetime import timedelta
 from time import monotonic
 
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from core.db.postgresql import DOWN
@@ -29,6 +29,7 @@ LEASE = timedelta(seconds=60)  # twice as long as the longest step
 POLL = timedelta(seconds=5)  # between two looks at a job that is not due, or that another process runs
 FIRST_BACKOFF, LONGEST_BACKOFF = timedelta(seconds=5), timedelta(minutes=5)
 LATE = timedelta(minutes=5)
+FAILING = 6  # failures in a row, whose backoffs make LATE together
 STOP = 5.0  # seconds that the end of the process waits for the steps at work
 
 
@@ -58,12 +59,10 @@ def register(job: Job) -> None:
 
 
 def late() -> list[str]:
-    """The jobs that were due LATE ago and that no process runs."""
-    idle = Heartbeat.objects.filter(expires_at__lt=Now())
-    on_time = set(Heartbeat.objects.values_list("job", flat=True)) - set(
-        idle.filter(due_at__lt=Now() - LATE).values_list("job", flat=True)
-    )
-    return sorted(registered.keys() - on_time)
+    """The jobs that were due LATE ago and that no process runs, and those that have been failing for as long."""
+    overdue = Q(expires_at__lt=Now(), due_at__lt=Now() - LATE)
+    on_time = Heartbeat.objects.exclude(overdue | Q(failures__gte=FAILING)).values_list("job", flat=True)
+    return sorted(registered.keys() - set(on_time))
 
 
 class Runner:
