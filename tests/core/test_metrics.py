@@ -100,6 +100,8 @@ def test_deliveries_by_channel_and_state(staff):
     states = ("processed", "faulty", "pending")
     assert [samples["deliveries", "alertmanager", state] for state in states] == [1, 1, 1]
     assert samples["delivery_oldest_pending_seconds",] > 0
+    caller.alerts(alert(), truncatedAlerts=250)
+    assert read(staff)["deliveries_with_warnings", "alertmanager"] == 1
 
 
 def test_jobs(staff):
