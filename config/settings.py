@@ -207,11 +207,10 @@ if STATIC_ROOT:
 METRICS_NETWORKS = env.networks("METRICS_NETWORKS")
 DELIVERY_RETENTION_DAYS = env.integer("DELIVERY_RETENTION_DAYS", 90, least=1, most=36_500)
 
-# Alerts
+# Telegram: critical errors, chats that report, the chat of incidents from elsewhere, reminders of those still open
 TELEGRAM_BOT_TOKEN = env.text("TELEGRAM_BOT_TOKEN")
 TELEGRAM_LOGGING_CHAT = env.text("TELEGRAM_LOGGING_CHAT")
 TELEGRAM_API_URL = env.text("TELEGRAM_API_URL", "https://api.telegram.org")
-# Chats that report, the chat that is told of incidents from elsewhere, and when it is reminded of those still open
 TELEGRAM_INTAKE_CHATS = env.items("TELEGRAM_INTAKE_CHATS", [])
 TELEGRAM_NOTIFY_CHAT = env.text("TELEGRAM_NOTIFY_CHAT")
 TELEGRAM_REMIND_AFTER_MINUTES = env.integer("TELEGRAM_REMIND_AFTER_MINUTES", 0, least=0, most=1_000_000)
@@ -224,11 +223,8 @@ SECRET_PATHS = r"(/intake/+[^/\s]+/+)[^/\s\"'>?][^\s\"'>?]*"  # noqa: S105
 # Logging: JSON lines to LOG_FILE; "-" is the console: text with DEBUG, otherwise JSON on standard output.
 LOG_FILE = env.text("LOG_FILE") or ("-" if DEBUG else "logs/incidents.log")
 if LOG_FILE != "-":
-    _lines = {
-        "class": "core.log.handlers.JSONLinesHandler",
-        "formatter": "JSONFormatter",
-        "filename": str(BASE_DIR / LOG_FILE),
-    }
+    _handler = "core.log.handlers.JSONLinesHandler"
+    _lines = {"class": _handler, "formatter": "JSONFormatter", "filename": str(BASE_DIR / LOG_FILE)}
 else:
     _formatter, _stream = ("ConsoleFormatter", "stderr") if DEBUG else ("JSONFormatter", "stdout")
     _lines = {"class": "logging.StreamHandler", "formatter": _formatter, "stream": f"ext://sys.{_stream}"}
