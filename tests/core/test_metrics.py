@@ -4,6 +4,7 @@ import json
 import re
 from datetime import timedelta
 from ipaddress import ip_network
+from math import isnan
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from core.models import Heartbeat
 from identity.models import User
 from intake import inbox
+from telegram import chats
+from telegram.models import Card
 from tests.conftest import errors
+from tests.helpers.bot_api import BOT, TOKEN
+from tests.helpers.incidents import make_incident
 from tests.helpers.intake import alert, make_caller
+from tests.helpers.telegram_messages import GROUP
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -111,6 +117,23 @@ def test_jobs(staff):
     assert samples["job_failures", "sweep"] == 3
     assert 119 < samples["job_last_run_seconds", "sweep"] < 180
     assert ("job_last_run_seconds", "new") not in samples
+
+
+def test_telegram(staff, settings):
+    settings.TELEGRAM_BOT_TOKEN = TOKEN
+    assert isnan(read(staff)["telegram_last_poll_seconds",])
+    assert read(staff)["telegram_oldest_unsent_seconds",] == 0
+    ago = timezone.now() - timedelta(minutes=2)
+    Heartbeat.objects.create(job="telegram_poll", ran_at=ago)
+    Card.objects.create(incident=make_incident(), chat=chats.add(BOT["id"], GROUP["id"]).chat, due_at=ago)
+    samples = read(staff)
+    assert 119 < samples["telegram_last_poll_seconds",] < 180
+    assert 119 < samples["telegram_oldest_unsent_seconds",] < 180
+
+
+def test_telegram_that_was_turned_off_is_not_late(staff):
+    Heartbeat.objects.create(job="telegram_poll", ran_at=timezone.now() - timedelta(days=9))
+    assert isnan(read(staff)["telegram_last_poll_seconds",])
 
 
 @pytest.mark.parametrize("file", ["alerts.yml", "dashboard.json"])
