@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from datetime import timedelta
 from ipaddress import ip_network
 from math import isnan
@@ -151,3 +153,20 @@ def test_alerts_and_dashboard_use_metrics_and_labels_that_exist(staff, file):
         assert name == "up" or (name in labels and (not label or label in labels[name])), (name, label)
     for by in re.findall(r"by \(([^)]*)\)", text):
         assert set(by.split(", ")) <= {label for one in labels.values() for label in one}, by
+
+
+COUNT = """
+from prometheus_client import Counter
+Counter("http_requests_total", "", ["route", "method", "status"]).labels("replicas", "GET", "200").inc({})
+"""
+
+
+def test_counters_of_replicas_whose_processes_have_the_same_ids(staff, tmp_path, monkeypatch):
+    for slot, requests in (("1.metrics", 2), ("2.metrics", 3)):
+        (tmp_path / slot).mkdir()
+        monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / slot))
+        subprocess.run([sys.executable, "-c", COUNT.format(requests)], check=True)
+        for file in (tmp_path / slot).iterdir():
+            file.rename(file.with_name("counter_7.db"))
+    monkeypatch.setenv("SOCKETS", str(tmp_path))
+    assert read(staff)["http_requests_total", "GET", "replicas", "200"] == 5
