@@ -3,12 +3,14 @@ GET /api/metrics in Prometheus' text format: HTTP requests of all processes, eve
 
 django-prometheus was compared: its names of metrics and labels are fixed, it wraps the database's cursors, and for
 several processes it needs the multiprocess mode of prometheus_client just as this module does. docker/gunicorn.conf.py
-and docker/serve set PROMETHEUS_MULTIPROC_DIR.
+and docker/serve set PROMETHEUS_MULTIPROC_DIR; replicas that share SOCKETS have one directory each in it, since their
+processes may have the same ids.
 """
 
 import os
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address
+from pathlib import Path
 from time import perf_counter
 
 from django.conf import settings
@@ -55,6 +57,14 @@ class MetricsMiddleware:
         return response
 
 
+class FromFiles(Collector):
+    """Sums up what all processes of all replicas have counted."""
+
+    def collect(self) -> Iterable[Metric]:
+        root = os.environ.get("SOCKETS") or os.environ["PROMETHEUS_MULTIPROC_DIR"]
+        return MultiProcessCollector.merge(map(str, Path(root).rglob("*.db")))  # type: ignore[no-untyped-call]
+
+
 class FromDatabase(Collector):
     """Collects the metrics of all apps from the database at each scrape."""
 
@@ -97,6 +107,6 @@ class MetricsView(APIView):
         requests, database = own_registry, CollectorRegistry()
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             requests = CollectorRegistry()
-            MultiProcessCollector(requests)  # type: ignore[no-untyped-call]
+            requests.register(FromFiles())
         database.register(FromDatabase())
         return HttpResponse(text_of(requests) + text_of(database), content_type=CONTENT_TYPE_PLAIN_0_0_4)

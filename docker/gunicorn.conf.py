@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from logging import LogRecord
+from pathlib import Path
 from typing import Any
 
 from gunicorn import util
@@ -40,8 +41,9 @@ limit_request_field_size = 8190
 # The heartbeat file must not block on a disk.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108
 # Request counters of the workers, which /api/metrics sums up; set before the application is loaded.
+OWN_METRICS = "incidents-metrics-"
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="incidents-metrics-", dir=worker_tmp_dir)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=OWN_METRICS, dir=worker_tmp_dir)
 control_socket_disable = True
 # The service writes its own access log.
 accesslog = None
@@ -54,7 +56,9 @@ def on_starting(server: Any) -> None:
 
 
 def on_exit(server: Any) -> None:
-    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
+    directory = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+    if directory.name.startswith(OWN_METRICS):
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def without_client_input(record: LogRecord) -> bool:

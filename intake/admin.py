@@ -21,7 +21,7 @@ from incidents.models import Incident
 from intake import inbox
 from intake.models import Delivery, Sender
 from intake.notes import display
-from intake.parsers import parse
+from intake.parsers import Format, parse
 from intake.parsers.preview import preview
 from intake.parsers.reading import UnreadableError, read
 
@@ -42,9 +42,14 @@ class SenderForm(forms.ModelForm):
 @admin.register(Sender)
 class SenderAdmin(admin.ModelAdmin):
     form = SenderForm
-    list_display = ("name", "format", "source", "is_active", "has_faults")
+    list_display = ("name", "format", "source", "is_active", "works")
     list_filter = ("format", "is_active", "has_faults")
     search_fields = ("name",)
+    fieldsets = (
+        (None, {"fields": ("name", "format", "source", "is_active", "reopen_within_minutes")}),
+        (Format.GENERIC.label, {"fields": ("description_path", "dedup_path", "resolved")}),
+        (Format.SENTRY.label, {"fields": ("sentry_client_secret",)}),
+    )
     actions = ("make_secret", "revoke_secret")
     change_form_template = "admin/intake/sender/change_form.html"
 
@@ -59,6 +64,11 @@ class SenderAdmin(admin.ModelAdmin):
         super().save_model(request, obj, form, change)
         if secret:
             self._show(request, obj, secret)
+
+    @admin.display(description=_("works"), boolean=True, ordering="has_faults")
+    def works(self, sender: Sender) -> bool:
+        """A green tick would mean the contrary if the column were has_faults."""
+        return not sender.has_faults
 
     @admin.action(description=_("Make a new secret"), permissions=["change"])
     def make_secret(self, request: HttpRequest, queryset: QuerySet[Sender]) -> None:
@@ -121,7 +131,8 @@ class WarningsFilter(admin.SimpleListFilter):
 
 @admin.register(Delivery)
 class DeliveryAdmin(admin.ModelAdmin):
-    list_display = ("id", "sender", "channel", "received_at", "state", "faults", "warnings", "short_notes")
+    # Few columns, so that the notes are seen without scrolling.
+    list_display = ("id", "origin", "received_at", "state", "short_notes")
     list_filter = ("state", WarningsFilter, "channel", "sender")
     list_select_related = ("sender",)
     list_per_page = 50
@@ -159,6 +170,10 @@ class DeliveryAdmin(admin.ModelAdmin):
         if len(ids) > REPLAYED:
             text = gettext("Only the oldest %d were taken: repeat this for the others.")
             self.message_user(request, text % REPLAYED, messages.WARNING)
+
+    @admin.display(description=_("sender"), ordering="sender__name")
+    def origin(self, delivery: Delivery) -> str:
+        return str(delivery.sender or delivery.get_channel_display())
 
     @admin.display(description=_("notes"))
     def short_notes(self, delivery: Delivery) -> str:

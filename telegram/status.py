@@ -28,15 +28,17 @@ class Line:
 
 
 def last_poll_age() -> float | None:
-    """Seconds since Telegram was asked for updates last; None where it never was, or sends them to a webhook."""
-    if settings.TELEGRAM_WEBHOOK_URL:
+    """Seconds since Telegram was last asked for updates; None if it never was, posts them to a webhook, or is off."""
+    if not settings.TELEGRAM_BOT_TOKEN or settings.TELEGRAM_WEBHOOK_URL:
         return None
     ran_at = Heartbeat.objects.filter(job="telegram_poll").values_list("ran_at", flat=True).first()
     return _age(ran_at)
 
 
 def oldest_unsent_age() -> float:
-    """Seconds since the card that waits longest was due; 0 where none waits."""
+    """Seconds since the card that waits longest was due; 0 if none waits, or Telegram is off."""
+    if not settings.TELEGRAM_BOT_TOKEN:
+        return 0.0
     return _age(Card.objects.filter(due_at__lte=timezone.now()).aggregate(oldest=Min("due_at"))["oldest"]) or 0.0
 
 

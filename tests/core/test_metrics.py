@@ -2,8 +2,11 @@
 
 import json
 import re
+import subprocess
+import sys
 from datetime import timedelta
 from ipaddress import ip_network
+from math import isnan
 from pathlib import Path
 
 import pytest
@@ -14,8 +17,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from core.models import Heartbeat
 from identity.models import User
 from intake import inbox
+from telegram import chats
+from telegram.models import Card
 from tests.conftest import errors
+from tests.helpers.bot_api import BOT, TOKEN
+from tests.helpers.incidents import make_incident
 from tests.helpers.intake import alert, make_caller
+from tests.helpers.telegram_messages import GROUP
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -113,6 +121,23 @@ def test_jobs(staff):
     assert ("job_last_run_seconds", "new") not in samples
 
 
+def test_telegram(staff, settings):
+    settings.TELEGRAM_BOT_TOKEN = TOKEN
+    assert isnan(read(staff)["telegram_last_poll_seconds",])
+    assert read(staff)["telegram_oldest_unsent_seconds",] == 0
+    ago = timezone.now() - timedelta(minutes=2)
+    Heartbeat.objects.create(job="telegram_poll", ran_at=ago)
+    Card.objects.create(incident=make_incident(), chat=chats.add(BOT["id"], GROUP["id"]).chat, due_at=ago)
+    samples = read(staff)
+    assert 119 < samples["telegram_last_poll_seconds",] < 180
+    assert 119 < samples["telegram_oldest_unsent_seconds",] < 180
+
+
+def test_telegram_that_was_turned_off_is_not_late(staff):
+    Heartbeat.objects.create(job="telegram_poll", ran_at=timezone.now() - timedelta(days=9))
+    assert isnan(read(staff)["telegram_last_poll_seconds",])
+
+
 @pytest.mark.parametrize("file", ["alerts.yml", "dashboard.json"])
 def test_alerts_and_dashboard_use_metrics_and_labels_that_exist(staff, file):
     Heartbeat.objects.create(job="sweep", ran_at=timezone.now())
@@ -128,3 +153,20 @@ def test_alerts_and_dashboard_use_metrics_and_labels_that_exist(staff, file):
         assert name == "up" or (name in labels and (not label or label in labels[name])), (name, label)
     for by in re.findall(r"by \(([^)]*)\)", text):
         assert set(by.split(", ")) <= {label for one in labels.values() for label in one}, by
+
+
+COUNT = """
+from prometheus_client import Counter
+Counter("http_requests_total", "", ["route", "method", "status"]).labels("replicas", "GET", "200").inc({})
+"""
+
+
+def test_counters_of_replicas_whose_processes_have_the_same_ids(staff, tmp_path, monkeypatch):
+    for slot, requests in (("1.metrics", 2), ("2.metrics", 3)):
+        (tmp_path / slot).mkdir()
+        monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / slot))
+        subprocess.run([sys.executable, "-c", COUNT.format(requests)], check=True)
+        for file in (tmp_path / slot).iterdir():
+            file.rename(file.with_name("counter_7.db"))
+    monkeypatch.setenv("SOCKETS", str(tmp_path))
+    assert read(staff)["http_requests_total", "GET", "replicas", "200"] == 5

@@ -1,5 +1,7 @@
 """Zero-downtime deployment: replicas are replaced, scaled and killed under load, and no request fails."""
 
+import re
+
 import pytest
 import requests
 
@@ -76,3 +78,19 @@ def test_crash_of_a_replica_fails_no_request(production, client):
     kill(production.containers("web")[0])
     assert {client.get(production.incidents).status_code for _ in range(50)} == {200}
     until(production.all_healthy)
+
+
+def test_counters_are_those_of_all_replicas_and_survive_their_restart(production, client):
+    def counted():
+        text = client.get(f"{production.url}/api/metrics").text
+        return re.findall(r'http_requests_total\{method="GET",route="incident-list",status="200"\} (\S+)', text)
+
+    for _ in range(20):
+        client.get(production.incidents)
+    before = counted()
+    assert float(*before) >= 20
+    assert all(counted() == before for _ in range(20))
+    for container in production.containers("web"):
+        run("docker", "restart", container["Id"])
+        until(production.all_healthy)
+        assert counted() == before

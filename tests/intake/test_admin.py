@@ -54,6 +54,19 @@ def test_a_revoked_secret_is_401(admin, alertmanager):
     assert alertmanager.post({}).status_code == 401
 
 
+@pytest.mark.parametrize(("body", "icon"), [({"alerts": []}, "icon-yes"), ({}, "icon-no")])
+def test_list_of_senders_shows_which_work(admin, alertmanager, body, icon):
+    alertmanager.post(body)
+    assert re.search(rf'field-works"><img src="[^"]*{icon}', admin.get(SENDERS).content.decode())
+
+
+@pytest.mark.parametrize("url", [SENDERS, f"{SENDERS}add/", DELIVERIES])
+def test_pages_in_russian(admin, alertmanager, url):
+    page = admin.get(url, headers={"accept-language": "ru"}).content.decode()
+    assert re.search(r"<h1>(Выбор для \w+|Добавление): (отправитель|доставка)</h1>", page)
+    assert "Select an option" not in page
+
+
 def test_sentrys_secret_is_kept_and_not_shown(admin):
     sentry = make_caller("sentry", "sentry", sentry_client_secret="s" * 64).sender
     url = f"{SENDERS}{sentry.pk}/change/"
