@@ -1,4 +1,8 @@
-"""Alerts sent to the npm package telegram-test-api; `npm ci --prefix tests/e2e/telegram` installs it."""
+"""
+Alerts, and a dialogue in a chat, sent to the npm package telegram-test-api (`npm ci --prefix tests/e2e/telegram`).
+
+It has no edits by people, no offsets, long polls, refusals or limits: tests/helpers/bot_api.py has those.
+"""
 
 import logging
 import subprocess
@@ -11,7 +15,8 @@ from django.core.management import call_command
 from core import bot_api
 from core.log.telegram import TelegramHandler
 from tests.helpers.fake_telegram import TOKEN
-from tests.helpers.servers import Gunicorn, Postgres, free_port, wait_until
+from tests.helpers.servers import Gunicorn, Jobs, Postgres, free_port, wait_until
+from tests.helpers.telegram_messages import ANNA, message
 
 pytestmark = pytest.mark.e2e
 
@@ -32,10 +37,36 @@ class TelegramTestAPI:
         except requests.ConnectionError:
             return False
 
+    def history(self):
+        response = requests.post(f"{self.url}/getUpdatesHistory", json={"token": TOKEN}, timeout=5)
+        return response.json()["result"]
+
+    def sent(self):
+        """What the bot sent, by message id."""
+        return {
+            update["messageId"]: update["message"]
+            for update in self.history()
+            if "chat_id" in update.get("message", {})
+        }
+
     def messages(self):
         """The messages that the bot sent."""
-        response = requests.post(f"{self.url}/getUpdatesHistory", json={"token": TOKEN}, timeout=5)
-        return [update["message"] for update in response.json()["result"]]
+        return list(self.sent().values())
+
+    def act(self, method, **fields):
+        """As a member of the chat."""
+        requests.post(f"{self.url}/{method}", json={"botToken": TOKEN, **fields}, timeout=5).raise_for_status()
+
+    def dialogue(self):
+        lines = []
+        for update in self.history():
+            said = update.get("message") or {"text": f"[{update['callbackQuery']['data']}]", "from": ANNA}
+            buttons = [
+                button["text"] for button in said.get("reply_markup", {"inline_keyboard": [[]]})["inline_keyboard"][0]
+            ]
+            lines.append(f"{said.get('from', {'first_name': 'Bot'})['first_name']}: {said['text']}")
+            lines += [f"   {buttons}"] if buttons else []
+        return "\n".join(lines)
 
 
 @pytest.fixture
@@ -114,3 +145,53 @@ def test_workers_of_gunicorn_alert_of_a_lost_database(telegram, postgres, servic
         assert part in message["text"]
     assert TOKEN not in message["text"] and token not in message["text"]
     assert TOKEN not in service.log.read_text() + service.log.with_suffix(".json").read_text()
+
+
+OPS = {"id": -1001234567890, "type": "supergroup", "title": "Ops"}
+
+
+def test_dialogue_in_a_chat(telegram, postgres, tmp_path):
+    environment = {
+        "TELEGRAM_API_URL": telegram.url,
+        "TELEGRAM_BOT_TOKEN": TOKEN,
+        "TELEGRAM_INTAKE_CHATS": str(OPS["id"]),
+    }
+    server = Gunicorn(postgres.port, tmp_path / "gunicorn.log", **environment)
+    jobs = Jobs(server.env, tmp_path / "jobs.log")
+    token = {"Authorization": f"Bearer {server.token()}"}
+
+    def incidents():
+        return requests.get(f"{server.url}/api/v1/incidents/", headers=token, timeout=10).json()["results"]
+
+    def say(text, **fields):
+        telegram.act("sendMessage", **message(chat=OPS, message_id=None, text=text, **fields))
+
+    try:
+        say("Самокат 42 не в сети")
+        wait_until(telegram.sent, 60)
+        ((card_id, card),) = telegram.sent().items()
+        assert card["text"].startswith("№ 1 · Открыт") and card["text"].endswith("Самокат 42 не в сети")
+        (button,) = [
+            b for b in card["reply_markup"]["inline_keyboard"][0] if b["callback_data"].endswith("in_progress")
+        ]
+        shown = {"message_id": card_id, "chat": OPS, "date": 1705314600}
+        telegram.act("sendCallback", **{"from": ANNA, "message": shown, "data": button["callback_data"]})
+        wait_until(lambda: "В работе" in telegram.sent()[card_id]["text"], 60)
+        say("Выехал механик", reply_to_message=shown)
+        say("Самокат 43 не в сети")
+        wait_until(lambda: len(telegram.sent()) == 2, 60)
+        telegram.act("sendCommand", **message(chat=OPS, message_id=None, text="/open", entities=[]))
+        wait_until(lambda: len(telegram.sent()) == 3, 60)
+        *_, listed = telegram.messages()
+        assert [line.rpartition(" · ")[2] for line in listed["text"].splitlines()[1:]] == [
+            "Самокат 42 не в сети",
+            "Самокат 43 не в сети",
+        ]
+        assert {row["description"]: row["status"] for row in incidents()} == {
+            "Самокат 42 не в сети": "in_progress",
+            "Самокат 43 не в сети": "open",
+        }
+        print(f"\n{telegram.dialogue()}")
+    finally:
+        jobs.kill()
+        server.kill()

@@ -2,8 +2,8 @@
 A Bot API server that keeps to the documented limits (https://core.telegram.org/bots/api), in this process.
 
 `with BotAPI() as api:` serves on `api.url`. Tests act as people do (`write`, `press`, `deliver`), look at `calls` and
-`messages`, and let single calls fail (`fail`, `lose`). Its clock is `api.now`, in seconds, a function that a test may
-replace.
+`messages`, and let single calls fail (`fail`, `lose`). Its clock is `api.now`, in seconds, and `api.watch` is called at
+each point of a call: functions that a test may replace.
 """
 
 import itertools
@@ -56,6 +56,9 @@ class BotAPI(ThreadingHTTPServer):
         self.token = TOKEN
         self.me = BOT | {"can_join_groups": True, "can_read_all_group_messages": True}
         self.now: Callable[[], float] = time.time
+        # With a point, a method, its parameters and, but for the first point, its result: "asked", nothing has happened
+        # yet; "done", it took effect; "responded". It may raise LostError.
+        self.watch: Callable[[str, str, dict[str, Any], Any], None] = lambda *call: None
         self.limits = limits
         self.chance = random.Random(seed)
         self.lock = threading.Condition()
@@ -386,18 +389,25 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         _, bot, method = self.path.split("/")
-        status, response = 200, {}
+        status, response, params = 200, {}, json.loads(body)
         try:
-            response = {"ok": True, "result": self.server.respond(bot.removeprefix("bot"), method, json.loads(body))}
+            self.server.watch("asked", method, params, None)
+            result = self.server.respond(bot.removeprefix("bot"), method, params)
+            self.server.watch("done", method, params, result)
+            response = {"ok": True, "result": result}
         except RefusedError as exc:
             status, response = exc.status, exc.body
         except LostError:
             return
+        content = json.dumps(response).encode()
         with suppress(ConnectionError):  # the client is gone
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(json.dumps(response).encode())
+            self.wfile.write(content)
+            if status == 200:
+                self.server.watch("responded", method, params, result)
 
     def log_message(self, *args: Any) -> None:
         pass

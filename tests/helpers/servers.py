@@ -104,28 +104,53 @@ class Postgres:
         self.process.wait(30)
 
 
+def service_environment(database_url: str, log: Path) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "LANG": "C.UTF-8",
+        "SECRET_KEY": secrets.token_hex(32),
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "DATABASE_URL": database_url,
+        "LOG_FILE": str(log.with_suffix(".json")),
+    }
+
+
+def manage(env: dict[str, str], *arguments: str) -> str:
+    """The output of a management command."""
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True, text=True).stdout.strip()
+
+
+class Jobs:
+    """`manage.py run_jobs` as a process."""
+
+    def __init__(self, env: dict[str, str], log: Path) -> None:
+        self.env, self.log = env, log
+        self.start()
+
+    def start(self) -> None:
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "run_jobs"], cwd=ROOT, env=self.env, stdout=log, stderr=log
+            )
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(30)
+
+
 class Gunicorn:
     def __init__(self, database_port: int, log: Path, *, migrate: bool = True, **environment: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = log
-        self.env = {
-            "PATH": os.environ["PATH"],
-            "LANG": "C.UTF-8",
-            "SECRET_KEY": secrets.token_hex(32),
-            "ALLOWED_HOSTS": "127.0.0.1",
-            "DATABASE_URL": f"postgres://postgres@127.0.0.1:{database_port}/postgres",
-            "LOG_FILE": str(log.with_suffix(".json")),
-        } | environment
+        self.env = service_environment(f"postgres://postgres@127.0.0.1:{database_port}/postgres", log) | environment
         if migrate:
             self.manage("migrate", "--noinput")
         self.start()
 
     def manage(self, *arguments: str) -> str:
-        command = [sys.executable, "manage.py", *arguments]
-        return subprocess.run(
-            command, cwd=ROOT, env=self.env, check=True, capture_output=True, text=True
-        ).stdout.strip()
+        return manage(self.env, *arguments)
 
     def start(self) -> None:
         command: list[Any] = [BIN / "gunicorn", "-c", "docker/gunicorn.conf.py", "config.wsgi:application"]
