@@ -63,7 +63,7 @@ def _handle_invalid_parameters(view: Any) -> Any:
 
 
 def _handle_invalid_selection(view: Any) -> Any:
-    """Django hands the ids of a selection and of an edited list to the database as they came."""
+    """Refuses malformed ids in a selection or an edited list, which Django would pass to the database."""
     model_admin = getattr(view, "__self__", None)
     if not isinstance(model_admin, admin.ModelAdmin):
         return view

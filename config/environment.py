@@ -72,8 +72,33 @@ def networks(name: str) -> list[IPv4Network | IPv6Network]:
         raise ImproperlyConfigured(f"{name} takes networks, separated by commas: 10.0.0.0/8, fd00::/8.") from None
 
 
+SQLITE_OPTIONS = {
+    "init_command": "PRAGMA journal_mode=WAL",
+    # A deferred transaction that reads first and then writes fails at once if another one writes.
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 20,
+}
+POSTGRESQL_OPTIONS = {
+    # A request fails within 5 seconds of an outage: 2 on the persistent connection, 2 on a new one.
+    "connect_timeout": 2,
+    "tcp_user_timeout": 2000,
+    "keepalives_idle": 10,
+}
+
+
 def database(sqlite: Path) -> dict[str, Any]:
     """An entry of DATABASES: DATABASE_URL, else POSTGRES_*, else SQLite. Raises ImproperlyConfigured."""
+    entry = _database(sqlite)
+    if entry["ENGINE"].endswith("sqlite3"):
+        return entry | {"OPTIONS": SQLITE_OPTIONS}
+    # For core.db.postgresql.fetch; the ORM prepares nothing. A pooler of transactions supports neither this nor
+    # server-side cursors:
+    # https://docs.djangoproject.com/en/6.1/ref/databases/#transaction-pooling-and-server-side-cursors
+    prepare = {"prepare_threshold": None if entry.get("DISABLE_SERVER_SIDE_CURSORS") else 5}
+    return entry | {"OPTIONS": POSTGRESQL_OPTIONS | prepare | entry.get("OPTIONS", {})}
+
+
+def _database(sqlite: Path) -> dict[str, Any]:
     if text("DATABASE_URL"):
         return _database_of_url(text("DATABASE_URL").strip())
     if not text("POSTGRES_HOST"):

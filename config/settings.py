@@ -108,29 +108,9 @@ WSGI_APPLICATION = "config.wsgi.application"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 FILE_UPLOAD_HANDLERS: list[str] = []  # No form has a file: uploads are discarded and never reach the disk.
 
-# Database: DATABASE_URL, else POSTGRES_*, else SQLite
-_database = env.database(BASE_DIR / "db.sqlite3")
-DATABASES = {"default": _database}
-if _database["ENGINE"].endswith("sqlite3"):
-    _database["OPTIONS"] = {
-        "init_command": "PRAGMA journal_mode=WAL",
-        # A deferred transaction that reads first and then writes fails at once if another one writes.
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
-    }
-else:
-    _database["OPTIONS"] = {
-        # A request fails within 5 seconds of an outage: 2 on the persistent connection, 2 on a new one.
-        "connect_timeout": 2,
-        "tcp_user_timeout": 2000,
-        "keepalives_idle": 10,
-        # For core.db.postgresql.fetch; the ORM prepares nothing. A pooler of transactions supports neither this nor
-        # server-side cursors:
-        # https://docs.djangoproject.com/en/6.1/ref/databases/#transaction-pooling-and-server-side-cursors
-        "prepare_threshold": None if _database.get("DISABLE_SERVER_SIDE_CURSORS") else 5,
-    } | _database.get("OPTIONS", {})
-    # runserver starts a thread for each connection: persistent database connections would pile up.
-    _database["CONN_MAX_AGE"] = 0 if DEBUG else None
+# Database: DATABASE_URL, else POSTGRES_*, else SQLite. Not persistent under runserver, which starts a thread for each
+# connection.
+DATABASES = {"default": env.database(BASE_DIR / "db.sqlite3") | {"CONN_MAX_AGE": 0 if DEBUG else None}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Identity
@@ -177,7 +157,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["core.api.json.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "core.api.openapi.AutoSchema",
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "core.api.json.JSONNegotiation",
-    "ALLOWED_VERSIONS": ["v1"],  # of the OpenAPI document: any other that its query names is ignored
+    "ALLOWED_VERSIONS": ["v1"],  # of the OpenAPI document: another one in its query is ignored
     "DEFAULT_PAGINATION_CLASS": "core.api.pagination.PageNumbers",
     "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
@@ -227,28 +207,24 @@ if STATIC_ROOT:
 METRICS_NETWORKS = env.networks("METRICS_NETWORKS")
 DELIVERY_RETENTION_DAYS = env.integer("DELIVERY_RETENTION_DAYS", 90, least=1, most=36_500)
 
-# Alerts
+# Telegram: critical errors, chats that report, the chat of incidents from elsewhere, reminders of those still open
 TELEGRAM_BOT_TOKEN = env.text("TELEGRAM_BOT_TOKEN")
 TELEGRAM_LOGGING_CHAT = env.text("TELEGRAM_LOGGING_CHAT")
 TELEGRAM_API_URL = env.text("TELEGRAM_API_URL", "https://api.telegram.org")
-# Chats that report, the chat that is told of incidents from elsewhere, and when it is reminded of those still open
 TELEGRAM_INTAKE_CHATS = env.items("TELEGRAM_INTAKE_CHATS", [])
 TELEGRAM_NOTIFY_CHAT = env.text("TELEGRAM_NOTIFY_CHAT")
 TELEGRAM_REMIND_AFTER_MINUTES = env.integer("TELEGRAM_REMIND_AFTER_MINUTES", 0, least=0, most=1_000_000)
 TELEGRAM_WEBHOOK_URL = env.text("TELEGRAM_WEBHOOK_URL")
 TELEGRAM_WEBHOOK_SECRET = env.text("TELEGRAM_WEBHOOK_SECRET")
 
-# What follows the first group in a path is a secret: log lines and alerts do not show it.
+# The part of a path after the first group is a secret, masked in log lines and alerts.
 SECRET_PATHS = r"(/intake/+[^/\s]+/+)[^/\s\"'>?][^\s\"'>?]*"  # noqa: S105
 
 # Logging: JSON lines to LOG_FILE; "-" is the console: text with DEBUG, otherwise JSON on standard output.
 LOG_FILE = env.text("LOG_FILE") or ("-" if DEBUG else "logs/incidents.log")
 if LOG_FILE != "-":
-    _lines = {
-        "class": "core.log.handlers.JSONLinesHandler",
-        "formatter": "JSONFormatter",
-        "filename": str(BASE_DIR / LOG_FILE),
-    }
+    _handler = "core.log.handlers.JSONLinesHandler"
+    _lines = {"class": _handler, "formatter": "JSONFormatter", "filename": str(BASE_DIR / LOG_FILE)}
 else:
     _formatter, _stream = ("ConsoleFormatter", "stderr") if DEBUG else ("JSONFormatter", "stdout")
     _lines = {"class": "logging.StreamHandler", "formatter": _formatter, "stream": f"ext://sys.{_stream}"}

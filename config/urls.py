@@ -26,7 +26,7 @@ urlpatterns = [
     path("api/admin", append_slash),
 ]
 
-# Django's own, without their check of a CSRF token: it reads the body, and fails where that cannot be read.
+# Django's views without their CSRF check, which reads the body and fails if it is malformed.
 handler400 = unwrap(defaults.bad_request)
 handler403 = unwrap(defaults.permission_denied)
 handler404 = unwrap(defaults.page_not_found)

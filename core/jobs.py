@@ -16,7 +16,7 @@ from datetime import timedelta
 from time import monotonic
 
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from core.db.postgresql import is_unavailable
@@ -29,6 +29,7 @@ LEASE = timedelta(seconds=60)  # twice as long as the longest step
 POLL = timedelta(seconds=5)  # interval at which a job that is not due or is leased elsewhere is checked
 FIRST_BACKOFF, LONGEST_BACKOFF = timedelta(seconds=5), timedelta(minutes=5)
 LATE = timedelta(minutes=5)
+FAILING = 6  # consecutive failures, whose backoffs together exceed LATE
 STOP = 5.0  # seconds that shutdown waits for running steps
 
 
@@ -58,12 +59,10 @@ def register(job: Job) -> None:
 
 
 def late() -> list[str]:
-    """Names of the jobs that are overdue by more than LATE and that no process holds."""
-    idle = Heartbeat.objects.filter(expires_at__lt=Now())
-    on_time = set(Heartbeat.objects.values_list("job", flat=True)) - set(
-        idle.filter(due_at__lt=Now() - LATE).values_list("job", flat=True)
-    )
-    return sorted(registered.keys() - on_time)
+    """Names of the jobs that are overdue by more than LATE and that no process holds, or that keep failing."""
+    overdue = Q(expires_at__lt=Now(), due_at__lt=Now() - LATE)
+    on_time = Heartbeat.objects.exclude(overdue | Q(failures__gte=FAILING)).values_list("job", flat=True)
+    return sorted(registered.keys() - set(on_time))
 
 
 class Runner:

@@ -1,9 +1,9 @@
 """
-GET /api/metrics, in Prometheus' text format: requests from the counters of all processes, the rest from the database.
+GET /api/metrics in Prometheus' text format: HTTP requests of all processes, everything else from the database.
 
-django-prometheus was looked at: its middleware names metrics and labels in its own way, it wraps the cursors of the
-database, and for several processes it needs the same library in the same mode: PROMETHEUS_MULTIPROC_DIR is set by
-docker/gunicorn.conf.py and docker/serve.
+django-prometheus was compared: its names of metrics and labels are fixed, it wraps the database's cursors, and for
+several processes it needs the multiprocess mode of prometheus_client just as this module does. docker/gunicorn.conf.py
+and docker/serve set PROMETHEUS_MULTIPROC_DIR.
 """
 
 import os
@@ -47,7 +47,7 @@ class MetricsMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         started = perf_counter()
         response = self.get_response(request)
-        # Neither label is what a client wrote: each new value would be a time series of its own.
+        # No label contains input of a client: each new value would create a time series.
         route = request.resolver_match.view_name if request.resolver_match else "unresolved"
         method = request.method if request.method in METHODS else "other"
         requests_total.labels(route, method, response.status_code).inc()
@@ -56,7 +56,7 @@ class MetricsMiddleware:
 
 
 class FromDatabase(Collector):
-    """The metrics of all apps that are read from the database at each scrape."""
+    """Collects the metrics of all apps from the database at each scrape."""
 
     sources: list[Callable[[], Iterable[Metric]]] = []
 
@@ -66,14 +66,14 @@ class FromDatabase(Collector):
 
 
 def register(source: Callable[[], Iterable[Metric]]) -> None:
-    """Called by AppConfig.ready(). The source reads what is counted already, never all rows of a table."""
+    """Called by AppConfig.ready(). A source must not scan a table: it reads stored counts."""
     FromDatabase.sources.append(source)
 
 
 def jobs() -> Iterable[Metric]:
     # Not `job`: Prometheus has a label of that name.
-    ran = GaugeMetricFamily("job_last_run_seconds", "Time since the job last ran without an error.", labels=["name"])
-    failures = GaugeMetricFamily("job_failures", "Failures of the job in a row.", labels=["name"])
+    ran = GaugeMetricFamily("job_last_run_seconds", "Seconds since the last successful step.", labels=["name"])
+    failures = GaugeMetricFamily("job_failures", "Consecutive failures of the job.", labels=["name"])
     for heartbeat in Heartbeat.objects.annotate(ago=Now() - F("ran_at")).order_by("job"):
         failures.add_metric([heartbeat.job], heartbeat.failures)
         if heartbeat.ago is not None:
@@ -89,7 +89,7 @@ class MayReadMetrics(IsAdminUser):
 
 
 class MetricsView(APIView):
-    """For staff users' tokens and for the networks in METRICS_NETWORKS."""
+    """Allowed for tokens of staff users and for clients in METRICS_NETWORKS."""
 
     permission_classes = [MayReadMetrics]
 

@@ -1,10 +1,13 @@
 """gunicorn's configuration, with and without containers. `--bind` and `--workers` override it."""
 
+import json
 import os
 import shutil
 import tempfile
 from logging import LogRecord
 from typing import Any
+
+from gunicorn import util
 
 bind = "0.0.0.0:8000"
 workers = int(os.environ.get("WEB_CONCURRENCY") or max(2, os.cpu_count() or 2))
@@ -36,7 +39,7 @@ limit_request_field_size = 8190
 
 # The heartbeat file must not block on a disk.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108
-# Counters of requests, which /api/metrics adds up over the workers; before the application is loaded.
+# Request counters of the workers, which /api/metrics sums up; set before the application is loaded.
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="incidents-metrics-", dir=worker_tmp_dir)
 control_socket_disable = True
@@ -47,6 +50,7 @@ errorlog = "-"
 
 def on_starting(server: Any) -> None:
     server.log.error_log.addFilter(without_client_input)
+    util.write_error = write_error  # gunicorn 27 has no setting for its error page
 
 
 def on_exit(server: Any) -> None:
@@ -61,3 +65,25 @@ def without_client_input(record: LogRecord) -> bool:
     elif message.startswith("Error handling request"):
         record.msg, record.args = "Error handling request", ()
     return True
+
+
+ERROR_NAMES = {
+    400: "parse_error",
+    403: "permission_denied",
+    414: "uri_too_long",
+    417: "expectation_failed",
+    431: "headers_too_large",
+    500: "error",
+    501: "not_implemented",
+}
+
+
+def write_error(sock: Any, status: int, reason: str, message: str) -> None:
+    """What gunicorn refuses before the service sees it, in the service's error format; `message` quotes the request."""
+    kind, detail = (
+        ("server_error", "A server error occurred.") if status >= 500 else ("client_error", "Malformed request.")
+    )
+    code = f"{status} {ERROR_NAMES.get(status, 'error')}"
+    body = json.dumps({"type": kind, "errors": [{"code": code, "detail": detail, "attr": None}]}, separators=(",", ":"))
+    head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    util.write_nonblock(sock, f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())

@@ -26,7 +26,7 @@ class JWTAuthentication(authentication.JWTAuthentication):
     """
     `request.user` is the token's user, checked in the database; `request.auth` is the Bearer.
 
-    `deferred` is for CheckedBearerView alone: on PostgreSQL the view's own statement checks the token, and
+    `deferred` is only for CheckedBearerView: on PostgreSQL the view's own statement checks the token, and
     `request.user` is anonymous.
     """
 

@@ -108,10 +108,21 @@ def _preview_calls(sender: Sender) -> Iterator[tuple[Delivery, list[str]]]:
         yield delivery, [Truncator(sentence).chars(200) for sentence in sentences[:PREVIEWED_PARTS]]
 
 
+class WarningsFilter(admin.SimpleListFilter):
+    title = _("warnings")
+    parameter_name = "warned"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("1", _("with warnings"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
+        return queryset.filter(warnings__gt=0) if self.value() else queryset
+
+
 @admin.register(Delivery)
 class DeliveryAdmin(admin.ModelAdmin):
-    list_display = ("id", "sender", "channel", "received_at", "state", "faults", "short_notes")
-    list_filter = ("state", "channel", "sender")
+    list_display = ("id", "sender", "channel", "received_at", "state", "faults", "warnings", "short_notes")
+    list_filter = ("state", WarningsFilter, "channel", "sender")
     list_select_related = ("sender",)
     list_per_page = 50
     ordering = ("-id",)
@@ -119,7 +130,7 @@ class DeliveryAdmin(admin.ModelAdmin):
     show_full_result_count = False
     fields = (
         *("sender", "channel", "state", "received_at", "processed_at", "request_id"),
-        *("incidents", "faults", "all_notes", "payload"),
+        *("incidents", "faults", "warnings", "all_notes", "payload"),
     )
     readonly_fields = ("incidents", "all_notes", "payload")
     actions = ("replay",)

@@ -83,7 +83,7 @@ class _Call:
             case Fault(index, error):
                 outcome.fault(note(index, error))
             case Notice(warning, detail, index):
-                outcome.notes.append(note(index, warning, detail))
+                outcome.warn(note(index, warning, detail))
             case Ignored(reason, index):
                 outcome.notes.append(note(index, reason))
             case Report() if self._is_open(part.fingerprint):  # a repeat

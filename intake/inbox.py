@@ -44,11 +44,16 @@ class Outcome:
     state: Delivery.State = Delivery.State.PROCESSED
     notes: list[str] = field(default_factory=list)
     faults: int = 0
+    warnings: int = 0
     parts: int | None = None
 
     def fault(self, note: str) -> None:
         self.state = Delivery.State.FAULTY
         self.faults += 1
+        self.notes.append(note)
+
+    def warn(self, note: str) -> None:
+        self.warnings += 1
         self.notes.append(note)
 
 
@@ -121,7 +126,7 @@ def process_pending() -> bool:
 def replay(delivery_ids: list[int]) -> int:
     """Makes deliveries pending again; the jobs process them. Returns how many."""
     return Delivery.objects.filter(pk__in=delivery_ids).update(
-        state=Delivery.State.PENDING, parts_done=0, faults=0, notes="", processed_at=None
+        state=Delivery.State.PENDING, parts_done=0, faults=0, warnings=0, notes="", processed_at=None
     )
 
 
@@ -152,7 +157,8 @@ def _lock(delivery_id: int) -> Delivery | None:
 def _save(delivery: Delivery, outcome: Outcome) -> None:
     faults = delivery.faults + outcome.faults
     notes = [*delivery.notes.splitlines(), *outcome.notes][:NOTES]
-    values: dict[str, Any] = {"faults": faults, "notes": "\n".join(notes)}
+    warnings = delivery.warnings + outcome.warnings
+    values: dict[str, Any] = {"faults": faults, "warnings": warnings, "notes": "\n".join(notes)}
     if outcome.parts is not None:
         values["parts_done"] = outcome.parts
     else:

@@ -112,6 +112,7 @@ class Delivery(models.Model):
     state = models.CharField(_("state"), max_length=16, choices=State, default=State.PENDING)
     parts_done = models.PositiveIntegerField(default=0)  # of a pending one that is processed in several transactions
     faults = models.PositiveIntegerField(_("faulty parts"), default=0)
+    warnings = models.PositiveIntegerField(_("warnings"), default=0)
     notes = models.TextField(_("notes"), blank=True)  # faults, warnings, why it was skipped: a line for each
     processed_at = models.DateTimeField(_("processed at"), null=True, blank=True)
 
@@ -123,6 +124,7 @@ class Delivery(models.Model):
         indexes = [
             models.Index(fields=["id"], name="delivery_pending", condition=Q(state="pending")),
             models.Index(fields=["channel", "state"], name="delivery_channel_state"),
+            models.Index(fields=["channel", "-id"], name="delivery_warned", condition=Q(warnings__gt=0)),
             models.Index(fields=["state", "-id"], name="delivery_state_newest"),
             models.Index(fields=["sender", "-id"], name="delivery_sender_newest"),
             models.Index(

@@ -47,7 +47,7 @@ class RetryAdmin(admin.ModelAdmin):
         raise NotImplementedError
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        return [*self.list_display, *(["retry_button"] if self.may_retry(request) else [])]
+        return [name for name in self.list_display if name != "retry_button" or self.may_retry(request)]
 
     @admin.display(description=_("retry"))
     def retry_button(self, obj: Any) -> SafeString | str:
@@ -89,7 +89,7 @@ class ChatAdmin(RetryAdmin):
     """Superusers allow chats and set them up."""
 
     form = ChatForm
-    list_display = ("name", "telegram_id", "allowed", "mode", "source", "language", "rights", "sending")
+    list_display = ("name", "telegram_id", "allowed", "sending", "retry_button", "rights", "mode", "source")
     list_filter = ("allowed", "mode", "source")
     search_fields = ("title", "telegram_id")
     readonly_fields = ("name", "telegram_id", "kind", "rights", "sending", "ignored_updates")
@@ -165,7 +165,7 @@ class CardStateFilter(admin.SimpleListFilter):
 
 @admin.register(Card)
 class CardAdmin(RetryAdmin):
-    list_display = ("incident", "chat", "state", "due_at", "error", "message")
+    list_display = ("incident", "chat", "state", "retry_button", "error", "message", "due_at")
     list_filter = (CardStateFilter, "outside_topic", "chat")
     list_select_related = ("incident", "chat")
     ordering = ("-id",)
@@ -270,7 +270,9 @@ def _state(card: Card) -> str:
 
 
 def _link(url: str | None, otherwise: str = "") -> SafeString | str:
-    return format_html('<a href="{}" rel="noopener">{}</a>', url, url) if url else otherwise
+    if not url:
+        return otherwise
+    return format_html('<a href="{}" rel="noopener">{}</a>', url, url.removeprefix("https://"))
 
 
 def _card_link(card: Card) -> str | None:

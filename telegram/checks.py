@@ -50,3 +50,16 @@ def _intake() -> Iterator[checks.CheckMessage]:
             hint="Write the chats' numbers, which begin with - for groups: the admin and the log show them.",
             id="telegram.W002",
         )
+    notify = settings.TELEGRAM_NOTIFY_CHAT
+    if notify and not settings.TELEGRAM_BOT_TOKEN:
+        yield checks.Warning(
+            "TELEGRAM_NOTIFY_CHAT is set, TELEGRAM_BOT_TOKEN is not: incidents are shown in no chat.",
+            hint="Set TELEGRAM_BOT_TOKEN to the token that @BotFather gave you.",
+            id="telegram.W003",
+        )
+    if notify and not ID.fullmatch(notify):
+        yield checks.Warning(
+            "TELEGRAM_NOTIFY_CHAT is no chat's id: incidents are shown in no chat.",
+            hint="Write the chat's number, which begins with - for groups: the admin shows it.",
+            id="telegram.W004",
+        )

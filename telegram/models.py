@@ -42,7 +42,10 @@ class Chat(models.Model):
     language = models.CharField(_("language"), max_length=2, choices=settings.LANGUAGES, default="ru")
     time_zone = models.CharField(_("time zone"), max_length=64, default="Europe/Moscow")
     remind_after_minutes = models.PositiveIntegerField(
-        _("remind after, minutes"), null=True, blank=True, help_text=_("Empty: as TELEGRAM_REMIND_AFTER_MINUTES says.")
+        _("remind after, minutes"),
+        null=True,
+        blank=True,
+        help_text=_("Empty: as TELEGRAM_REMIND_AFTER_MINUTES says. 0: never."),
     )
     # What Telegram lets the bot do there: my_chat_member
     membership = models.CharField(max_length=16, blank=True, editable=False)

@@ -55,7 +55,8 @@ class ErrorFormatter(ExceptionFormatter):
         if isinstance(exc, exceptions.ValidationError):
             errors = super().get_errors()
             for error in errors:
-                error.attr = error.attr or api_settings.NON_FIELD_ERRORS_KEY
+                if error.attr is None:
+                    error.attr = api_settings.NON_FIELD_ERRORS_KEY
             return errors
         # simplejwt's detail is a dict of detail, code and messages.
         detail: Any = exc.detail["detail"] if isinstance(exc.detail, dict) else exc.detail

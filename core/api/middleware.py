@@ -61,9 +61,9 @@ class RequestMiddleware:
 
 
 def leave_out_length(response: HttpResponseBase) -> None:
-    """What has no content has no Content-Length either: RFC 9110, 8.6."""
-    del response["Content-Length"]  # CommonMiddleware's
-    # wsgiref, which is under the development server, adds one of zero where there is not even an empty chunk.
+    """A response without content must not have a Content-Length: RFC 9110, 8.6."""
+    del response["Content-Length"]  # set by CommonMiddleware
+    # wsgiref (the development server) adds a Content-Length of 0 unless there is at least an empty chunk.
     if isinstance(response, StreamingHttpResponse):
         response.streaming_content = [b""]
     else:

@@ -20,7 +20,7 @@ class LogContext:
     def __init__(self, request_id: str = "", *, method: str = "", path: str = "", job: str = "") -> None:
         self.request_id = request_id or secrets.token_hex(16)
         self.method = method
-        self.path = path  # without secrets, and without the query, which may hold some
+        self.path = path  # without secrets, and without the query, which may contain some
         self.job = job
         self.started = perf_counter()
         self.user = ""  # the username, once the request is authenticated

@@ -37,7 +37,7 @@ _PATTERNS = [
 
 
 def redact_path(path: str) -> str:
-    """The path without the secrets that SECRET_PATHS finds."""
+    """The path with the secrets masked that SECRET_PATHS matches."""
     return _SECRET_PATHS.sub(rf"\1{HIDDEN}", path)
 
 

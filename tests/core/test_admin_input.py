@@ -59,7 +59,7 @@ def test_parameter_out_of_range(staff, query):
 
 @pytest.mark.parametrize("selected", ["x", "", "\0", "1.5", "9" * 30, ["1", "x"]])
 @pytest.mark.parametrize("page", ["incidents/incident/", "identity/user/", "auth/group/"])
-def test_a_selection_that_is_none(staff, page, selected):
+def test_malformed_selection(staff, page, selected):
     data = {"action": "delete_selected", "_selected_action": selected, "index": 0}
     response = staff.post(f"/api/admin/{page}", data)
     assert (response.status_code, response["Location"]) == (302, f"/api/admin/{page}")
@@ -70,7 +70,7 @@ def test_a_selection_that_is_none(staff, page, selected):
 
 @pytest.mark.parametrize("field", ["", "x", "id__in", "description"])
 @pytest.mark.parametrize("page", ["", "add/", "1/change/"])
-def test_a_reference_to_a_field_that_does_not_exist(staff, page, field):
+def test_reference_to_an_unknown_field(staff, page, field):
     assert staff.get(f"{INCIDENTS}{page}?_to_field={field}").status_code in (200, 302, 400)
 
 

@@ -59,7 +59,7 @@ def test_response_without_content_has_no_content_length(api):
 
 
 @pytest.mark.parametrize("response", [HttpResponseNotModified(), FileResponse((), status=304)])
-def test_the_development_server_adds_no_length(rf, response):
+def test_development_server_adds_no_content_length(rf, response):
     def application(environ, start_response):
         response_with_headers = RequestMiddleware(lambda request: response)(rf.get("/"))
         start_response("304 Not Modified", [*response_with_headers.items()])

@@ -1,5 +1,6 @@
 """gunicorn with docker/gunicorn.conf.py."""
 
+import json
 import socket
 import subprocess
 import sys
@@ -67,8 +68,28 @@ def test_serves_on_a_unix_socket(gunicorn):
     ],
 )
 def test_malformed_request_is_logged_without_its_content(gunicorn, malformed):
-    assert not gunicorn.send(malformed).startswith(b"HTTP/1.1 2")
+    head, _, body = gunicorn.send(malformed).partition(b"\r\n\r\n")
+    assert not head.startswith(b"HTTP/1.1 2") and b"SECRET" not in body
     assert gunicorn.send(ALIVE)
     log = gunicorn.log.read_text()
     assert "SECRET" not in log
     assert "Listening" in log
+
+
+@pytest.mark.parametrize(
+    ("malformed", "code"),
+    [
+        ("GET /api/v1/incidents/?search=самокат HTTP/1.1\r\nHost: x\r\n\r\n", "400 parse_error"),
+        ("A / HTTP/1.1\r\nHost: x\r\n\r\n", "400 parse_error"),
+        ("GET / HTTP/1.1\r\nHost: x\r\nIdempotency-Key: a\x01\r\n\r\n", "400 parse_error"),
+        (f"GET /{'x' * 9_000} HTTP/1.1\r\nHost: x\r\n\r\n", "414 uri_too_long"),
+        (f"GET / HTTP/1.1\r\nHost: x\r\nCookie: {'x' * 9_000}\r\n\r\n", "431 headers_too_large"),
+        ("GET / HTTP/1.1\r\nHost: x\r\nExpect: x\r\n\r\n", "417 expectation_failed"),
+        ("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: x, chunked\r\n\r\n", "501 not_implemented"),
+    ],
+)
+def test_what_gunicorn_refuses_is_in_the_error_format(gunicorn, malformed, code):
+    head, _, body = gunicorn.send(malformed.encode()).partition(b"\r\n\r\n")
+    assert b"Content-Type: application/json\r\n" in head
+    (error,) = json.loads(body)["errors"]
+    assert (error["code"], error["attr"], head.split()[1].decode()) == (code, None, code[:3])

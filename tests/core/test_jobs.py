@@ -123,6 +123,17 @@ def test_stopping_process_releases_its_lease_after_the_step(steps):
     assert steps == [True, True, False]
 
 
+def test_a_job_that_keeps_failing_is_late(steps):
+    Heartbeat.objects.update(failures=5)
+    assert jobs.late() == []
+    steps.results = [RuntimeError("x")]
+    run()
+    assert jobs.late() == ["test"]
+    due()
+    run()
+    assert jobs.late() == []
+
+
 def test_late_jobs_are_named(steps):
     assert jobs.late() == []
     due()

@@ -71,7 +71,7 @@ def test_form_outside_the_admin_is_a_client_error(logged, path, content_type):
 
 @pytest.mark.parametrize("host", ["testserver", "evil.example"])
 @pytest.mark.parametrize("path", [*PATHS, "/api/admin", "/api/admin/nothing/"])
-def test_a_form_with_a_csrf_token(logged, path, host):
+def test_malformed_form_with_a_csrf_token(logged, path, host):
     environ = {"CONTENT_TYPE": "multipart/form-data", "HTTP_COOKIE": f"csrftoken={'a' * 32}", "HTTP_HOST": host}
     response = wsgi_request("POST", path, b"a=1", **environ)
     assert response.status_code in (400, 401, 404, 405)
@@ -81,7 +81,7 @@ def test_a_form_with_a_csrf_token(logged, path, host):
 @pytest.mark.parametrize(
     "query", ["version=%0a", "version=%00", "version=a%0d%0ab", "lang=%00", "format=%0a", "lang=%0a"]
 )
-def test_parameters_of_the_document(logged, query):
+def test_unknown_parameters_of_the_openapi_document_are_ignored(logged, query):
     response = wsgi_request("GET", "/api/schema/", QUERY_STRING=query)
     assert (response.status_code, response.json()["info"]["version"]) == (200, settings.VERSION)
     assert response.headers["Content-Disposition"] == 'inline; filename="Incidents.json"'

@@ -1,4 +1,4 @@
-"""GET /api/metrics: who may read it, and what it says."""
+"""GET /api/metrics: permissions and values."""
 
 import json
 import re
@@ -30,7 +30,7 @@ def staff(user, api):
 
 
 def read(client):
-    """The samples, by name and the values of the labels in the order of their names."""
+    """The samples by metric name and label values, in the order of the label names."""
     response = client.get(URL)
     assert (response.status_code, response["Content-Type"][:10]) == (200, "text/plain")
     families = text_string_to_metric_families(response.content.decode())
@@ -42,14 +42,14 @@ def read(client):
     }
 
 
-def test_it_is_for_staff(client, api):
+def test_metrics_require_staff(client, api):
     response = client.get(URL)
     assert (response.status_code, errors(response)) == (401, [("401 not_authenticated", None)])
     response = api.get(URL)
     assert (response.status_code, errors(response)) == (403, [("403 permission_denied", None)])
 
 
-def test_a_secret_of_a_sender_does_not_read_it(db):
+def test_secret_of_a_sender_cannot_read_metrics(db):
     caller = make_caller()
     assert Client(headers={"authorization": f"Bearer {caller.secret}"}).get(URL).status_code == 401
 
@@ -58,7 +58,7 @@ def test_a_secret_of_a_sender_does_not_read_it(db):
     ("address", "status"),
     [("10.1.2.3", 200), ("11.1.2.3", 401), ("fd00::1", 200), ("::ffff:10.1.2.3", 200), ("", 401), ("odd", 401)],
 )
-def test_networks_read_it_without_a_token(client, settings, address, status):
+def test_networks_need_no_token(client, settings, address, status):
     settings.METRICS_NETWORKS = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
     assert client.get(URL, REMOTE_ADDR=address, headers={"x-forwarded-for": "10.1.2.3"}).status_code == status
 
@@ -71,7 +71,7 @@ def test_incidents_by_status_and_source(staff):
     assert samples["incidents", "monitoring", "closed"] == 0
 
 
-def test_requests_are_counted_by_the_name_of_their_route(staff):
+def test_requests_are_counted_by_route_name(staff):
     def count(*labels):
         return read(staff).get(("http_requests_total", *labels), 0)
 
@@ -100,6 +100,8 @@ def test_deliveries_by_channel_and_state(staff):
     states = ("processed", "faulty", "pending")
     assert [samples["deliveries", "alertmanager", state] for state in states] == [1, 1, 1]
     assert samples["delivery_oldest_pending_seconds",] > 0
+    caller.alerts(alert(), truncatedAlerts=250)
+    assert read(staff)["deliveries_with_warnings", "alertmanager"] == 1
 
 
 def test_jobs(staff):

@@ -1,4 +1,4 @@
-"""A real pair of Alertmanagers reports to a real service, while that and its database go away and come back."""
+"""A pair of Alertmanagers reports to the service during outages of the service and of its database."""
 
 import json
 import re
@@ -93,7 +93,7 @@ def pair(service, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def statuses(service):
-    """The statuses of the incidents that an alert made."""
+    """The statuses of the incidents of an alert."""
     session = requests.Session()
     session.headers["Authorization"] = f"Bearer {service.token()}"
 
@@ -105,7 +105,7 @@ def statuses(service):
 
 
 def tell(pair, name, **times):
-    """What Prometheus does: it tells every Alertmanager."""
+    """Sends an alert to every Alertmanager, as Prometheus does."""
     alert = {"labels": {"alertname": name, "severity": "critical"}, "annotations": {"summary": "Диск полон"}, **times}
     for alertmanager in pair:
         requests.post(f"{alertmanager.url}/api/v2/alerts", json=[alert], timeout=10).raise_for_status()
@@ -121,7 +121,7 @@ def deliveries(postgres, name):
     return sum(json.loads(body)["groupLabels"]["alertname"] == name for (body,) in rows)
 
 
-def test_one_incident_each_whatever_goes_away_meanwhile(pair, postgres, service, statuses):
+def test_each_alert_is_one_incident_despite_outages(pair, postgres, service, statuses):
     tell(pair, "FiresAndRepeats")
     wait_until(lambda: deliveries(postgres, "FiresAndRepeats") >= 4, 60)
     assert statuses("FiresAndRepeats") == ["open"]
@@ -129,10 +129,10 @@ def test_one_incident_each_whatever_goes_away_meanwhile(pair, postgres, service,
     service.stop()
     tell(pair, "WhileServiceIsDown")
     tell(pair, "EndsDuringTheOutage")
-    for alertmanager in pair:  # both have tried in vain
+    for alertmanager in pair:  # both have failed
         wait_until(lambda log=alertmanager.log: "connection refused" in log.read_text(), 60)
     end(pair, "EndsDuringTheOutage")
-    for alertmanager in pair:  # and have given up: what they would tell next is the end alone
+    for alertmanager in pair:  # and have given up: they would send only the resolved alert
         wait_until(lambda log=alertmanager.log: ENDED.search(log.read_text()), 60)
     service.start()
     wait_until(lambda: statuses("WhileServiceIsDown") == ["open"], 60)
@@ -148,5 +148,5 @@ def test_one_incident_each_whatever_goes_away_meanwhile(pair, postgres, service,
         end(pair, name)
     for name in names:
         wait_until(lambda name=name: statuses(name) == ["resolved"], 60)
-    # Known limit, said in docs/senders.md: Alertmanager does not send an alert that ended before it was told.
+    # Known limit (docs/senders.md): Alertmanager does not send an alert that ended before it was delivered.
     assert statuses("EndsDuringTheOutage") == []

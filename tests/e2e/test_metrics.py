@@ -1,4 +1,4 @@
-"""The metrics of a real service with several processes, as promtool and a real Prometheus read them."""
+"""The metrics of several processes, read by promtool and Prometheus."""
 
 import subprocess
 
@@ -43,11 +43,11 @@ def prometheus(service, tmp_path):
 
 
 def ask(service):
-    """A request on a connection of its own, so that any worker may take it."""
+    """A request on a new connection, so that any worker may accept it."""
     assert requests.get(f"{service.url}/api/v1/incidents/", timeout=10).status_code == 401
 
 
-def test_promtool_has_nothing_to_say(service):
+def test_promtool_finds_nothing(service):
     ask(service)
     text = requests.get(f"{service.url}/api/metrics", timeout=10).text
     verdict = subprocess.run(["promtool", "check", "metrics"], input=text, text=True, capture_output=True)

@@ -79,7 +79,7 @@ def test_restart_of_the_database_between_requests_fails_none(postgres, service, 
     postgres.stop()
     postgres.start()
     login = f"{service.url}/api/identity/auth/jwt/create/"
-    responses = [requests.post(login, json={"username": "nobody", "password": "x"}, timeout=9) for _ in range(4)]
+    responses = [requests.post(login, json={"username": "unknown", "password": "x"}, timeout=9) for _ in range(4)]
     assert {response.status_code for response in responses} == {401}
 
 

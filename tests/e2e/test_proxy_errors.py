@@ -66,6 +66,19 @@ def test_request_that_nginx_refuses(production, name):
     assert ("GET" in response.headers.get("Allow", "")) == (response.status_code == 405)
 
 
+@pytest.mark.parametrize(
+    "request_",
+    [
+        get(LIST + "?search=самокат".encode()),
+        b"A " + LIST + b" HTTP/1.1\r\n" + HOST + b"\r\n",
+        get(LIST, HOST + b"Idempotency-Key: a\x01\r\n"),
+    ],
+)
+def test_what_nginx_lets_pass_and_gunicorn_refuses(production, request_):
+    response = parse(send(production.port, request_))
+    assert (response.status_code, errors(response)) == (400, [("400 parse_error", None)])
+
+
 @pytest.mark.parametrize("path", [b"/repeatable", b"/maintenance", b"/@repeatable", b"/error/", b"/nothing"])
 def test_paths_that_do_not_exist(production, path):
     assert errors(parse(send(production.port, get(path)))) == [("404 not_found", None)]

@@ -1,4 +1,4 @@
-"""Systems that report, as tests play them."""
+"""Senders: systems that report incidents."""
 
 import json
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ class Caller:
         return f"/api/v1/intake/{self.sender.name}/"
 
     def post(self, payload: Any, **headers: str) -> Any:
-        """Sends JSON, or bytes as they are."""
+        """Sends a payload as JSON, or bytes unchanged."""
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
         headers = {"authorization": f"Bearer {self.secret}"} | headers
         client = Client(raise_request_exception=False)
         return client.post(self.path, body, content_type="application/json", headers=headers)
 
     def alerts(self, *alerts: Any, **group: Any) -> Delivery:
-        """A call of Alertmanager, which was accepted."""
+        """The delivery of an accepted call of Alertmanager."""
         response = self.post({"version": "4", "status": "firing", "alerts": alerts, **group})
         assert response.status_code == 200, response.content
         return Delivery.objects.get(pk=response.json()["delivery"])
@@ -65,5 +65,5 @@ def resolved(fingerprint: str = "F", ends: str = "10:05:00", **fields: Any) -> d
 
 
 def statuses() -> list[str]:
-    """Of all incidents, oldest record first."""
+    """The statuses of all incidents, oldest first."""
     return list(Incident.objects.order_by("id").values_list("status", flat=True))

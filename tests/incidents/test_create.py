@@ -70,6 +70,7 @@ def test_twenty_thousand_characters_fit(api):
         ({"description": "x", "source": ["operator"]}, {("invalid_choice", "source")}),
         ({"description": "x", "sauce": "operator"}, {("required", "source"), ("unknown_field", "sauce")}),
         ({"description": "x", "source": "operator", "Status": "closed"}, {("unknown_field", "Status")}),
+        ({"description": "x", "source": "operator", "": 1}, {("unknown_field", "")}),
         ([1], {("invalid", "non_field_errors")}),
         ("text", {("invalid", "non_field_errors")}),
         (5, {("invalid", "non_field_errors")}),

@@ -109,6 +109,13 @@ def test_deliveries_are_filtered(admin, alertmanager):
     assert f"{DELIVERIES}{bad.pk}/" in page and f"{DELIVERIES}{good.pk}/" not in page
 
 
+def test_deliveries_with_warnings_are_found(admin, alertmanager):
+    good, warned = alertmanager.alerts(alert()), alertmanager.alerts(alert("B"), truncatedAlerts=250)
+    page = admin.get(f"{DELIVERIES}?warned=1").content.decode()
+    assert "alerts left out by the sender: 250" in page
+    assert f"{DELIVERIES}{warned.pk}/" in page and f"{DELIVERIES}{good.pk}/" not in page
+
+
 def test_deliveries_are_processed_again(admin, alertmanager):
     deliveries = [alertmanager.alerts(alert(name)) for name in "AB"]
     assert "2 deliveries will be processed again" in act(admin, DELIVERIES, "replay", *deliveries)

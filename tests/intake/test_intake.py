@@ -1,4 +1,4 @@
-"""POST /api/v1/intake/{sender}/: who may call, what is stored, and what is answered."""
+"""POST /api/v1/intake/{sender}/: who may call, what is stored, and the response."""
 
 import base64
 import hmac

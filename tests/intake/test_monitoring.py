@@ -65,7 +65,7 @@ def test_m11_12_megabytes_of_3000_alerts(alertmanager, truncated):
     process_all()
     delivery = Delivery.objects.get()
     assert (len(statuses()), delivery.state) == (3_000, "processed")
-    assert delivery.notes == ("truncated: 250" if truncated else "")
+    assert (delivery.warnings, delivery.notes) == ((1, "truncated: 250") if truncated else (0, ""))
 
 
 @pytest.mark.parametrize("name", ["DatasourceNoData", "DatasourceError"])

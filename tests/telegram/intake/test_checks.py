@@ -24,3 +24,16 @@ def test_misconfigured_intake_is_told(settings, token, chats, url, secret, found
     settings.TELEGRAM_BOT_TOKEN, settings.TELEGRAM_INTAKE_CHATS = token, chats
     settings.TELEGRAM_WEBHOOK_URL, settings.TELEGRAM_WEBHOOK_SECRET = url, secret
     assert [message.id for message in check_telegram_intake()] == found
+
+
+@pytest.mark.parametrize(
+    ("token", "chat", "found"),
+    [
+        (TOKEN, "-1001234567890", []),
+        (TOKEN, "@incidents", ["telegram.W004"]),
+        ("", "-1001234567890", ["telegram.W003"]),
+    ],
+)
+def test_a_misconfigured_notify_chat_is_told(settings, token, chat, found):
+    settings.TELEGRAM_BOT_TOKEN, settings.TELEGRAM_NOTIFY_CHAT = token, chat
+    assert [message.id for message in check_telegram_intake()] == found

@@ -31,6 +31,10 @@ def test_where_nothing_is_open(service, chat):
     assert listed(service, chat) == ["Nothing is open in this chat."]
 
 
+def test_in_russian(service):
+    assert listed(service, service.add_chat(language="ru")) == ["В этом чате нет открытых инцидентов."]
+
+
 def test_in_its_topic_or_the_chat(service, chat):
     service.api.topics[GROUP["id"], 5] = "open"
     listed(service, chat, 5)
