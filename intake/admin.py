@@ -121,7 +121,7 @@ class WarningsFilter(admin.SimpleListFilter):
 
 @admin.register(Delivery)
 class DeliveryAdmin(admin.ModelAdmin):
-    list_display = ("id", "sender", "channel", "received_at", "state", "faults", "warnings", "short_notes")
+    list_display = ("id", "state", "short_notes", "channel", "sender", "received_at", "faults", "warnings")
     list_filter = ("state", WarningsFilter, "channel", "sender")
     list_select_related = ("sender",)
     list_per_page = 50
