@@ -183,11 +183,15 @@ class DeliveryAdmin(admin.ModelAdmin):
     def all_notes(self, delivery: Delivery) -> SafeString:
         return format_html_join("", "{}<br>", ((display(line),) for line in delivery.notes.splitlines()))
 
+    def find_incidents(self, delivery: Delivery) -> QuerySet[Incident]:
+        """What was made of a delivery."""
+        opened, closed = (episodes.values("incident")[:100] for episodes in (delivery.opened, delivery.closed))
+        return Incident.objects.filter(pk__in=opened).order_by() | Incident.objects.filter(pk__in=closed).order_by()
+
     @admin.display(description=_("incidents"))
     def incidents(self, delivery: Delivery) -> SafeString:
-        opened, closed = (episodes.values("incident")[:100] for episodes in (delivery.opened, delivery.closed))
-        found = Incident.objects.filter(pk__in=opened).order_by() | Incident.objects.filter(pk__in=closed).order_by()
-        links = ((reverse("admin:incidents_incident_change", args=[one.pk]), one) for one in found.order_by("pk"))
+        found = self.find_incidents(delivery).order_by("pk")
+        links = ((reverse("admin:incidents_incident_change", args=[one.pk]), one) for one in found)
         return format_html_join(", ", '<a href="{}">{}</a>', links)
 
     @admin.display(description=_("payload"))

@@ -21,6 +21,8 @@ from identity.models import User
 from incidents.admin import IncidentAdmin
 from incidents.admin.change_list import BoundedPaginator
 from incidents.models import Incident
+from intake.admin import DeliveryAdmin
+from intake.models import Delivery
 from telegram import accounts, sending
 from telegram.models import Account, Bot, Card, Chat, Message
 from telegram.reports import message_link
@@ -228,6 +230,16 @@ class IncidentWithMessagesAdmin(IncidentAdmin):
         ]
         rows += [(card.chat, _("card, %s") % _state(card), _link(_card_link(card), card.error)) for card in cards]
         return format_html_join(mark_safe("<br>"), "{}: {} {}", rows)
+
+
+admin.site.unregister(Delivery)
+
+
+@admin.register(Delivery)
+class DeliveryWithMessagesAdmin(DeliveryAdmin):
+    def find_incidents(self, delivery: Delivery) -> QuerySet[Incident]:
+        messages = delivery.messages.values("incident")[:100]
+        return super().find_incidents(delivery) | Incident.objects.filter(pk__in=messages).order_by()
 
 
 admin.site.unregister(User)

@@ -7,23 +7,57 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tests.helpers.servers import Gunicorn, Postgres
+from tests.helpers.bot_api import TOKEN, BotAPI
+from tests.helpers.servers import Gunicorn, Jobs, Postgres, wait_until
+from tests.helpers.telegram_messages import ANNA, CHANNEL, GROUP, message
 
 pytestmark = pytest.mark.e2e
 
 PASSWORD = "correct horse battery"
+SILENCED = GROUP | {"id": -1001234567891, "title": "Склад: бот не может писать"}
+UNKNOWN = GROUP | {"id": -1001234567892, "title": "Чат, который никто не разрешил"}
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory):
+def telegram():
+    with BotAPI() as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory, telegram):
     home = tmp_path_factory.mktemp("browser")
     postgres = Postgres(home / "data")
-    gunicorn = Gunicorn(postgres.port, home / "gunicorn.log", DJANGO_SUPERUSER_PASSWORD=PASSWORD)
+    environment = {
+        "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
+        "TELEGRAM_API_URL": telegram.url,
+        "TELEGRAM_BOT_TOKEN": TOKEN,
+        "TELEGRAM_INTAKE_CHATS": ",".join(str(chat["id"]) for chat in (GROUP, SILENCED, CHANNEL)),
+    }
+    gunicorn = Gunicorn(postgres.port, home / "gunicorn.log", **environment)
     gunicorn.manage("createsuperuser", "--noinput", "--username", "admin", "--email", "admin@example.org")
     gunicorn.manage("load_sample", "--count", "120")
+    jobs = Jobs(gunicorn.env, home / "jobs.log")
+    write_in_chats(telegram)
+    wait_until(lambda: not telegram.pending and len(telegram.messages) == 3, 60)
+    jobs.kill()
     yield gunicorn
     gunicorn.kill()
     postgres.kill()
+
+
+def write_in_chats(telegram):
+    telegram.members[SILENCED["id"]] = "restricted"
+    telegram.write(**message(chat=UNKNOWN, message_id=1, text="Кому-нибудь это видно?"))
+    telegram.write(**message(chat=SILENCED, message_id=1, text="Не открываются ворота склада"))
+    telegram.write(**message(message_id=1, text="Самокат номер 875643 не в сети"))
+    telegram.write(**message(message_id=2, text="Выехал механик", reply_to_message=message(message_id=1)))
+    telegram.write(**message(message_id=3, hologram={"size": 3}))
+    member = {"user": {"id": 110201543, "is_bot": True, "first_name": "Reports"}, "status": "administrator"}
+    moved = {"chat": CHANNEL, "from": ANNA, "date": 1705314600, "old_chat_member": member, "new_chat_member": member}
+    telegram.deliver("my_chat_member", moved)
+    telegram.deliver("message", {"chat": GROUP, "message_id": "не число", "text": ["?"]})
+    telegram.write("channel_post", **message(chat=CHANNEL, message_id=5, text="Нет связи со складом", **{"from": None}))
 
 
 @pytest.fixture
@@ -74,11 +108,15 @@ def test_redoc_shows_the_operations(page, service):
     expect(page.get_by_role("heading", name="Record an incident")).to_be_visible()
 
 
-def test_admin_changes_a_status_and_shows_it_in_the_history(page, service):
+def log_in(page, service):
     page.goto(f"{service.url}/api/admin/")
     page.get_by_label("Имя пользователя").fill("admin")
     page.get_by_label("Пароль").fill(PASSWORD)
     page.get_by_role("button", name="Войти").click()
+
+
+def test_admin_changes_a_status_and_shows_it_in_the_history(page, service):
+    log_in(page, service)
     page.goto(f"{service.url}/api/admin/incidents/incident/")
     expect(page.locator("#result_list tbody tr")).to_have_count(50)
     first = page.locator("#result_list tbody tr").first
@@ -90,3 +128,32 @@ def test_admin_changes_a_status_and_shows_it_in_the_history(page, service):
     page.goto(f"{service.url}/api/admin/incidents/incident/{pk}/history/")
     expect(page.locator("#change-history tbody tr").first).to_contain_text("admin")
     expect(page.locator("#change-history tbody tr").first).to_contain_text("→")
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("telegram/chat/", "не может писать"),
+        ("telegram/card/", "№122"),
+        ("intake/delivery/", "Telegram"),
+    ],
+)
+def test_admin_shows_telegram(page, service, path, shown):
+    log_in(page, service)
+    page.goto(f"{service.url}/api/admin/{path}")
+    expect(page.locator("#result_list")).to_contain_text(shown)
+
+
+@pytest.mark.parametrize("path", ["telegram/chat/", "telegram/card/", "intake/delivery/"])
+def test_admin_shows_one(page, service, path):
+    log_in(page, service)
+    page.goto(f"{service.url}/api/admin/{path}")
+    page.locator("#result_list tbody tr th a").first.click()
+    expect(page.locator("#content h1")).to_be_visible()
+
+
+def test_incident_shows_its_messages(page, service):
+    log_in(page, service)
+    page.goto(f"{service.url}/api/admin/incidents/incident/?q=875643")
+    page.locator("#result_list tbody tr th a").last.click()
+    expect(page.locator(".field-telegram")).to_contain_text("t.me/c/1234567890/1")

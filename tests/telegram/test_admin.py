@@ -11,6 +11,7 @@ from telegram.reports import Author
 from tests.helpers.bot_api import BOT, TOKEN
 from tests.helpers.incidents import make_incident
 from tests.helpers.telegram_messages import GROUP
+from tests.helpers.updates import write
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 ADMIN = "/api/admin"
@@ -140,3 +141,12 @@ def test_an_account_is_tied_by_a_code_and_untied(admin_client, user):
 def test_a_code_for_a_superuser_is_made_by_superusers_alone(admin_user):
     client = staff("view_user", "change_user")
     assert client.post(f"{ADMIN}/identity/user/{admin_user.pk}/telegram-code/").status_code == 403
+
+
+def test_a_delivery_shows_the_incident_of_its_message(admin_client, chat):
+    Chat.objects.update(allowed=True)
+    write(text="Течь")
+    message = Message.objects.get()
+    assert f'incidents/incident/{message.incident_id}/change/"' in page(
+        admin_client, f"intake/delivery/{message.delivery_id}/change/"
+    )

@@ -33,6 +33,12 @@ def test_what_waited_is_recorded_in_order_and_confirmed(telegram_api):  # I5
     assert telegram_api.pending == []
 
 
+def test_a_server_that_holds_no_requests_back_is_not_asked_without_pause(telegram_api, monkeypatch):
+    monkeypatch.setattr(poller, "WAIT", 1_000)
+    monkeypatch.setattr(telegram_api, "respond", lambda *call: [])
+    assert poller.poll() is False
+
+
 def test_more_than_a_request_returns(telegram_api, monkeypatch):
     monkeypatch.setattr(poller, "LONGEST_STEP", 600)  # however slow the machine
     write(telegram_api, *map(str, range(120)))
