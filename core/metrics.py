@@ -28,6 +28,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from core.client_address import client_address
+from core.jobs import registered
 from core.models import Heartbeat
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -81,10 +82,12 @@ def register(source: Callable[[], Iterable[Metric]]) -> None:
 
 
 def jobs() -> Iterable[Metric]:
+    """Of the registered jobs: one that was turned off keeps its heartbeat."""
     # Not `job`: Prometheus has a label of that name.
     ran = GaugeMetricFamily("job_last_run_seconds", "Seconds since the last successful step.", labels=["name"])
     failures = GaugeMetricFamily("job_failures", "Consecutive failures of the job.", labels=["name"])
-    for heartbeat in Heartbeat.objects.annotate(ago=Now() - F("ran_at")).order_by("job"):
+    heartbeats = Heartbeat.objects.filter(job__in=registered).annotate(ago=Now() - F("ran_at"))
+    for heartbeat in heartbeats.order_by("job"):
         failures.add_metric([heartbeat.job], heartbeat.failures)
         if heartbeat.ago is not None:
             ran.add_metric([heartbeat.job], heartbeat.ago.total_seconds())

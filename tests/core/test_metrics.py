@@ -113,12 +113,18 @@ def test_deliveries_by_channel_and_state(staff):
 
 
 def test_jobs(staff):
-    Heartbeat.objects.create(job="sweep", ran_at=timezone.now() - timedelta(minutes=2), failures=3)
-    Heartbeat.objects.create(job="new")
+    ago = timezone.now() - timedelta(minutes=2)
+    Heartbeat.objects.create(job="process_deliveries", ran_at=ago, failures=3)
+    Heartbeat.objects.create(job="purge_old_deliveries")
     samples = read(staff)
-    assert samples["job_failures", "sweep"] == 3
-    assert 119 < samples["job_last_run_seconds", "sweep"] < 180
-    assert ("job_last_run_seconds", "new") not in samples
+    assert samples["job_failures", "process_deliveries"] == 3
+    assert 119 < samples["job_last_run_seconds", "process_deliveries"] < 180
+    assert ("job_last_run_seconds", "purge_old_deliveries") not in samples
+
+
+def test_job_that_was_turned_off_is_not_late(staff):
+    Heartbeat.objects.create(job="telegram_send", ran_at=timezone.now() - timedelta(days=9), failures=7)
+    assert not [labels for labels in read(staff) if "telegram_send" in labels]
 
 
 def test_telegram(staff, settings):
@@ -140,7 +146,7 @@ def test_telegram_that_was_turned_off_is_not_late(staff):
 
 @pytest.mark.parametrize("file", ["alerts.yml", "dashboard.json"])
 def test_alerts_and_dashboard_use_metrics_and_labels_that_exist(staff, file):
-    Heartbeat.objects.create(job="sweep", ran_at=timezone.now())
+    Heartbeat.objects.create(job="process_deliveries", ran_at=timezone.now())
     staff.get(INCIDENTS)
     families = text_string_to_metric_families(staff.get(URL).content.decode())
     labels = {sample.name: sample.labels.keys() for family in families for sample in family.samples}
