@@ -90,9 +90,10 @@ def test_swagger_ui_logs_in_and_records(page, service):
     expect(shown).to_contain_text("access")
     token = shown.inner_text().split('"access": "')[1].split('"')[0]
     page.get_by_role("button", name="Authorize").first.click()
-    page.locator(".auth-container input").fill(token)
-    page.locator(".auth-container button[type=submit]").click()
-    page.locator(".auth-container .btn-done").click()
+    users = page.locator(".auth-container form").filter(has_text="jwtAuth")
+    users.locator("input").fill(token)
+    users.locator("button[type=submit]").click()
+    users.locator(".btn-done").click()
     page.locator("#operations-incidents-incidents_create").click()
     block = page.locator("#operations-incidents-incidents_create")
     block.get_by_role("button", name="Try it out").click()
