@@ -66,6 +66,7 @@ INSTALLED_APPS = [
     "incidents",
     "intake",
     "telegram",
+    "webhooks",
 ]
 MIDDLEWARE = [
     "core.metrics.MetricsMiddleware",
@@ -203,9 +204,10 @@ if STATIC_ROOT:
         "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
     }
 
-# Metrics and intake
+# Metrics, intake, webhooks
 METRICS_NETWORKS = env.networks("METRICS_NETWORKS")
 DELIVERY_RETENTION_DAYS = env.integer("DELIVERY_RETENTION_DAYS", 90, least=1, most=36_500)
+WEBHOOK_ALLOW_PRIVATE = env.boolean("WEBHOOK_ALLOW_PRIVATE", False)
 
 # Telegram: critical errors, chats that report, the chat of incidents from elsewhere, reminders of those still open
 TELEGRAM_BOT_TOKEN = env.text("TELEGRAM_BOT_TOKEN")

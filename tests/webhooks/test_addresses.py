@@ -1,0 +1,194 @@
+"""Where webhooks may be sent."""
+
+import socket
+import ssl
+import subprocess
+import threading
+from ipaddress import ip_address
+
+import pytest
+
+from tests.helpers.receiver import Receiver, serve
+from webhooks import http
+from webhooks.http import FailureError, is_public, post
+from webhooks.models import Failure
+
+pytestmark = pytest.mark.both_databases
+
+PRIVATE = [
+    *("127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1"),
+    *("255.255.255.255", "240.0.0.1", "198.18.0.1", "192.0.2.1", "::", "::1", "fe80::1", "fc00::1", "fec0::1"),
+    *("ff02::1", "::127.0.0.1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe"),
+    *("64:ff9b:1::a00:1", "2002:7f00:1::", "2002:a00:1::1", "2001::1", "2001:db8::1", "100::1", "fe80::1%eth0"),
+]
+
+
+@pytest.fixture
+def names(monkeypatch):
+    """A resolver: the addresses of each name, a list for each time that it is asked."""
+    answers = {}
+    real = socket.getaddrinfo
+
+    def resolve(host, port, *args, **kwargs):
+        if host not in answers:
+            return real(host, port, *args, **kwargs)
+        found = answers[host].pop(0) if len(answers[host]) > 1 else answers[host][0]
+        return [entry for address in found for entry in real(address, port, *args, **kwargs)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    return answers
+
+
+def failure(url):
+    with pytest.raises(FailureError) as caught:
+        post(url, b"{}", {})
+    return caught.value.failure
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_private_address(address):
+    assert not is_public(ip_address(address))
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "64:ff9b::808:808", "2002:808:808::1"])
+def test_public_address(address):
+    assert is_public(ip_address(address))
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "2130706433", "0x7f000001", "127.1", "[::1]", "[::ffff:127.0.0.1]"]
+)
+def test_loopback_is_not_connected_to_however_it_is_written(host):
+    with serve(Receiver()) as receiver:
+        assert failure(f"http://{host}:{receiver.port}/") == Failure.PRIVATE
+    assert receiver.requests == []
+
+
+def test_name_with_one_private_address_of_several(names):
+    names["mixed.example"] = [["8.8.8.8", "10.0.0.1"]]
+    assert failure("http://mixed.example/") == Failure.PRIVATE
+
+
+def test_rebound_name_is_not_followed(names, monkeypatch):
+    """The name is public when it is checked, and the loopback address when it is asked for again."""
+    connected = []
+
+    def refuse(address, *timeout):
+        connected.append(address)
+        raise ConnectionRefusedError
+
+    names["rebound.example"] = [["8.8.8.8"], ["127.0.0.1"]]
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    assert failure("http://rebound.example/") == Failure.UNREACHABLE
+    assert connected == [("8.8.8.8", 80)]
+
+
+def test_host_header_keeps_the_name(names, settings):
+    settings.WEBHOOK_ALLOW_PRIVATE = True
+    names["hooks.example"] = [["127.0.0.1"]]
+    with serve(Receiver()) as receiver:
+        post(f"http://hooks.example:{receiver.port}/путь?a=б", b"{}", {})
+    ((path, headers, _),) = receiver.requests
+    assert headers["host"] == f"hooks.example:{receiver.port}"
+    assert path == "/%D0%BF%D1%83%D1%82%D1%8C?a=%D0%B1"
+
+
+def test_second_address_where_the_first_refuses(names, settings):
+    settings.WEBHOOK_ALLOW_PRIVATE = True
+    names["hooks.example"] = [["127.0.0.2", "127.0.0.1"]]
+    with serve(Receiver()) as receiver:
+        assert post(f"http://hooks.example:{receiver.port}/", b"{}", {}) == 204
+
+
+def test_name_that_does_not_exist(names, monkeypatch):
+    def unknown(*args, **kwargs):
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert failure("http://hooks.example/") == Failure.UNRESOLVED
+
+
+def test_proxies_of_the_environment_are_not_asked(settings, monkeypatch):
+    settings.WEBHOOK_ALLOW_PRIVATE = True
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9/")
+    with serve(Receiver()) as receiver:
+        assert post(receiver.url, b"{}", {}) == 204
+
+
+@pytest.fixture
+def secure(settings, tmp_path, monkeypatch, names):
+    """An HTTPS receiver whose certificate is for hooks.example, and is trusted."""
+    settings.WEBHOOK_ALLOW_PRIVATE = True
+    names |= {"hooks.example": [["127.0.0.1"]], "other.example": [["127.0.0.1"]]}
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=hooks.example"]
+    command += ["-addext", "subjectAltName=DNS:hooks.example", "-keyout", key, "-out", certificate]
+    subprocess.run(command, check=True, capture_output=True)
+    monkeypatch.setattr(http.certifi, "where", lambda: str(certificate))
+    http.tls_context.cache_clear()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with serve(Receiver(), context) as receiver:
+        yield receiver
+    http.tls_context.cache_clear()
+
+
+def test_certificate_of_the_name_is_accepted(secure):
+    assert post(f"https://hooks.example:{secure.port}/", b"{}", {}) == 204
+
+
+@pytest.mark.parametrize("host", ["other.example", "127.0.0.1"])
+def test_certificate_of_another_name_is_refused(secure, host):
+    assert failure(f"https://{host}:{secure.port}/") == Failure.TLS
+    assert secure.requests == []
+
+
+@pytest.fixture
+def raw(settings):
+    """A server that sends the bytes of `reply`, and then `drip` for as long as it is connected."""
+    settings.WEBHOOK_ALLOW_PRIVATE = True
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield lambda reply, drip=b"": _serve_once(listener, reply, drip)
+
+
+def _serve_once(listener, reply, drip):
+    stopped = threading.Event()
+
+    def serve_once():
+        connected, _ = listener.accept()
+        with connected:
+            try:
+                connected.sendall(reply)
+                while drip and not stopped.wait(0.05):
+                    connected.sendall(drip)
+            except OSError:
+                stopped.set()
+
+    threading.Thread(target=serve_once, daemon=True).start()
+    return f"http://127.0.0.1:{listener.getsockname()[1]}/"
+
+
+def test_endless_body_is_not_read(raw):
+    assert post(raw(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 65536, b"x" * 65536), b"{}", {}) == 200
+
+
+def test_response_that_comes_byte_by_byte_meets_the_deadline(raw, monkeypatch):
+    monkeypatch.setattr(http, "DEADLINE", 0.5)
+    assert failure(raw(b"HTTP/1.1 2", b"0")) == Failure.UNREACHABLE
+
+
+def test_silent_receiver_times_out(settings, monkeypatch):
+    settings.WEBHOOK_ALLOW_PRIVATE = True
+    monkeypatch.setattr(http, "READ_TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        assert failure(f"http://127.0.0.1:{listener.getsockname()[1]}/") == Failure.TIMEOUT
+
+
+@pytest.mark.parametrize("reply", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"\0" * 100])
+def test_no_http_is_a_failure(raw, reply):
+    assert failure(raw(reply)) == Failure.UNREACHABLE
+
+
+def test_plain_http_where_tls_is_expected(raw):
+    url = raw(b"HTTP/1.1 200 OK\r\n\r\n").replace("http", "https")
+    assert failure(url) == Failure.TLS

@@ -1,0 +1,115 @@
+"""Subscriptions and events in the admin."""
+
+import re
+
+import pytest
+from standardwebhooks import Webhook
+
+from identity.models import User
+from tests.helpers.identity import admin_for, grant
+from tests.helpers.incidents import make_incident
+from tests.helpers.receiver import event_of, run
+from webhooks.models import Event, Rest, Subscription
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+
+SUBSCRIPTIONS, EVENTS = "/api/admin/webhooks/subscription/", "/api/admin/webhooks/event/"
+
+
+@pytest.fixture
+def admin(user):
+    User.objects.filter(pk=user.pk).update(is_superuser=True)
+    return admin_for(user)
+
+
+def shown_secret(page):
+    (secret,) = re.findall(r"not shown again: (whsec_[\w+/=]+)", page)
+    return secret
+
+
+def add(admin, url, **fields):
+    body = {"name": "billing", "url": url, "is_active": "on", **fields}
+    return admin.post(f"{SUBSCRIPTIONS}add/", body, follow=True).content.decode()
+
+
+def test_subscription_is_made_and_its_secret_shown_once(admin, receiver):
+    page = add(admin, receiver.url, events=["incident.created"], statuses=["open"])
+    subscription = Subscription.objects.get()
+    assert (subscription.events, subscription.statuses, subscription.sources) == (["incident.created"], ["open"], [])
+    make_incident()
+    run()
+    Webhook(shown_secret(page)).verify(receiver.requests[0][2], receiver.requests[0][1])
+    for path in (SUBSCRIPTIONS, f"{SUBSCRIPTIONS}{subscription.pk}/change/"):
+        assert subscription.secret not in admin.get(path).content.decode()
+
+
+def test_new_secret_replaces_the_old_one(admin, hook, receiver):
+    body = {"action": "rotate_secret", "_selected_action": [hook.pk]}
+    secret = shown_secret(admin.post(SUBSCRIPTIONS, body, follow=True).content.decode())
+    assert secret != hook.secret
+    make_incident()
+    run()
+    Webhook(secret).verify(receiver.requests[0][2], receiver.requests[0][1])
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "hooks.example", "ftp://hooks.example/", "file:///etc/passwd", "http://", "http://u:p@hooks.example/"),
+        *("http://hooks.example:99999/", "http://hooks.example:x/", "http://[::1/", "http://a b/", "http://a/\r\nX: y"),
+        *("http://" + "a" * 70 + ".example/", "http://a..example/", "gopher://hooks.example/"),
+    ],
+)
+def test_bad_address_is_refused(admin, url):
+    assert "errorlist" in add(admin, url)
+    assert not Subscription.objects.exists()
+
+
+def test_edit_does_not_undo_what_the_job_wrote(admin, hook):
+    Subscription.objects.update(cursor=77, rest_reason=Rest.FAILING)
+    body = {"name": "other", "url": hook.url, "is_active": "on"}
+    admin.post(f"{SUBSCRIPTIONS}{hook.pk}/change/", body)
+    hook.refresh_from_db()
+    assert (hook.name, hook.cursor, hook.rest_reason) == ("other", 77, Rest.FAILING)
+
+
+def test_attempts_are_seen_and_one_press_sends_again(admin, hook, receiver):
+    receiver.statuses = [500]
+    event_pk = (make_incident(), run(), Event.objects.get().pk)[2]
+    page = admin.get(EVENTS).content.decode()
+    assert ">500<" in page and "The response is not 2xx" in page
+    admin.post(f"{EVENTS}{event_pk}/retry/")
+    run()
+    assert (len(receiver.ids()), len(set(receiver.ids()))) == (2, 1)
+    assert Event.objects.get().state == "delivered"
+
+
+def test_delivered_event_can_be_sent_again(admin, hook, receiver):
+    incident = make_incident()
+    run()
+    admin.post(f"{EVENTS}{event_of(incident).pk}/retry/")
+    run()
+    assert len(receiver.requests) == 2
+
+
+def test_one_press_ends_the_rest(admin, hook, receiver):
+    receiver.statuses = [410]
+    make_incident()
+    run()
+    assert "410" in admin.get(SUBSCRIPTIONS).content.decode()
+    admin.post(f"{SUBSCRIPTIONS}{hook.pk}/retry/")
+    run()
+    assert Event.objects.get().state == "delivered"
+
+
+@pytest.mark.parametrize("path", [SUBSCRIPTIONS, f"{SUBSCRIPTIONS}add/", EVENTS])
+def test_only_superusers_see_webhooks(user, path):
+    grant(user, "view_subscription", "add_subscription", "change_subscription", "view_event", "change_event")
+    assert admin_for(user).get(path).status_code == 403
+
+
+def test_only_superusers_send_again(user, hook):
+    incident = make_incident()
+    run()
+    grant(user, "view_event", "change_event")
+    assert admin_for(user).post(f"{EVENTS}{event_of(incident).pk}/retry/").status_code == 403

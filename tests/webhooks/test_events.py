@@ -1,0 +1,132 @@
+"""What subscriptions are told of."""
+
+import pytest
+from django.db import connection
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from incidents.models import IncidentChange
+from tests.helpers.incidents import BODY, DAY, MIDNIGHT, URL, make_incident
+from tests.helpers.receiver import run, subscribe
+from webhooks import collecting
+from webhooks.jobs import Sender
+from webhooks.models import Event
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+
+
+def patch(api, number, **values):
+    return api.patch(f"{URL}{number}/", values, content_type="application/json")
+
+
+def comment(api, number, text="Выехали"):
+    return api.post(f"{URL}{number}/comments/", {"text": text}, content_type="application/json")
+
+
+def test_report_change_and_comment_come_in_order(api, hook, receiver):
+    number = api.post(URL, BODY, content_type="application/json").json()["id"]
+    patch(api, number, status="closed")
+    comment(api, number)
+    run()
+    assert receiver.events == [("created", number), ("changed", number), ("commented", number)]
+
+
+def test_body_has_the_incident_and_the_change(api, hook, receiver):
+    created = api.post(URL, BODY, content_type="application/json").json()
+    entry = api.get(f"{URL}{created['id']}/history/").json()["results"][0]
+    run()
+    data = {"incident": created, "change": entry}
+    assert receiver.bodies == [{"type": "incident.created", "timestamp": entry["at"], "data": data}]
+
+
+def test_signature_is_checked_with_the_secret(hook, receiver):
+    make_incident()
+    run()
+    ((_, headers, body),) = receiver.requests
+    Webhook(hook.secret).verify(body, headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(hook.secret).verify(body + b" ", headers)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"events": ["incident.commented"]}, ["commented"]),
+        ({"events": ["incident.created", "incident.changed"]}, ["created", "changed"]),
+        ({"statuses": ["open"]}, ["created", "changed"]),
+        ({"statuses": ["closed"]}, ["changed", "commented"]),
+        ({"statuses": ["resolved"]}, []),
+        ({"sources": ["operator"]}, ["created", "changed", "commented"]),
+        ({"sources": ["partner"]}, []),
+        ({"sources": ["operator"], "statuses": ["closed"], "events": ["incident.changed"]}, ["changed"]),
+        ({"is_active": False}, []),
+    ],
+)
+def test_filter(api, receiver, fields, expected):
+    subscribe(receiver.url, **fields)
+    number = make_incident().pk
+    patch(api, number, status="closed")
+    comment(api, number)
+    run()
+    assert [kind for kind, _ in receiver.events] == expected
+
+
+def test_nothing_from_before_the_subscription(receiver, db):
+    make_incident()
+    subscribe(receiver.url)
+    run()
+    assert receiver.requests == []
+
+
+def test_report_that_is_older_than_its_record(hook, receiver):
+    incident = make_incident(created_at=MIDNIGHT - 300 * DAY)
+    run()
+    assert receiver.events == [("created", incident.pk)]
+
+
+def test_each_subscription_gets_its_own(hook, receiver):
+    subscribe(receiver.url)
+    make_incident()
+    run()
+    assert len(set(receiver.ids())) == 2
+
+
+def test_history_of_many_pages(hook, receiver, monkeypatch):
+    monkeypatch.setattr(collecting, "PAGE", 2)
+    incidents = [make_incident() for _ in range(7)]
+    run()
+    assert sorted(receiver.events) == [("created", incident.pk) for incident in incidents]
+
+
+def test_cursor_follows_the_history(hook, receiver):
+    make_incident()
+    sender = Sender()
+    for _ in range(3):
+        sender.step()
+    hook.refresh_from_db()
+    assert hook.cursor == IncidentChange.objects.latest("pk").pk
+
+
+def test_inactive_subscription_gets_later_what_it_missed(hook, receiver):
+    type(hook).objects.update(is_active=False)
+    incident = make_incident()
+    run()
+    type(hook).objects.update(is_active=True)
+    run()
+    assert receiver.events == [("created", incident.pk)]
+
+
+@pytest.mark.parametrize("restart", [True, False])
+def test_nothing_is_sent_twice(hook, receiver, restart):
+    make_incident()
+    sender = Sender()
+    for _ in range(3):
+        sender = Sender() if restart else sender
+        sender.step()
+    assert len(receiver.requests) == Event.objects.count() == 1
+
+
+def test_page_costs_no_query_for_each_change(hook, django_assert_max_num_queries):
+    for _ in range(20):
+        make_incident()
+    with django_assert_max_num_queries(8 if connection.vendor == "postgresql" else 6):
+        collecting.Collector().collect()

@@ -1,0 +1,105 @@
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from core.admin import RetryAdmin
+from incidents.admin.change_list import BoundedPaginator
+from incidents.models import Source, Status
+from webhooks.models import Event, EventType, Subscription, make_secret
+
+
+class SuperuserAdmin(RetryAdmin):
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    def may_retry(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+
+def _choices(label: Any, choices: Any) -> forms.MultipleChoiceField:
+    widget = forms.CheckboxSelectMultiple
+    return forms.MultipleChoiceField(
+        label=label, choices=choices, required=False, widget=widget, help_text=_("None chosen: all.")
+    )
+
+
+class SubscriptionForm(forms.ModelForm):
+    events = _choices(_("events"), EventType.choices)
+    statuses = _choices(_("statuses, before or after"), Status.choices)
+    sources = _choices(_("sources, before or after"), Source.choices)
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(SuperuserAdmin):
+    form = SubscriptionForm
+    fields = (
+        *("name", "url", "events", "statuses", "sources", "is_active"),
+        *("tried_at", "failing_since", "rests_since", "rest_reason"),
+    )
+    readonly_fields = ("tried_at", "failing_since", "rests_since", "rest_reason")
+    list_display = ("name", "is_active", "tried_at", "failing_since", "rests_since", "rest_reason", "retry_button")
+    list_filter = ("is_active", "rest_reason")
+    search_fields = ("name",)
+    actions = ("rotate_secret",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: Subscription | None = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    def needs_retry(self, obj: Subscription) -> bool:
+        return obj.failing_since is not None or obj.rests_since is not None
+
+    def retry(self, obj: Subscription) -> None:
+        obj.resume()
+
+    def save_model(self, request: HttpRequest, obj: Subscription, form: Any, change: bool) -> None:
+        # Not the fields that the job writes meanwhile
+        obj.save(update_fields=form.changed_data if change else None)
+        if not change:
+            self._show_secret(request, obj)
+
+    @admin.action(description=_("Make a new secret"), permissions=["change"])
+    def rotate_secret(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
+        for subscription in queryset:
+            subscription.secret = make_secret()
+            subscription.save(update_fields=["secret"])
+            self.log_change(request, subscription, "New secret.")
+            self._show_secret(request, subscription)
+
+    def _show_secret(self, request: HttpRequest, subscription: Subscription) -> None:
+        text = gettext("The secret of {}, which is not shown again: {}")
+        self.message_user(request, format_html(text, subscription, subscription.secret), messages.WARNING)
+
+
+@admin.register(Event)
+class EventAdmin(SuperuserAdmin):
+    list_display = (
+        *("id", "subscription", "type", "incident", "state", "attempts", "attempted_at", "status_code", "failure"),
+        *("due_at", "retry_button"),
+    )
+    list_filter = ("state", "subscription", "type", "failure")
+    list_select_related = ("subscription", "incident")
+    list_per_page = 50
+    ordering = ("-id",)
+    paginator = BoundedPaginator
+    show_full_result_count = False
+
+    def has_change_permission(self, request: HttpRequest, obj: Event | None = None) -> bool:
+        return False
+
+    def needs_retry(self, obj: Event) -> bool:
+        return obj.subscription.is_active and obj.subscription.rests_since is None
+
+    def retry(self, obj: Event) -> None:
+        obj.send_again()

@@ -1,0 +1,16 @@
+from datetime import timedelta
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class WebhooksConfig(AppConfig):
+    name = "webhooks"
+    verbose_name = _("Webhooks")
+
+    def ready(self) -> None:
+        from core import jobs
+        from webhooks.jobs import Sender, purge_old_events
+
+        jobs.register(jobs.Job("webhooks_send", Sender().step, every=timedelta(seconds=1)))
+        jobs.register(jobs.Job("webhooks_purge", purge_old_events, every=timedelta(hours=1)))
