@@ -56,9 +56,9 @@ def test_swagger_ui_logs_in_and_records(page, service):
     expect(shown).to_contain_text("access")
     token = shown.inner_text().split('"access": "')[1].split('"')[0]
     page.get_by_role("button", name="Authorize").first.click()
-    page.locator(".auth-container input").fill(token)
-    page.locator(".auth-container button[type=submit]").click()
-    page.locator(".auth-container .btn-done").click()
+    page.locator(".auth-container input").first.fill(token)
+    page.locator(".auth-container button[type=submit]").first.click()
+    page.locator(".auth-container .btn-done").first.click()
     page.locator("#operations-incidents-incidents_create").click()
     block = page.locator("#operations-incidents-incidents_create")
     block.get_by_role("button", name="Try it out").click()
