@@ -111,7 +111,7 @@ def process_soon(delivery: Delivery) -> None:
 
 
 def process_pending() -> bool:
-    """Processes a batch of what requests left behind, oldest first; returns whether there may be more."""
+    """Processes a batch of pending deliveries, oldest first; returns whether there may be more."""
     end = monotonic() + STEP
     ids = list(_pending().order_by("pk").values_list("pk", flat=True)[:BATCH])
     for delivery_id in ids:

@@ -1,4 +1,4 @@
-"""Reminders of incidents that stay open too long, and the list of what is open in a chat."""
+"""Reminders of incidents that stay open too long, and the list of a chat's open incidents."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

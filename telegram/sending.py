@@ -1,5 +1,5 @@
 """
-What the bot sends: cards, lists of what is open, reminders, and the responses to presses of buttons.
+What the bot sends: cards, lists of open incidents, reminders, and the responses to presses of buttons.
 
 All but the last come from rows that say what is due, so that nothing is lost or sent twice when a process dies. One job
 sends them, a call at a time in each chat; the calls of different chats do not wait for each other.
