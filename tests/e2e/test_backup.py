@@ -9,8 +9,9 @@ pytestmark = pytest.mark.e2e
 
 
 def everything(production):
-    """Every row of every table."""
-    tables = production.sql("SELECT relname FROM pg_stat_user_tables ORDER BY 1").split()
+    """Every row of every table but the heartbeats, which the jobs go on writing."""
+    query = "SELECT relname FROM pg_stat_user_tables WHERE relname <> 'core_heartbeat' ORDER BY 1"
+    tables = production.sql(query).split()
     return {table: sorted(production.sql(f'SELECT t FROM "{table}" t').split("\n")) for table in tables}
 
 
