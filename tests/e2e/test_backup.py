@@ -15,7 +15,9 @@ def everything(production):
     return {table: sorted(production.sql(f'SELECT t FROM "{table}" t').split("\n")) for table in tables}
 
 
-def test_restore_brings_every_row_back(production):
+def test_restore_brings_every_row_back(production, client):
+    report = {"description": "before the backup", "source": "operator"}
+    assert client.post(production.incidents, json=report).status_code == 201
     file = production.run("make", "backup").stdout.split()[-1]
     before = everything(production)
     assert before["incidents_incident"] != [""]
