@@ -1,4 +1,4 @@
-"""The only writers of incidents: each writes the history of what it changes, in the same transaction."""
+"""The only writers of incidents: each writes the history of its changes in the same transaction."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -42,7 +42,7 @@ def interval(chat: Chat) -> timedelta | None:
 
 
 def reminder_for(chat: Chat) -> Reminder | None:
-    """None where nothing is to be reminded of after all; the columns of what needs no reminder are cleared."""
+    """None if no reminder is needed; clears the reminder columns of cards that need none."""
     due = Card.objects.filter(chat=chat, remind_at__lte=timezone.now())
     if not interval(chat):
         due.update(remind_at=None)

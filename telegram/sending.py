@@ -57,7 +57,7 @@ def answer_press(callback_id: str, text: str) -> None:
 
 
 def show_open(chat: Chat, thread_id: int | None = None) -> None:
-    """Has the list of what is open sent to the chat, or to its topic."""
+    """Asks for the list of open incidents to be sent to the chat, or to its topic."""
     Chat.objects.filter(pk=chat.pk).update(open_asked_at=timezone.now(), open_thread_id=thread_id)
 
 
@@ -342,7 +342,7 @@ def _list_of_open(chat: Chat) -> Call | None:
             case Action.MIGRATED | Action.CHAT_RESTS | Action.CHAT_WAITS | Action.BOT_RESTS:
                 pass
             case _:
-                logger.warning("The list of what is open was not sent to the chat %s: %s", chat, error)
+                logger.warning("The list of open incidents was not sent to the chat %s: %s", chat, error)
                 done()
         return False
 
