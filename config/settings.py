@@ -35,12 +35,9 @@ CORS_EXPOSE_HEADERS = ("ETag", "Location", "Retry-After", "Idempotency-Replayed"
 
 # HTTPS: off by default, since a proxy may terminate TLS
 USE_HTTPS = env.boolean("USE_HTTPS", False)
-SECURE_SSL_REDIRECT = USE_HTTPS
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = USE_HTTPS
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = USE_HTTPS
 SECURE_HSTS_SECONDS = 31536000 if USE_HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = USE_HTTPS
-SECURE_HSTS_PRELOAD = USE_HTTPS
-SESSION_COOKIE_SECURE = USE_HTTPS
-CSRF_COOKIE_SECURE = USE_HTTPS
 CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS", [])
 # Number of our own proxies before the service: only they are trusted to set X-Forwarded-*.
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 0, least=0, most=20)
@@ -122,9 +119,7 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
 ] + [{"NAME": "identity.passwords.MaximumLengthValidator"}]
 SIMPLE_JWT = {
-    "ACCESS_TOKEN_LIFETIME": timedelta(
-        minutes=env.integer("ACCESS_TOKEN_LIFETIME_MINUTES", 60, least=1, most=1_000_000)
-    ),
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.integer("ACCESS_TOKEN_LIFETIME_MINUTES", 60, least=1, most=10**6)),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=env.integer("REFRESH_TOKEN_LIFETIME_DAYS", 180, least=1, most=36_500)),
     "LEEWAY": 5,  # seconds that the clocks of two hosts may differ
     "TOKEN_OBTAIN_SERIALIZER": "identity.serializers.TokenObtainSerializer",
@@ -143,9 +138,7 @@ DJOSER = {
     },
     "PERMISSIONS": {
         "user": ["identity.permissions.SelfOrModelPermissions"],
-        "user_list": ["identity.permissions.ModelPermissions"],
-        "user_create": ["identity.permissions.ModelPermissions"],
-        "user_delete": ["identity.permissions.ModelPermissions"],
+        **{key: ["identity.permissions.ModelPermissions"] for key in ("user_list", "user_create", "user_delete")},
         "set_password": ["rest_framework.permissions.IsAuthenticated"],
     },
 }
