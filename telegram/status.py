@@ -183,7 +183,10 @@ def _waiting() -> Iterator[Line]:
     else:
         yield Line(f"Cards that wait to be sent: {due}.")
     if failed := Card.objects.filter(failed=True).count():
-        yield Line(f"Cards that failed: {failed}.", "See them in the admin, with what Telegram said, and press retry.")
+        yield Line(
+            f"Cards that failed: {failed}.",
+            "See them in the admin, with what Telegram said; choose them there, and send them again.",
+        )
     deliveries = Delivery.objects.filter(channel=Channel.TELEGRAM)
     yield Line(f"Updates that wait to be processed: {deliveries.filter(state=Delivery.State.PENDING).count()}.")
     if faulty := deliveries.filter(state=Delivery.State.FAULTY).count():

@@ -138,7 +138,8 @@ class Event(models.Model):
         """The same in each attempt: by it a receiver knows what it has had already."""
         return f"{self.subscription_id}-{self.change_id}"
 
-    def send_again(self) -> None:
-        self.state, self.attempts, self.due_at = self.State.PENDING, 0, timezone.now()
-        self.save(update_fields=["state", "attempts", "due_at"])
-        Subscription.objects.filter(pk=self.subscription_id).update(retry_at=None)
+
+def send_again(events: models.QuerySet[Event]) -> None:
+    subscriptions = list(events.values_list("subscription", flat=True).distinct())
+    events.update(state=Event.State.PENDING, attempts=0, due_at=timezone.now())
+    Subscription.objects.filter(pk__in=subscriptions).update(retry_at=None)

@@ -92,6 +92,18 @@ def test_delivered_event_can_be_sent_again(admin, hook, receiver):
     assert len(receiver.requests) == 2
 
 
+def test_events_are_sent_again_together(admin, hook, receiver):
+    for _ in range(3):
+        make_incident()
+    run()
+    run()
+    action = {"action": "retry_chosen", "_selected_action": [event.pk for event in Event.objects.all()]}
+    admin.post(EVENTS, action)
+    Subscription.objects.update(retry_at=None)
+    run()
+    assert (len(receiver.requests), len(set(receiver.ids()))) == (6, 3)
+
+
 def test_one_press_ends_the_rest(admin, hook, receiver):
     receiver.statuses = [410]
     make_incident()
