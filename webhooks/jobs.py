@@ -1,12 +1,16 @@
 """Sends events: at least once each, and those of an incident one after the other."""
 
 import logging
+from collections import defaultdict
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import islice, zip_longest
+from time import monotonic
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from standardwebhooks import Webhook
@@ -20,6 +24,8 @@ from webhooks.models import Event, Failure, Rest, Subscription
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 8
+BATCH = 200  # events that a step reads
+STEP = 5.0  # seconds, after which AT_ONCE attempts may follow: less than half a lease
 # Before each next attempt, 27 hours together
 BACKOFF = [
     *(timedelta(seconds=5), timedelta(minutes=5), timedelta(minutes=30)),
@@ -42,41 +48,42 @@ class Sender:
 
 
 def send_due() -> bool:
-    """One attempt for each of at most AT_ONCE events; returns whether there were any."""
+    """One attempt for each of some events, AT_ONCE at a time; returns whether there were any."""
     events = _due(timezone.now())
-    if not events:
-        return False
-    requests = [_request(event) for event in events]
-    # Only HTTP runs in the threads: they have no connection to the database.
+    until = monotonic() + STEP
+    failing: set[int] = set()
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        outcomes = list(pool.map(_attempt, requests))
-    by_subscription = groupby(zip(events, outcomes, strict=True), key=lambda pair: pair[0].subscription)
-    for subscription, pairs in by_subscription:
-        attempts = list(pairs)
-        for event, (status, failure) in attempts:
-            _record(event, status, failure)
-        _record_of(subscription, [outcome for _, outcome in attempts])
-    return True
+        waiting = iter(events)
+        # A subscription that fails has its pause from the first failure on.
+        while monotonic() < until and (batch := list(islice(_of_others(waiting, failing), AT_ONCE))):
+            requests = [_request(event) for event in batch]
+            # Only HTTP runs in the threads: they have no connection to the database.
+            failing |= _record(batch, list(pool.map(_attempt, requests)))
+    return bool(events)
+
+
+def _of_others(events: Iterator[Event], failing: set[int]) -> Iterator[Event]:
+    return (event for event in events if event.subscription_id not in failing)
 
 
 def _due(now: datetime) -> list[Event]:
-    """Of the subscriptions that were tried the longest ago."""
+    """The oldest of each incident, of the subscriptions in turn: first those that were tried the longest ago."""
     pending = Event.objects.filter(state=Event.State.PENDING)
+    due = pending.filter(due_at__lte=now)
     earlier = pending.filter(
         subscription=OuterRef("subscription"), incident=OuterRef("incident"), change__lt=OuterRef("change")
     )
-    due = pending.filter(~Exists(earlier), due_at__lte=now)
     ready = Subscription.objects.filter(
         Exists(due.filter(subscription=OuterRef("pk"))), Q(retry_at=None) | Q(retry_at__lte=now), **SENDING
     )
-    subscriptions = list(ready.order_by(F("tried_at").asc(nulls_first=True), "pk")[:AT_ONCE])
-    return [
-        event
-        for subscription in subscriptions
-        for event in due.filter(subscription=subscription)
+    subscriptions = list(ready.order_by(F("tried_at").asc(nulls_first=True), "pk"))
+    events = [
+        due.filter(~Exists(earlier), subscription=subscription)
         .select_related("subscription", "incident", "change")
-        .order_by("due_at", "change")[: AT_ONCE // len(subscriptions)]
+        .order_by("due_at", "change")[: max(AT_ONCE, BATCH // len(subscriptions))]
+        for subscription in subscriptions
     ]
+    return [event for turn in zip_longest(*events) for event in turn if event]
 
 
 SENDING: dict[str, Any] = {"is_active": True, "rests_since": None}
@@ -113,33 +120,44 @@ def _attempt(request: tuple[str, bytes, dict[str, str]]) -> Outcome:
     return status, "" if 200 <= status < 300 else Failure.RESPONSE
 
 
-def _record(event: Event, status: int | None, failure: str) -> None:
+def _record(events: list[Event], outcomes: list[Outcome]) -> set[int]:
+    """The subscriptions of which nothing succeeded."""
     now = timezone.now()
-    event.attempts += 1
-    event.attempted_at, event.status_code, event.failure = now, status, failure
-    if not failure:
-        event.state = Event.State.DELIVERED
-    elif event.attempts > len(BACKOFF):
-        event.state = Event.State.FAILED
-        logger.warning("The event %s was given up after %d attempts", event, event.attempts)
-    else:
-        event.due_at = now + BACKOFF[event.attempts - 1]
-    event.save(update_fields=["attempts", "attempted_at", "status_code", "failure", "state", "due_at"])
+    by_subscription = defaultdict(list)
+    for event, (status, failure) in zip(events, outcomes, strict=True):
+        event.attempts += 1
+        event.attempted_at, event.status_code, event.failure = now, status, failure
+        if not failure:
+            event.state = Event.State.DELIVERED
+        elif event.attempts > len(BACKOFF):
+            event.state = Event.State.FAILED
+            logger.warning("The event %s was given up after %d attempts", event, event.attempts)
+        else:
+            event.due_at = now + BACKOFF[event.attempts - 1]
+        by_subscription[event.subscription].append((status, failure))
+    with transaction.atomic():
+        fields = ("attempts", "attempted_at", "status_code", "failure", "state", "due_at")
+        Event.objects.bulk_update(events, fields)
+        return {one.pk for one, of_it in by_subscription.items() if not _record_of(one, of_it)}
 
 
-def _record_of(subscription: Subscription, outcomes: list[Outcome]) -> None:
+def _record_of(subscription: Subscription, outcomes: list[Outcome]) -> bool:
+    """Whether anything succeeded."""
     now = timezone.now()
     row = Subscription.objects.filter(pk=subscription.pk)  # as it is: its settings may have been changed meanwhile
-    if any(status == GONE for status, _ in outcomes):
+    gone = any(status == GONE for status, _ in outcomes)
+    if gone:
         _rest(subscription, Rest.GONE)
     if not all(failure for _, failure in outcomes):
         row.update(tried_at=now, failures=0, failing_since=None, retry_at=None)
-        return
+        return not gone
+    subscription.refresh_from_db(fields=["failures", "failing_since"])  # a success of this step may have reset them
     since = subscription.failing_since or now
     pause = min(FIRST_PAUSE * 2 ** min(subscription.failures, 10), LONGEST_PAUSE)
     row.update(tried_at=now, failures=F("failures") + 1, failing_since=since, retry_at=now + pause)
     if now - since >= REST_AFTER:
         _rest(subscription, Rest.FAILING)
+    return False
 
 
 def _rest(subscription: Subscription, reason: Rest) -> None:
