@@ -7,12 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from itertools import islice, zip_longest
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F, Min, OuterRef, Q
 from django.utils import timezone
+from django.utils.http import parse_http_date_safe
 from standardwebhooks import Webhook
 
 from core.api.json import JSONRenderer
@@ -35,6 +36,8 @@ BACKOFF = [
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(minutes=5)
 REST_AFTER = timedelta(days=1)
 GONE = 410
+BUSY = (429, 503)  # with Retry-After
+NONE, LONGEST_RETRY_AFTER = timedelta(), timedelta(days=1)
 PURGED = 1000
 
 
@@ -51,19 +54,19 @@ def send_due() -> bool:
     """One attempt for each of some events, AT_ONCE at a time; returns whether there were any."""
     events = _due(timezone.now())
     until = monotonic() + STEP
-    failing: set[int] = set()
+    resting: set[int] = set()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         waiting = iter(events)
-        # A subscription that fails has its pause from the first failure on.
-        while monotonic() < until and (batch := list(islice(_of_others(waiting, failing), AT_ONCE))):
+        # A subscription that fails, or asks for it, has its pause from then on.
+        while monotonic() < until and (batch := list(islice(_of_others(waiting, resting), AT_ONCE))):
             requests = [_request(event) for event in batch]
             # Only HTTP runs in the threads: they have no connection to the database.
-            failing |= _record(batch, list(pool.map(_attempt, requests)))
+            resting |= _record(batch, list(pool.map(_attempt, requests)))
     return bool(events)
 
 
-def _of_others(events: Iterator[Event], failing: set[int]) -> Iterator[Event]:
-    return (event for event in events if event.subscription_id not in failing)
+def _of_others(events: Iterator[Event], resting: set[int]) -> Iterator[Event]:
+    return (event for event in events if event.subscription_id not in resting)
 
 
 def _due(now: datetime) -> list[Event]:
@@ -107,55 +110,72 @@ def _request(event: Event) -> tuple[str, bytes, dict[str, str]]:
     return event.subscription.url, body, headers
 
 
-Outcome = tuple[int | None, str]  # the status of the response; a Failure, or "" for a success
+class Outcome(NamedTuple):
+    status: int | None
+    failure: str  # a Failure, or "" for a success
+    pause: timedelta = NONE  # for which the receiver wants nothing
 
 
 def _attempt(request: tuple[str, bytes, dict[str, str]]) -> Outcome:
     try:
-        status = post(*request)
+        response = post(*request)
     except FailureError as exc:
-        return None, exc.failure
-    return status, "" if 200 <= status < 300 else Failure.RESPONSE
+        return Outcome(None, exc.failure)
+    if 200 <= response.status < 300:
+        return Outcome(response.status, "")
+    asks = response.status in BUSY and response.retry_after
+    return Outcome(response.status, Failure.RESPONSE, retry_after(asks) if asks else NONE)
+
+
+def retry_after(header: str) -> timedelta:
+    """Of a Retry-After (RFC 9110, 10.2.3), which is seconds or an HTTP date: between none and LONGEST_RETRY_AFTER."""
+    header = header.strip()
+    if header.isascii() and header.isdecimal():
+        seconds = float(header)
+    else:
+        seconds = (parse_http_date_safe(header) or 0) - timezone.now().timestamp()
+    return timedelta(seconds=min(max(seconds, 0.0), LONGEST_RETRY_AFTER.total_seconds()))
 
 
 def _record(events: list[Event], outcomes: list[Outcome]) -> set[int]:
-    """The subscriptions of which nothing succeeded."""
+    """The subscriptions that are to be left alone for now."""
     now = timezone.now()
     by_subscription = defaultdict(list)
-    for event, (status, failure) in zip(events, outcomes, strict=True):
+    for event, outcome in zip(events, outcomes, strict=True):
         event.attempts += 1
-        event.attempted_at, event.status_code, event.failure = now, status, failure
-        if not failure:
+        event.attempted_at, event.status_code, event.failure = now, outcome.status, outcome.failure
+        if not outcome.failure:
             event.state = Event.State.DELIVERED
         elif event.attempts > len(BACKOFF):
             event.state = Event.State.FAILED
             logger.warning("The event %s was given up after %d attempts", event, event.attempts)
         else:
-            event.due_at = now + BACKOFF[event.attempts - 1]
-        by_subscription[event.subscription].append((status, failure))
+            event.due_at = now + max(BACKOFF[event.attempts - 1], outcome.pause)
+        by_subscription[event.subscription].append(outcome)
     with transaction.atomic():
         fields = ("attempts", "attempted_at", "status_code", "failure", "state", "due_at")
         Event.objects.bulk_update(events, fields)
-        return {one.pk for one, of_it in by_subscription.items() if not _record_of(one, of_it)}
+        return {one.pk for one, its in by_subscription.items() if _record_of(one, its)}
 
 
 def _record_of(subscription: Subscription, outcomes: list[Outcome]) -> bool:
-    """Whether anything succeeded."""
+    """Whether the subscription is to be left alone for now."""
     now = timezone.now()
     row = Subscription.objects.filter(pk=subscription.pk)  # as it is: its settings may have been changed meanwhile
-    gone = any(status == GONE for status, _ in outcomes)
+    gone = any(outcome.status == GONE for outcome in outcomes)
     if gone:
         _rest(subscription, Rest.GONE)
-    if not all(failure for _, failure in outcomes):
-        row.update(tried_at=now, failures=0, failing_since=None, retry_at=None)
-        return not gone
+    pause = max(outcome.pause for outcome in outcomes)
+    if not all(outcome.failure for outcome in outcomes):
+        row.update(tried_at=now, failures=0, failing_since=None, retry_at=now + pause if pause else None)
+        return gone or bool(pause)
     subscription.refresh_from_db(fields=["failures", "failing_since"])  # a success of this step may have reset them
     since = subscription.failing_since or now
-    pause = min(FIRST_PAUSE * 2 ** min(subscription.failures, 10), LONGEST_PAUSE)
+    pause = max(pause, min(FIRST_PAUSE * 2 ** min(subscription.failures, 10), LONGEST_PAUSE))
     row.update(tried_at=now, failures=F("failures") + 1, failing_since=since, retry_at=now + pause)
     if now - since >= REST_AFTER:
         _rest(subscription, Rest.FAILING)
-    return False
+    return True
 
 
 def _rest(subscription: Subscription, reason: Rest) -> None:
