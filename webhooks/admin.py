@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from core.admin import RetryAdmin
 from incidents.admin.change_list import BoundedPaginator
 from incidents.models import Source, Status
-from webhooks.models import Event, EventType, Subscription, make_secret, send_again
+from webhooks.models import Event, EventType, Subscription, send_again
 
 
 class SuperuserAdmin(RetryAdmin):
@@ -73,8 +73,7 @@ class SubscriptionAdmin(SuperuserAdmin):
     @admin.action(description=_("Make a new secret"), permissions=["change"])
     def rotate_secret(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
         for subscription in queryset:
-            subscription.secret = make_secret()
-            subscription.save(update_fields=["secret"])
+            subscription.rotate_secret()
             self.log_change(request, subscription, "New secret.")
             self._show_secret(request, subscription)
 

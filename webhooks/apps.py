@@ -10,7 +10,7 @@ class WebhooksConfig(AppConfig):
 
     def ready(self) -> None:
         from core import jobs
-        from webhooks.jobs import Sender, purge_old_events
+        from webhooks.jobs import Sender, purge
 
         jobs.register(jobs.Job("webhooks_send", Sender().step, every=timedelta(seconds=1)))
-        jobs.register(jobs.Job("webhooks_purge", purge_old_events, every=timedelta(hours=1)))
+        jobs.register(jobs.Job("webhooks_purge", purge, every=timedelta(hours=1)))

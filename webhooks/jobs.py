@@ -20,7 +20,7 @@ from core.api.json import JSONRenderer
 from incidents.serializers import IncidentChangeSerializer, IncidentSerializer
 from webhooks.collecting import Collector
 from webhooks.http import FailureError, post
-from webhooks.models import Event, Failure, Rest, Subscription
+from webhooks.models import ROTATION, Event, Failure, Rest, Subscription
 
 logger = logging.getLogger(__name__)
 
@@ -100,12 +100,13 @@ def _request(event: Event) -> tuple[str, bytes, dict[str, str]]:
         "data": {"incident": incident, "change": change},
     }
     body = JSONRenderer().render(content)
+    text, secrets = body.decode(), event.subscription.signing_secrets
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "incidents-webhooks",
         "webhook-id": event.webhook_id,
         "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": Webhook(event.subscription.secret).sign(event.webhook_id, now, body.decode()),
+        "webhook-signature": " ".join(Webhook(secret).sign(event.webhook_id, now, text) for secret in secrets),
     }
     return event.subscription.url, body, headers
 
@@ -184,11 +185,18 @@ def _rest(subscription: Subscription, reason: Rest) -> None:
         logger.error("Nothing more is sent to the webhook subscription %s: %s", subscription, reason.value)
 
 
-def purge_old_events() -> bool:
-    """Delivered ones that the collector will not look at again. Those given up are kept."""
-    before = timezone.now() - timedelta(days=settings.DELIVERY_RETENTION_DAYS)
+def purge() -> bool:
+    """
+    Deletes a batch of delivered events that the collector will not look at again, and secrets that sign no more.
+
+    Returns whether there may be more. Events given up are kept.
+    """
+    now = timezone.now()
+    Subscription.objects.filter(rotated_at__lte=now - ROTATION).exclude(previous_secret="").update(previous_secret="")
     old = Event.objects.filter(
-        state=Event.State.DELIVERED, created_at__lt=before, change__lte=F("subscription__cursor")
+        state=Event.State.DELIVERED,
+        created_at__lt=now - timedelta(days=settings.DELIVERY_RETENTION_DAYS),
+        change__lte=F("subscription__cursor"),
     )
     ids = list(old.order_by("created_at").values_list("pk", flat=True)[:PURGED])
     Event.objects.filter(pk__in=ids).delete()

@@ -201,7 +201,7 @@ def test_delivered_events_are_forgotten(hook, receiver, clock):
     add_comment(incident_id=incident.pk, text="later", actor=Named("a"), channel="api")
     run()
     type(hook).objects.update(cursor=Event.objects.latest("pk").change_id)
-    jobs.purge_old_events()
+    jobs.purge()
     run()
     assert [event.type for event in Event.objects.all()] == ["incident.commented"]
     assert len(receiver.requests) == 2
