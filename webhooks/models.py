@@ -144,6 +144,8 @@ class Event(models.Model):
             ),
             models.Index(fields=["subscription", "due_at"], name="webhook_event_due", condition=Q(state="pending")),
             models.Index(fields=["created_at"], name="webhook_event_purged", condition=Q(state="delivered")),
+            models.Index(fields=["created_at"], name="webhook_event_pending", condition=Q(state="pending")),
+            models.Index(fields=["id"], name="webhook_event_failed", condition=Q(state="failed")),
         ]
 
     def __str__(self) -> str:
