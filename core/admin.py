@@ -1,7 +1,9 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -9,9 +11,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
+RETRIED = 10_000  # at once
+
 
 class RetryAdmin(admin.ModelAdmin):
-    """Rows that are never added or deleted by hand; a button at each that has failed sends again."""
+    """Rows that are never added or deleted by hand; a button at each that has failed sends again, an action many."""
+
+    actions: tuple[str, ...] = ("retry_chosen",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -19,17 +25,26 @@ class RetryAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def may_retry(self, request: HttpRequest) -> bool:
+    def has_retry_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
 
     def needs_retry(self, obj: Any) -> bool:
         raise NotImplementedError
 
-    def retry(self, obj: Any) -> None:
+    def retry(self, queryset: QuerySet) -> None:
         raise NotImplementedError
 
+    @admin.action(description=_("Send again"), permissions=["retry"])
+    def retry_chosen(self, request: HttpRequest, queryset: QuerySet) -> None:
+        chosen = queryset.order_by("pk")[:RETRIED]
+        rows = self.model._default_manager.filter(pk__in=[obj.pk for obj in chosen if self.needs_retry(obj)])
+        LogEntry.objects.log_actions(str(request.user.pk), rows, CHANGE, "Retry.")
+        count = rows.count()
+        self.retry(rows)
+        self.message_user(request, _("Sent again: %d.") % count)
+
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        return [name for name in self.list_display if name != "retry_button" or self.may_retry(request)]
+        return [name for name in self.list_display if name != "retry_button" or self.has_retry_permission(request)]
 
     @admin.display(description=_("retry"))
     def retry_button(self, obj: Any) -> SafeString | str:
@@ -47,9 +62,9 @@ class RetryAdmin(admin.ModelAdmin):
         obj = self.get_object(request, str(pk))
         if obj is None:
             raise Http404
-        if not self.may_retry(request):
+        if not self.has_retry_permission(request):
             raise PermissionDenied
-        self.retry(obj)
+        self.retry(self.model._default_manager.filter(pk=pk))
         self.log_change(request, obj, "Retry.")
         self.message_user(request, _("It is sent again within a second or two."), messages.SUCCESS)
         return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))

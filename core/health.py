@@ -1,6 +1,7 @@
 """Liveness and readiness checks for load balancers, without a token and for any Host header."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -11,6 +12,14 @@ from core.db.migrations import is_migration_missing
 from core.db.postgresql import DOWN
 from core.db.sqlite import is_read_only
 from core.jobs import late
+
+type Detail = Callable[[], dict[str, Any] | None]
+details: dict[str, Detail] = {}
+
+
+def register(name: str, detail: Detail) -> None:
+    """Called by AppConfig.ready(). What `detail` returns, unless None, is shown by ready/ and never makes it 503."""
+    details[name] = detail
 
 
 class HealthMiddleware:
@@ -38,13 +47,16 @@ def ready(request: HttpRequest) -> HttpResponse:
     """
     200 if every check is "ok", otherwise 503.
 
-    Late jobs are named but do not make it 503: taking this web server out of service would not help them.
+    Late jobs are named and details told, but do not make it 503: taking this web server out of service would not help.
     """
     checks = {"database": _database(), "migrations": "unknown"}
     if checks["database"] == "ok":
         checks["migrations"] = _migrations()
     good = set(checks.values()) == {"ok"}
-    body = {"status": "ok" if good else "unavailable", "checks": checks, "late_jobs": late() if good else []}
+    body: dict[str, Any] = {"status": "ok" if good else "unavailable", "checks": checks, "late_jobs": [], "details": {}}
+    if good:
+        told = {name: detail() for name, detail in details.items()}
+        body |= {"late_jobs": late(), "details": {name: what for name, what in told.items() if what is not None}}
     response = JsonResponse(body, status=200 if good else 503)
     if not good:
         response["Retry-After"] = str(ServiceUnavailable.wait)

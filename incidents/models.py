@@ -8,6 +8,8 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from core.log.context import current_request_id
+
 DESCRIPTION_MAX_LENGTH = 20_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -97,6 +99,8 @@ class IncidentChange(models.Model):
     channel = models.CharField(_("channel"), max_length=16, choices=Channel)
     # {"status": ["open", "closed"]}: the old and the new value of each field that changed
     changes = models.JSONField(_("changes"))
+    # Of the call that made the change, as in its log lines. db_default: the release before this column inserts too.
+    request_id = models.CharField(max_length=128, default=current_request_id, db_default="", editable=False)
 
     class Meta:
         verbose_name = _("change")

@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 from core.api.exceptions import PreconditionFailed, ServiceUnavailable
 from core.api.preconditions import Preconditions
 from core.db.postgresql import fetch
+from core.log.context import current_request_id
 from incidents.actors import Actor, Named
 from incidents.models import Incident, IncidentChange, Status
 from incidents.text import normalize_line_breaks
@@ -145,8 +146,8 @@ def import_incidents(incidents: Sequence[tuple[Incident, str]], comments: Sequen
 
 CHANGE = """
 change AS (
-  INSERT INTO incidents_incidentchange (incident_id, at, actor, channel, changes)
-  SELECT id, %(at)s, username, %(channel)s, %(changes)s FROM incident, actor
+  INSERT INTO incidents_incidentchange (incident_id, at, actor, channel, changes, request_id)
+  SELECT id, %(at)s, username, %(channel)s, %(changes)s, %(request_id)s FROM incident, actor
 )
 SELECT username, id FROM actor, incident
 """
@@ -167,7 +168,7 @@ COMMENT = f"incident AS (SELECT %(id)s::bigint AS id), {CHANGE}"
 
 def _write(sql: str, actor: Actor, *, changes: dict[str, Any], **params: Any) -> int:
     """The incident's id. Raises what `actor.accept` raises."""
-    params |= {"changes": Jsonb(changes, orjson.dumps), **actor.params}
+    params |= {"changes": Jsonb(changes, orjson.dumps), "request_id": current_request_id(), **actor.params}
     rows = fetch(f"WITH actor AS ({actor.sql}), {sql}", params)
     actor.accept(rows[0][0] if rows else None)
     return rows[0][1]
@@ -182,7 +183,7 @@ def _update(incident: Incident, actor: Actor, **change: Any) -> bool:
     if connection.vendor == "postgresql":
         sql = UPDATE.format(columns=", ".join(f"{field} = %({field})s" for field in values))
         params = change | {"changes": Jsonb(change["changes"], orjson.dumps), **actor.params, **values}
-        params |= {"id": incident.pk, "unchanged_since": unchanged_since}
+        params |= {"id": incident.pk, "unchanged_since": unchanged_since, "request_id": current_request_id()}
         return bool(fetch(f"WITH actor AS ({actor.sql}), {sql}", params))
     # The transaction holds SQLite's write lock from its beginning. Timestamps are compared here: SQLite compares their
     # texts, which differ where another program wrote the same time in another format.

@@ -19,7 +19,7 @@ from django.db.models.functions import Length, Now
 from django.utils import timezone
 
 from core.db.postgresql import DOWN
-from core.log.context import LogContext, current_context, log_context
+from core.log.context import LogContext, current_request_id, log_context
 from core.log.redaction import redact
 from intake.models import Delivery, Sender
 
@@ -63,8 +63,7 @@ handlers: dict[str, Handler] = {}  # by channel; registered by AppConfig.ready()
 
 def receive(*, channel: str, external_id: str | None = None, body: bytes, sender: Sender | None = None) -> Delivery:
     """The stored delivery, or the one that was stored when the same came before: never without an `external_id`."""
-    context = current_context.get()
-    values: dict[str, Any] = {"body": body, "sender": sender, "request_id": context.request_id if context else ""}
+    values: dict[str, Any] = {"body": body, "sender": sender, "request_id": current_request_id()}
     if external_id is None:
         return Delivery.objects.create(channel=channel, external_id=uuid4().hex, **values)
     delivery, _ = Delivery.objects.get_or_create(channel=channel, external_id=external_id, defaults=values)
@@ -79,25 +78,28 @@ def process(delivery_id: int) -> bool:
     Raises django.db's errors, which leave it pending.
     """
     delivery = None
-    try:
-        with transaction.atomic():
-            delivery = _lock(delivery_id)
-            if delivery is None:
-                return False
-            with log_context(LogContext(delivery.request_id, job=f"delivery {delivery.pk}")):
+    with log_context(LogContext(job=f"delivery {delivery_id}")) as context:
+        try:
+            with transaction.atomic():
+                delivery = _lock(delivery_id)
+                if delivery is None:
+                    return False
+                # The call's log lines and changes have one id, whenever it is processed.
+                context.request_id = delivery.request_id or context.request_id
+                context.job = f"delivery {delivery.pk}"
                 outcome = handlers[delivery.channel](delivery)
                 _save(delivery, outcome)
-            return outcome.parts is not None or delivery.pk != delivery_id
-    except DOWN:
-        raise
-    except Exception as exc:
-        if delivery is None:
+                return outcome.parts is not None or delivery.pk != delivery_id
+        except DOWN:
             raise
-        logger.exception("Delivery %d was not understood", delivery.pk)
-        outcome = Outcome()
-        outcome.fault(redact(f"{type(exc).__name__}: {exc}"))
-        _save(delivery, outcome)
-        return delivery.pk != delivery_id
+        except Exception as exc:
+            if delivery is None:
+                raise
+            logger.exception("Delivery %d was not understood", delivery.pk)
+            outcome = Outcome()
+            outcome.fault(redact(f"{type(exc).__name__}: {exc}"))
+            _save(delivery, outcome)
+            return delivery.pk != delivery_id
 
 
 def process_soon(delivery: Delivery) -> None:

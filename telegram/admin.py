@@ -57,14 +57,14 @@ class ChatAdmin(RetryAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Chat | None = None) -> bool:
         return bool(request.user.is_superuser)
 
-    def may_retry(self, request: HttpRequest) -> bool:
+    def has_retry_permission(self, request: HttpRequest) -> bool:
         return self.has_change_permission(request)
 
     def needs_retry(self, obj: Chat) -> bool:
         return bool(obj.rest_reason)
 
-    def retry(self, obj: Chat) -> None:
-        sending.resume(obj)
+    def retry(self, queryset: QuerySet[Chat]) -> None:
+        sending.resume(queryset)
 
     @admin.display(description=_("chat"), ordering="title")
     def name(self, chat: Chat) -> str:
@@ -136,8 +136,8 @@ class CardAdmin(RetryAdmin):
     def needs_retry(self, obj: Card) -> bool:
         return obj.failed
 
-    def retry(self, obj: Card) -> None:
-        sending.retry(obj)
+    def retry(self, queryset: QuerySet[Card]) -> None:
+        sending.retry(queryset)
 
     @admin.display(description=_("state"))
     def state(self, card: Card) -> str:

@@ -9,15 +9,17 @@ class TelegramConfig(AppConfig):
     verbose_name = "Telegram"
 
     def ready(self) -> None:
-        from core import jobs, metrics
+        from core import health, jobs, metrics
         from incidents.models import Channel
         from intake import inbox
         from telegram import checks, poller, updates  # noqa: F401  # registers them
         from telegram.metrics import waits
         from telegram.sending import Sender
+        from telegram.status import health_detail
 
         inbox.handlers[Channel.TELEGRAM] = updates.handle
         metrics.register(waits)
+        health.register("telegram", health_detail)
         if settings.TELEGRAM_BOT_TOKEN:
             jobs.register(jobs.Job("telegram_send", Sender().step, every=timedelta(seconds=1)))
             jobs.register(jobs.Job("telegram_bot", poller.look_after_bot, every=timedelta(minutes=10)))

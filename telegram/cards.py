@@ -11,9 +11,11 @@ from django.utils.translation import ngettext, override
 
 from core import bot_api
 from incidents.models import Source, Status
+from telegram.values import dictionary, sequence, string
 
 # The version, the incident, the status that the card showed, the status to change to.
 _CALLBACK = re.compile(r"1:([1-9][0-9]{0,18}):([a-z_]+):([a-z_]+)")
+_HEAD = re.compile(r"№ ([1-9][0-9]{0,18}) · ")
 # The version, and for how many minutes a reminder is put off
 _PUT_OFF = re.compile(r"1:later:([1-9][0-9]{0,4})")
 
@@ -99,6 +101,20 @@ def parse_callback(data: object) -> Press | PutOff | None:
     if not found or int(found[1]) >= 2**63 or not {found[2], found[3]} <= set(Status.values):
         return None
     return Press(int(found[1]), Status(found[2]), Status(found[3]))
+
+
+def number_of(message: object, bot_id: int) -> int | None:
+    """The incident that a message of the bot shows: by its buttons, or, where Telegram left them out, by its text."""
+    fields = dictionary(message)
+    author = dictionary(fields.get("from")).get("id")  # none in channels
+    if author not in (None, bot_id):
+        return None
+    rows = map(sequence, sequence(dictionary(fields.get("reply_markup")).get("inline_keyboard")))
+    presses = (parse_callback(dictionary(button).get("callback_data")) for row in rows for button in row)
+    if press := next((press for press in presses if isinstance(press, Press)), None):
+        return press.number
+    found = _HEAD.match(string(fields.get("text"))) if author else None
+    return int(found[1]) if found and int(found[1]) < 2**63 else None
 
 
 def cut(text: str, units: int, mark: str = "…") -> str:

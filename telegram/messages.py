@@ -10,7 +10,7 @@ from incidents.models import Channel, Incident
 from incidents.services import add_comment, change_incident, create_incident
 from intake.inbox import Outcome
 from intake.models import Delivery
-from telegram import accounts, commands, reports
+from telegram import accounts, cards, commands, reports, sending
 from telegram.models import Bot, Card, Chat, ChatAlias, Message
 from telegram.parsing import Update
 from telegram.reports import Report
@@ -41,6 +41,11 @@ def card_incident(alias: ChatAlias, message_id: int | None) -> int | None:
     return Card.objects.filter(chat=alias.chat, message_id=message_id).values_list("incident", flat=True).first()
 
 
+def replied_card(message: object, bot_id: int) -> int | None:
+    """The incident of the card that a message replies to, known as a card or not."""
+    return cards.number_of(reports.replied(message), bot_id)
+
+
 @dataclass
 class Reader:
     """Of a message, or an edit of one, in a transaction that has locked the chat."""
@@ -60,6 +65,8 @@ class Reader:
             return _skipped("a command")
         # Of "/incident Течь" the report is "Течь".
         report = reports.read(self.update.message, text=command.text if command else None)
+        if report.reply_to and (number := replied_card(self.update.message, self.bot_id)):
+            sending.adopt(self.alias, number, report.reply_to)
         if report.author.bot_id == self.bot_id or card_incident(self.alias, report.message_id):
             return _skipped("a message of this bot")
         if report.skip and not command:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from core import bot_api
 from core.bot_api import TelegramError
 from core.jobs import NotNowError
+from core.log.context import LogContext, log_context
 from telegram import chats, updates
 from telegram.models import Bot
 from telegram.parsing import ALLOWED_UPDATES
@@ -41,7 +42,8 @@ def poll() -> bool:
         return monotonic() - began >= WAIT / 2
     while batch:
         for update in batch:
-            updates.take(json.dumps(update).encode())
+            with log_context(LogContext(job="telegram_poll")):  # a request id for each
+                updates.take(json.dumps(update).encode())
         batch = _get_updates(timeout=0, offset=max(update["update_id"] for update in batch) + 1)
         if monotonic() > until:
             break  # the next step begins with this batch

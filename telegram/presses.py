@@ -33,6 +33,7 @@ def take(alias: ChatAlias, update: Update, delivery: Delivery) -> Outcome:
     if press is None or incident is None or update.author is None:
         _respond(update, _("This button is not known."))
         return Outcome(Delivery.State.SKIPPED, ["the button is not known"])
+    sending.adopt(alias, incident.pk, _message_id(update))
     if incident.status == press.shown:
         actor = accounts.actor_of(update.author)
         change_incident(incident, values={"status": press.wanted}, actor=actor, channel=Channel.TELEGRAM)
@@ -46,7 +47,7 @@ def take(alias: ChatAlias, update: Update, delivery: Delivery) -> Outcome:
 
 
 def _put_off(alias: ChatAlias, update: Update, press: cards.PutOff) -> Outcome:
-    message_id = integer(dictionary(update.payload.get("message")).get("message_id"))
+    message_id = _message_id(update)
     if message_id is None or not reminders.put_off(alias.chat, message_id, press.by):
         _respond(update, _("There is nothing to put off any more."))
         return Outcome()
@@ -54,6 +55,10 @@ def _put_off(alias: ChatAlias, update: Update, press: cards.PutOff) -> Outcome:
     text = ngettext("The reminder comes in %d hour.", "The reminder comes in %d hours.", hours) % hours
     _respond(update, text)
     return Outcome()
+
+
+def _message_id(update: Update) -> int | None:
+    return integer(dictionary(update.payload.get("message")).get("message_id"))
 
 
 def _incident(alias: ChatAlias, press: cards.Press) -> Incident | None:

@@ -16,7 +16,7 @@ from time import monotonic
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Min, Q
+from django.db.models import F, Min, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -27,7 +27,7 @@ from incidents.models import IncidentChange, Source, Status
 from telegram.cards import card_text, cut, keyboard
 from telegram.chats import migrate
 from telegram.failures import Action, action_of
-from telegram.models import Card, Chat
+from telegram.models import Card, Chat, ChatAlias
 from telegram.reminders import UNRESOLVED, interval, note_sent, open_list, reminder_for, zone_of
 from telegram.sweep import Sweep, sendable
 
@@ -177,9 +177,9 @@ def rest(chat: Chat, reason: str) -> None:
         )
 
 
-def resume(chat: Chat) -> None:
-    """Sends to a chat at rest again. A time that Telegram named still holds."""
-    Chat.objects.filter(pk=chat.pk).update(rest_reason="")
+def resume(chats: QuerySet[Chat]) -> None:
+    """Sends to chats at rest again. A time that Telegram named still holds."""
+    chats.update(rest_reason="")
 
 
 def _wait(chat: Chat, pause: timedelta) -> None:
@@ -299,7 +299,8 @@ def _card_failed(card: Card, shows: datetime, action: Action, error: bot_api.Tel
 def _note_unknown(card: Card) -> bool:
     """After a call whose response was lost: whether the card may be sent again, which it may once."""
     changes = {"sends_unknown": F("sends_unknown") + 1, "send_began_at": None}
-    Card.objects.filter(pk=card.pk).update(**changes)
+    if not Card.objects.filter(pk=card.pk).exclude(message_id__gt=0).update(**changes):
+        return False  # adopted meanwhile
     if card.sends_unknown:
         with override(card.chat.language):
             give_up(card, _("Twice Telegram did not say whether it took the message: it may be in the chat."), None)
@@ -313,11 +314,29 @@ def give_up(card: Card, error: str, shows: datetime | None) -> None:
     logger.error("The card of incident %d failed in the chat %s: %s", card.incident_id, card.chat, error)
 
 
-def retry(card: Card) -> None:
-    """Sends it anew, as if it had never failed."""
-    Card.objects.filter(pk=card.pk).update(
-        due_at=timezone.now(), failed=False, error="", failures=0, sends_unknown=0, send_began_at=None, replaced=False
-    )
+_ANEW: dict[str, Any] = {"failed": False, "error": "", "failures": 0, "sends_unknown": 0, "send_began_at": None}
+
+
+def retry(cards: QuerySet[Card]) -> None:
+    """Sends them anew, as if they had never failed."""
+    cards.update(**_ANEW, due_at=timezone.now(), replaced=False)
+
+
+def adopt(alias: ChatAlias, incident_id: int, message_id: int | None) -> None:
+    """
+    Takes the message for the incident's card, where the outcome of sending that is not known.
+
+    Called when a person presses a button of a message of this bot that shows the incident, or replies to it.
+    """
+    # Messages of the group that a supergroup was cannot be edited.
+    if not message_id or message_id < 0 or alias.telegram_id != alias.chat.telegram_id:
+        return
+    cards = Card.objects.filter(chat=alias.chat)
+    if cards.filter(message_id=message_id).exists():
+        return
+    unknown = Q(sends_unknown__gt=0) | Q(send_began_at__isnull=False)
+    row = cards.filter(unknown, incident=incident_id).exclude(message_id__gt=0)
+    row.update(**_ANEW, message_id=message_id, due_at=timezone.now())
 
 
 # Lists and reminders

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Min
@@ -27,12 +28,23 @@ class Line:
     mend: str = ""
 
 
+def is_polled() -> bool:
+    """Whether Telegram is asked for updates: not if it posts them to a webhook, or is off."""
+    return bool(settings.TELEGRAM_BOT_TOKEN) and not settings.TELEGRAM_WEBHOOK_URL
+
+
 def last_poll_age() -> float | None:
-    """Seconds since Telegram was last asked for updates; None if it never was, posts them to a webhook, or is off."""
-    if not settings.TELEGRAM_BOT_TOKEN or settings.TELEGRAM_WEBHOOK_URL:
+    """Seconds since Telegram was last asked for updates; None if it never was, or is not."""
+    return _age(_last_poll_at()) if is_polled() else None
+
+
+def health_detail() -> dict[str, Any] | None:
+    """For ready/: the state and the time of the last poll."""
+    if not is_polled():
         return None
-    ran_at = Heartbeat.objects.filter(job="telegram_poll").values_list("ran_at", flat=True).first()
-    return _age(ran_at)
+    at = _last_poll_at()
+    state = "ok" if at and timezone.now() - at <= POLL_ALARM else "late"
+    return {"state": state, "last_poll_at": at and at.replace(microsecond=0)}
 
 
 def oldest_unsent_age() -> float:
@@ -171,7 +183,10 @@ def _waiting() -> Iterator[Line]:
     else:
         yield Line(f"Cards that wait to be sent: {due}.")
     if failed := Card.objects.filter(failed=True).count():
-        yield Line(f"Cards that failed: {failed}.", "See them in the admin, with what Telegram said, and press retry.")
+        yield Line(
+            f"Cards that failed: {failed}.",
+            "See them in the admin, with what Telegram said; choose them there, and send them again.",
+        )
     deliveries = Delivery.objects.filter(channel=Channel.TELEGRAM)
     yield Line(f"Updates that wait to be processed: {deliveries.filter(state=Delivery.State.PENDING).count()}.")
     if faulty := deliveries.filter(state=Delivery.State.FAULTY).count():
@@ -184,12 +199,16 @@ def _name(chat: Chat) -> str:
     return f"{chat.title} ({chat.telegram_id})" if chat.title else str(chat.telegram_id)
 
 
+def _last_poll_at() -> datetime | None:
+    return Heartbeat.objects.filter(job="telegram_poll").values_list("ran_at", flat=True).first()
+
+
 def _age(at: datetime | None) -> float | None:
     return max(0.0, (timezone.now() - at).total_seconds()) if at else None
 
 
 def _words(seconds: float) -> str:
-    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} seconds"
+    units = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+    unit, length = next(((unit, length) for unit, length in units if seconds >= length), units[-1])
+    number = int(seconds // length)
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"

@@ -14,7 +14,7 @@ from incidents.models import Channel
 from intake.inbox import Outcome, process, receive
 from intake.models import Delivery
 from telegram import accounts, chats, commands, parsing, presses, reports, sending
-from telegram.messages import Reader, incident_of, username_of
+from telegram.messages import Reader, incident_of, replied_card, username_of
 from telegram.models import Chat, ChatAlias
 from telegram.parsing import Update
 from telegram.values import dictionary, string
@@ -88,6 +88,8 @@ def _admit(update: Update) -> bool:
 
 def _is_about_a_card(alias: ChatAlias, update: Update) -> bool:
     if update.kind == "callback_query":
+        return True
+    if replied_card(update.message, bot_api.bot_id()):
         return True
     report = reports.read(update.message)
     return incident_of(alias, report.message_id) is not None or incident_of(alias, report.reply_to) is not None

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from core.admin import RetryAdmin
 from incidents.admin.change_list import BoundedPaginator
 from incidents.models import Source, Status
-from webhooks.models import Event, EventType, Subscription, make_secret
+from webhooks.models import Event, EventType, Subscription, send_again
 
 
 class SuperuserAdmin(RetryAdmin):
@@ -21,7 +21,7 @@ class SuperuserAdmin(RetryAdmin):
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(request.user.is_superuser)
 
-    def may_retry(self, request: HttpRequest) -> bool:
+    def has_retry_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_superuser)
 
 
@@ -49,7 +49,7 @@ class SubscriptionAdmin(SuperuserAdmin):
     list_display = ("name", "is_active", "tried_at", "failing_since", "rests_since", "rest_reason", "retry_button")
     list_filter = ("is_active", "rest_reason")
     search_fields = ("name",)
-    actions = ("rotate_secret",)
+    actions = ("retry_chosen", "rotate_secret")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_superuser)
@@ -60,8 +60,9 @@ class SubscriptionAdmin(SuperuserAdmin):
     def needs_retry(self, obj: Subscription) -> bool:
         return obj.failing_since is not None or obj.rests_since is not None
 
-    def retry(self, obj: Subscription) -> None:
-        obj.resume()
+    def retry(self, queryset: QuerySet[Subscription]) -> None:
+        for subscription in queryset:
+            subscription.resume()
 
     def save_model(self, request: HttpRequest, obj: Subscription, form: Any, change: bool) -> None:
         # Not the fields that the job writes meanwhile
@@ -72,8 +73,7 @@ class SubscriptionAdmin(SuperuserAdmin):
     @admin.action(description=_("Make a new secret"), permissions=["change"])
     def rotate_secret(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
         for subscription in queryset:
-            subscription.secret = make_secret()
-            subscription.save(update_fields=["secret"])
+            subscription.rotate_secret()
             self.log_change(request, subscription, "New secret.")
             self._show_secret(request, subscription)
 
@@ -101,5 +101,5 @@ class EventAdmin(SuperuserAdmin):
     def needs_retry(self, obj: Event) -> bool:
         return obj.subscription.is_active and obj.subscription.rests_since is None
 
-    def retry(self, obj: Event) -> None:
-        obj.send_again()
+    def retry(self, queryset: QuerySet[Event]) -> None:
+        send_again(queryset)

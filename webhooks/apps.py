@@ -9,8 +9,10 @@ class WebhooksConfig(AppConfig):
     verbose_name = _("Webhooks")
 
     def ready(self) -> None:
-        from core import jobs
-        from webhooks.jobs import Sender, purge_old_events
+        from core import jobs, metrics
+        from webhooks.jobs import Sender, purge
+        from webhooks.metrics import webhooks
 
         jobs.register(jobs.Job("webhooks_send", Sender().step, every=timedelta(seconds=1)))
-        jobs.register(jobs.Job("webhooks_purge", purge_old_events, every=timedelta(hours=1)))
+        jobs.register(jobs.Job("webhooks_purge", purge, every=timedelta(hours=1)))
+        metrics.register(webhooks)

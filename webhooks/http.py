@@ -9,6 +9,7 @@ from functools import cache
 from http.client import HTTPConnection, HTTPException
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from threading import Timer
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import certifi
@@ -23,14 +24,19 @@ ADDRESSES_TRIED = 3
 NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 
 
+class Response(NamedTuple):
+    status: int
+    retry_after: str | None  # the header
+
+
 class FailureError(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure)
         self.failure = failure
 
 
-def post(url: str, body: bytes, headers: dict[str, str]) -> int:
-    """The status of the response, whose body is not read; redirects are not followed. Raises FailureError."""
+def post(url: str, body: bytes, headers: dict[str, str]) -> Response:
+    """The response, whose body is not read; redirects are not followed. Raises FailureError."""
     parts = urlsplit(url)
     host = str(parts.hostname).encode("idna").decode()
     port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -46,7 +52,8 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> int:
                 headers = {"Host": f"{name}:{parts.port}" if parts.port else name, **headers, "Connection": "close"}
                 target = iri_to_uri((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
                 connection.request("POST", target, body, headers)
-                return connection.getresponse().status
+                response = connection.getresponse()
+                return Response(response.status, response.getheader("Retry-After"))
     except ssl.SSLError:
         raise FailureError(Failure.TLS) from None
     except TimeoutError:

@@ -1,5 +1,6 @@
 import base64
 import secrets
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
@@ -9,6 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from incidents.models import Incident, IncidentChange
+
+ROTATION = timedelta(hours=24)
 
 
 class EventType(models.TextChoices):
@@ -66,6 +69,9 @@ class Subscription(models.Model):
     sources = models.JSONField(_("sources"), default=list, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
     secret = models.CharField(max_length=100, default=make_secret, editable=False)
+    # The one before, which still signs for ROTATION after `rotated_at`
+    previous_secret = models.CharField(max_length=100, blank=True, db_default="", default="", editable=False)
+    rotated_at = models.DateTimeField(null=True, editable=False)
     # Every change up to this id has its event, or needs none.
     cursor = models.BigIntegerField(default=last_change_id, editable=False)
     tried_at = models.DateTimeField(_("last attempt"), null=True, editable=False)
@@ -82,6 +88,16 @@ class Subscription(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def rotate_secret(self) -> None:
+        self.previous_secret, self.secret, self.rotated_at = self.secret, make_secret(), timezone.now()
+        self.save(update_fields=["previous_secret", "secret", "rotated_at"])
+
+    @property
+    def signing_secrets(self) -> list[str]:
+        """Two for a while after a rotation: receivers accept any of the signatures that they know."""
+        old = self.rotated_at and timezone.now() - self.rotated_at < ROTATION and self.previous_secret
+        return [self.secret, *([old] if old else [])]
 
     def resume(self) -> None:
         """Sends again, at once, what waits."""
@@ -128,6 +144,8 @@ class Event(models.Model):
             ),
             models.Index(fields=["subscription", "due_at"], name="webhook_event_due", condition=Q(state="pending")),
             models.Index(fields=["created_at"], name="webhook_event_purged", condition=Q(state="delivered")),
+            models.Index(fields=["created_at"], name="webhook_event_pending", condition=Q(state="pending")),
+            models.Index(fields=["id"], name="webhook_event_failed", condition=Q(state="failed")),
         ]
 
     def __str__(self) -> str:
@@ -138,7 +156,8 @@ class Event(models.Model):
         """The same in each attempt: by it a receiver knows what it has had already."""
         return f"{self.subscription_id}-{self.change_id}"
 
-    def send_again(self) -> None:
-        self.state, self.attempts, self.due_at = self.State.PENDING, 0, timezone.now()
-        self.save(update_fields=["state", "attempts", "due_at"])
-        Subscription.objects.filter(pk=self.subscription_id).update(retry_at=None)
+
+def send_again(events: models.QuerySet[Event]) -> None:
+    subscriptions = list(events.values_list("subscription", flat=True).distinct())
+    events.update(state=Event.State.PENDING, attempts=0, due_at=timezone.now())
+    Subscription.objects.filter(pk__in=subscriptions).update(retry_at=None)

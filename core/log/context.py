@@ -42,6 +42,12 @@ def log_context(context: LogContext) -> Iterator[LogContext]:
         current_context.reset(token)
 
 
+def current_request_id() -> str:
+    """Empty outside requests and jobs, as in a command."""
+    context = current_context.get()
+    return context.request_id if context else ""
+
+
 def set_user(username: str) -> None:
     if context := current_context.get():
         context.user = username

@@ -30,11 +30,14 @@ def test_concurrent_migrate_commands_take_turns():
 
 def test_migrations_are_backward_compatible(db):
     linter = MigrationLinter(
-        include_apps=["core", "identity", "incidents"],
+        include_apps=["core", "identity", "incidents", "intake", "telegram", "webhooks"],
         all_warnings_as_errors=True,
         no_cache=True,
-        # these only make the old code wait
-        ignore_name=["0002_username_key", "0009_cover_updated", "0010_index_combinations"],
+        # these only make the old code wait; 0002_sending belongs to the release that brings its app
+        ignore_name=[
+            *("0002_username_key", "0009_cover_updated", "0010_index_combinations", "0003_index_for_metrics"),
+            "0002_sending",
+        ],
         quiet=["ok"],
     )
     linter.lint_all_migrations()

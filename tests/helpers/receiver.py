@@ -21,6 +21,7 @@ class Receiver:
     statuses: list[int] = field(default_factory=list)
     status: int = 204
     location: str = ""
+    retry_after: str = ""
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
 
     @property
@@ -49,6 +50,8 @@ def serve(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Iterator[Rec
             self.send_response(receiver.statuses.pop(0) if receiver.statuses else receiver.status)
             if receiver.location:
                 self.send_header("Location", receiver.location)
+            if receiver.retry_after:
+                self.send_header("Retry-After", receiver.retry_after)
             self.send_header("Content-Length", "0")
             self.end_headers()
 

@@ -78,6 +78,31 @@ def test_a_failed_card_is_sent_again_by_one_press(admin_client, card):
     assert (card.failed, card.error, card.due_at is not None) == (False, "", True)
 
 
+def test_all_failed_cards_are_sent_again_by_one_press(admin_client, card):
+    cards = [Card(incident=make_incident(), chat=card.chat, failed=True, sends_unknown=2) for _ in range(150)]
+    Card.objects.bulk_create(cards)
+    sent = Card.objects.create(incident=make_incident(), chat=card.chat, message_id=77)
+    action = {"action": "retry_chosen", "_selected_action": [card.pk], "select_across": 1}
+    told = admin_client.post(f"{ADMIN}/telegram/card/?state=failed", action, follow=True).content.decode()
+    assert "Sent again: 151." in told
+    again = Card.objects.exclude(due_at=None)
+    assert (again.count(), again.filter(failed=False, sends_unknown=0).count()) == (151, 151)
+    assert sent not in again
+
+
+def test_only_what_failed_among_the_chosen_is_sent_again(admin_client, card):
+    sent = Card.objects.create(incident=make_incident(), chat=card.chat, message_id=77)
+    action = {"action": "retry_chosen", "_selected_action": [card.pk, sent.pk]}
+    assert "Sent again: 1." in admin_client.post(f"{ADMIN}/telegram/card/", action, follow=True).content.decode()
+    assert list(Card.objects.exclude(due_at=None)) == [card]
+
+
+def test_who_may_only_look_cannot_send_again(card):
+    action = {"action": "retry_chosen", "_selected_action": [card.pk]}
+    staff("view_card").post(f"{ADMIN}/telegram/card/", action)
+    assert Card.objects.get().failed
+
+
 @pytest.mark.parametrize("state", ["failed", "resting", "waiting", "bogus"])
 def test_cards_by_their_state(admin_client, card, state):
     Card.objects.update(due_at="2020-01-01T00:00Z")

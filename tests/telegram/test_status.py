@@ -55,12 +55,23 @@ def test_a_wrong_token(chat, telegram_api):
     assert "401 Unauthorized" in problem
 
 
-@pytest.mark.parametrize(("age", "said"), [(360, "6 minutes ago"), (7200, "2 hours ago")])
+@pytest.mark.parametrize(
+    ("age", "said"), [(360, "6 minutes ago"), (3600, "1 hour ago"), (7200, "2 hours ago"), (86400, "1 day ago")]
+)
 def test_polls_that_stopped(chat, age, said):
     Heartbeat.objects.update(ran_at=timezone.now() - timedelta(seconds=age))
     (problem,) = problems()
     assert said in problem
     assert age <= last_poll_age() < age + 60
+
+
+@pytest.mark.parametrize(
+    ("age", "said"),
+    [(0.5, "0 seconds"), (1.5, "1 second"), (59.5, "59 seconds"), (60, "1 minute"), (179, "2 minutes")],
+)
+def test_ages_in_words(chat, age, said, monkeypatch):
+    monkeypatch.setattr("telegram.status.last_poll_age", lambda: age)
+    assert f"Telegram was asked for updates {said} ago." in status()
 
 
 def test_a_conflict_with_another_program(chat):
@@ -124,7 +135,7 @@ def test_what_waits_and_what_failed(chat):
         Card.objects.create(incident=make_incident(), chat=chat, **fields)
     Delivery.objects.create(channel=Channel.TELEGRAM, external_id="1", body=b"", state="faulty")
     assert problems() == [
-        "Cards that wait to be sent: 1, the oldest for 60 minutes.",
+        "Cards that wait to be sent: 1, the oldest for 1 hour.",
         "Cards that failed: 1.",
         "Updates that were not understood: 1.",
     ]

@@ -1,14 +1,17 @@
 """Subscriptions and events in the admin."""
 
 import re
+from datetime import timedelta
 
 import pytest
-from standardwebhooks import Webhook
+from django.utils import timezone
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from identity.models import User
 from tests.helpers.identity import admin_for, grant
 from tests.helpers.incidents import make_incident
 from tests.helpers.receiver import event_of, run
+from webhooks import jobs
 from webhooks.models import Event, Rest, Subscription
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -43,13 +46,43 @@ def test_subscription_is_made_and_its_secret_shown_once(admin, receiver):
         assert subscription.secret not in admin.get(path).content.decode()
 
 
-def test_new_secret_replaces_the_old_one(admin, hook, receiver):
+def rotate(admin, hook):
     body = {"action": "rotate_secret", "_selected_action": [hook.pk]}
-    secret = shown_secret(admin.post(SUBSCRIPTIONS, body, follow=True).content.decode())
-    assert secret != hook.secret
+    return shown_secret(admin.post(SUBSCRIPTIONS, body, follow=True).content.decode())
+
+
+def accepted(receiver, secret):
+    """Whether the last request is signed with the secret."""
+    try:
+        Webhook(secret).verify(receiver.requests[-1][2], receiver.requests[-1][1])
+    except WebhookVerificationError:
+        return False
+    return True
+
+
+def test_new_secret_replaces_the_old_one_within_a_day(admin, hook, receiver):
+    secret = rotate(admin, hook)
+    for age, old_too in ((0, True), (23, True), (25, False)):
+        Subscription.objects.update(rotated_at=timezone.now() - timedelta(hours=age))
+        make_incident()
+        run()
+        assert (accepted(receiver, secret), accepted(receiver, hook.secret)) == (True, old_too)
+
+
+def test_second_new_secret_drops_the_first_at_once(admin, hook, receiver):
+    secrets = [hook.secret, rotate(admin, hook), rotate(admin, hook)]
     make_incident()
     run()
-    Webhook(secret).verify(receiver.requests[0][2], receiver.requests[0][1])
+    assert [accepted(receiver, secret) for secret in secrets] == [False, True, True]
+
+
+def test_old_secret_is_forgotten_after_the_day(admin, hook):
+    rotate(admin, hook)
+    jobs.purge()
+    assert Subscription.objects.get().previous_secret == hook.secret
+    Subscription.objects.update(rotated_at=timezone.now() - timedelta(hours=25))
+    jobs.purge()
+    assert Subscription.objects.get().previous_secret == ""
 
 
 @pytest.mark.parametrize(
@@ -90,6 +123,18 @@ def test_delivered_event_can_be_sent_again(admin, hook, receiver):
     admin.post(f"{EVENTS}{event_of(incident).pk}/retry/")
     run()
     assert len(receiver.requests) == 2
+
+
+def test_events_are_sent_again_together(admin, hook, receiver):
+    for _ in range(3):
+        make_incident()
+    run()
+    run()
+    action = {"action": "retry_chosen", "_selected_action": [event.pk for event in Event.objects.all()]}
+    admin.post(EVENTS, action)
+    Subscription.objects.update(retry_at=None)
+    run()
+    assert (len(receiver.requests), len(set(receiver.ids()))) == (6, 3)
 
 
 def test_one_press_ends_the_rest(admin, hook, receiver):

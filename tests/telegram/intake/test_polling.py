@@ -6,6 +6,8 @@ from django.db import OperationalError
 
 from core import jobs
 from core.jobs import NotNowError
+from incidents.models import IncidentChange
+from intake.models import Delivery
 from telegram import poller, updates
 from telegram.models import Bot, Chat
 from telegram.parsing import ALLOWED_UPDATES
@@ -31,6 +33,14 @@ def test_what_waited_is_recorded_in_order_and_confirmed(telegram_api):  # I5
     assert poller.poll() is True
     assert descriptions() == [*"abcde"]
     assert telegram_api.pending == []
+
+
+def test_each_update_has_a_request_id_of_its_own(telegram_api):
+    write(telegram_api, *"ab")
+    poller.poll()
+    request_ids = list(Delivery.objects.order_by("pk").values_list("request_id", flat=True))
+    assert len(set(request_ids)) == 2
+    assert list(IncidentChange.objects.order_by("pk").values_list("request_id", flat=True)) == request_ids
 
 
 def test_a_server_that_holds_no_requests_back_is_not_asked_without_pause(telegram_api, monkeypatch):
