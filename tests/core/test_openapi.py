@@ -38,9 +38,9 @@ def test_headers_are_documented(document):
 
 
 @pytest.mark.parametrize("path", ["/api/v1/schema/swagger-ui/", "/api/schema/redoc/"])
-def test_pages_load_nothing_from_other_hosts(client, path):
+def test_pages_load_nothing_from_other_hosts_and_nothing_inline(client, path):
     response = client.get(path)
-    page = response.content.decode()
+    page, policy = response.content.decode(), response["Content-Security-Policy"]
     assert "/static/drf_spectacular_sidecar/" in page
-    assert "https://" not in page
-    assert response["Content-Security-Policy"].startswith("default-src 'self'")
+    assert "https://" not in page and "<style" not in page and "<script>" not in page and "style=" not in page
+    assert policy.startswith("default-src 'none'; script-src 'self'; ") and "unsafe" not in policy
