@@ -12,16 +12,14 @@ const ui = SwaggerUIBundle({
   tryItOutEnabled: true,
   responseInterceptor: (response) => {
     if (response.ok && new URL(response.url).pathname === form.getAttribute("action")) {
-      authorize(response.body.access);
+      ui.preauthorizeApiKey(SCHEME, response.body.access);
     }
     return response;
   },
+  onComplete: () => {
+    form.querySelector("button").disabled = false; // The scheme is known from here on.
+  },
 });
-
-function authorize(access) {
-  const schema = ui.specSelectors.specJson().getIn(["components", "securitySchemes", SCHEME]);
-  ui.authActions.authorize({ [SCHEME]: { name: SCHEME, schema, value: access } });
-}
 
 function show(state, text) {
   form.className = state;
@@ -39,7 +37,7 @@ form.addEventListener("submit", async (event) => {
     });
     const body = await response.json();
     if (response.ok) {
-      authorize(body.access);
+      ui.preauthorizeApiKey(SCHEME, body.access);
       form.password.value = "";
       show("done", `${message.dataset.done} ${username}`);
     } else {
