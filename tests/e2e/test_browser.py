@@ -12,6 +12,7 @@ from tests.helpers.servers import Gunicorn, Jobs, Postgres, wait_until
 from tests.helpers.telegram_messages import ANNA, CHANNEL, GROUP, message
 
 pytestmark = pytest.mark.e2e
+expect.set_options(timeout=30_000)  # ReDoc's script is a megabyte, and other tests may be running
 
 PASSWORD = "correct horse battery"
 SILENCED = GROUP | {"id": -1001234567891, "title": "Склад: бот не может писать"}
