@@ -97,7 +97,7 @@ class _Call:
                 except Exception as exc:
                     if not self.savepoints:
                         raise
-                    logger.exception("Part %d was not recorded", part.index)
+                    logger.warning("Part %d was not recorded", part.index, exc_info=True)
                     outcome.fault(note(part.index, redact(f"{type(exc).__name__}: {exc}")))
                 else:
                     if skipped:

@@ -95,7 +95,7 @@ def process(delivery_id: int) -> bool:
         except Exception as exc:
             if delivery is None:
                 raise
-            logger.exception("Delivery %d was not understood", delivery.pk)
+            logger.warning("Delivery %d was not understood", delivery.pk, exc_info=True)
             outcome = Outcome()
             outcome.fault(redact(f"{type(exc).__name__}: {exc}"))
             _save(delivery, outcome)
@@ -166,7 +166,22 @@ def _save(delivery: Delivery, outcome: Outcome) -> None:
     else:
         values |= {"state": Delivery.State.FAULTY if faults else outcome.state, "processed_at": Now()}
     Delivery.objects.filter(pk=delivery.pk).update(**values)
-    if outcome.parts is None and delivery.sender and delivery.sender.has_faults != bool(faults):
+    if outcome.parts is None and _is_news(delivery, faults, values["notes"]):
+        whose = f"Sender {delivery.sender}" if delivery.sender else delivery.get_channel_display()
+        logger.error("%s: delivery %d was not understood: %s", whose, delivery.pk, notes[-1])
+
+
+def _is_news(delivery: Delivery, faults: int, notes: str) -> bool:
+    """
+    Whether the critical-errors chat is told of the faults.
+
+    Of a sender it is told of the first, and again after a delivery without faults. Telegram has no sender that could be
+    mended: it is told of each kind of fault once, as long as one such delivery is kept.
+    """
+    if delivery.sender:
+        if delivery.sender.has_faults == bool(faults):
+            return False
         Sender.objects.filter(pk=delivery.sender.pk).update(has_faults=bool(faults))
-        if faults:
-            logger.error("Sender %s: delivery %d was not understood: %s", delivery.sender, delivery.pk, notes[-1])
+        return bool(faults)
+    alike = Delivery.objects.filter(channel=delivery.channel, state=Delivery.State.FAULTY, notes=notes)
+    return bool(faults) and not alike.exclude(pk=delivery.pk).exists()

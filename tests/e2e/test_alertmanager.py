@@ -148,8 +148,8 @@ def test_each_alert_is_one_incident_despite_outages(pair, production, statuses):
 
 def show(pair, production):
     """Prints, for pytest -s, what the Alertmanagers say of their calls beside the incidents that came of them."""
+    called = re.compile(r'T([\d:]+).*msg="(Notify [^"]*)" attempts=(\d+)(?:.*(unexpected status code \d+))?')
     for number, alertmanager in enumerate(pair, 1):
-        lines = alertmanager.log.read_text().splitlines()
-        print(f"Alertmanager {number}:")
-        print("\n".join(line for line in lines if "level=warn" in line or "Notify success" in line)[:4000])
+        for time, *said in called.findall(alertmanager.log.read_text()):
+            print(f"{number} {time}", *filter(None, said))
     print(production.sql("SELECT id, status, replace(description, chr(10), ' / ') FROM incidents_incident ORDER BY id"))

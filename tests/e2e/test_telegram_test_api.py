@@ -163,6 +163,12 @@ def test_dialogue_in_a_chat(telegram, postgres, tmp_path):
     def incidents():
         return requests.get(f"{server.url}/api/v1/incidents/", headers=token, timeout=10).json()["results"]
 
+    def comments():
+        """With the author, of the first incident."""
+        url = f"{server.url}/api/v1/incidents/1/history/"
+        entries = requests.get(url, headers=token, timeout=10).json()["results"]
+        return {entry["changes"]["comment"][1]: entry["actor"] for entry in entries if "comment" in entry["changes"]}
+
     def say(text, **fields):
         telegram.act("sendMessage", **message(chat=OPS, message_id=None, text=text, **fields))
 
@@ -178,11 +184,13 @@ def test_dialogue_in_a_chat(telegram, postgres, tmp_path):
         telegram.act("sendCallback", **{"from": ANNA, "message": shown, "data": button["callback_data"]})
         wait_until(lambda: "В работе" in telegram.sent()[card_id]["text"], 60)
         say("Выехал механик", reply_to_message=shown)
+        wait_until(lambda: "Выехал механик" in comments(), 60)
         say("Самокат 43 не в сети")
         wait_until(lambda: len(telegram.sent()) == 2, 60)
         telegram.act("sendCommand", **message(chat=OPS, message_id=None, text="/open", entities=[]))
         wait_until(lambda: len(telegram.sent()) == 3, 60)
         *_, listed = telegram.messages()
+        assert listed["text"].startswith("Открыто 2 инцидента:\n№ 1 · В работе · ")
         assert [line.rpartition(" · ")[2] for line in listed["text"].splitlines()[1:]] == [
             "Самокат 42 не в сети",
             "Самокат 43 не в сети",
@@ -191,6 +199,7 @@ def test_dialogue_in_a_chat(telegram, postgres, tmp_path):
             "Самокат 42 не в сети": "in_progress",
             "Самокат 43 не в сети": "open",
         }
+        assert comments() == {"Выехал механик": "Анна"}
         print(f"\n{telegram.dialogue()}")
     finally:
         jobs.kill()

@@ -236,3 +236,11 @@ def test_a_fault_is_told_once_until_the_next_good_call(alertmanager, caplog):
     alertmanager.alerts(alert())
     alertmanager.alerts("bad")
     assert len(told()) == 2
+
+
+def test_a_defect_of_the_service_is_told_once_too(alertmanager, caplog, monkeypatch):
+    monkeypatch.setattr("intake.episodes.read", lambda body: 1 / 0)
+    for _ in range(3):
+        alertmanager.alerts(alert())
+    assert sum(record.levelname == "ERROR" for record in caplog.records) == 1
+    assert sum(record.exc_info is not None for record in caplog.records) == 3

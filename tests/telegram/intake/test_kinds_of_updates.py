@@ -46,6 +46,34 @@ def test_what_is_no_update_is_kept_as_it_came(group, body):
     assert (bytes(stored.body), stored.state) == (body, "faulty") and stored.notes
 
 
+def errors(caplog):
+    return [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+
+
+def test_each_kind_of_fault_is_told_once(group, caplog):
+    for number, kind in enumerate(["something_new", "something_new", "something_else", "something_new"]):
+        take(kind, {"x": number})
+    for number in range(3):
+        updates.take(b'{"update_id": %d, "message": []}' % number)
+    told = errors(caplog)
+    assert len(told) == 3 and "something_new" in told[0] and "something_else" in told[1]
+
+
+def test_a_replay_of_all_faults_tells_of_each_kind_once_more_at_most(group, caplog):
+    for number in range(5):
+        take("something_new", {"x": number})
+    replay(list(Delivery.objects.values_list("pk", flat=True)))
+    process_pending()
+    assert {state for state, _ in deliveries()} == {"faulty"}
+    assert len(errors(caplog)) <= 2
+
+
+def test_a_message_of_a_kind_that_is_not_known_is_told(group, caplog):
+    for number in (1, 2):
+        write(message_id=number, text=None, holo={"x": number})
+    assert (len(descriptions()), len(errors(caplog))) == (2, 1)
+
+
 def test_nul_and_lone_surrogates_are_stored(group):
     write(text="a\x00b\ud83d")
     assert descriptions() == ["a␀b�"]
