@@ -14,7 +14,6 @@ from django.db import models
 from django.db.models import Field
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import URLPattern, path, reverse
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from core.api.exceptions import PreconditionFailed, ServiceUnavailable
@@ -27,6 +26,7 @@ from incidents.models import DESCRIPTION_MAX_LENGTH, Channel, Incident, Incident
 from incidents.services import ATTEMPTS, WRITABLE, add_comment, change_incident, create_incident
 from incidents.text import is_blank, normalize_line_breaks
 
+CONFLICT = _("Nothing has been saved yet: others changed this incident after you opened it. Compare, then choose.")
 ENTRIES_SHOWN = 100
 CHOICES: dict[str, type[Status | Source]] = {"status": Status, "source": Source}
 ORIGINS_SHOWN = 10
@@ -62,6 +62,10 @@ class OnceField(forms.UUIDField):
 
 class AddForm(forms.ModelForm):
     once = OnceField()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["description"].widget.attrs["autofocus"] = True
 
 
 class Conflict(NamedTuple):
@@ -109,8 +113,7 @@ class ChangeForm(forms.ModelForm):
                 entry = self.instance.changes.filter(changes__has_key=name).order_by("-id").first()
                 self.conflicts[name] = Conflict(display(name, self.stored[name]), entry)
         if self.conflicts:
-            for name in self.conflicts:
-                self.add_error(name, gettext("Changed by others after you opened the page."))
+            self.add_error(None, CONFLICT)
             self._show_stored()
         return values
 
