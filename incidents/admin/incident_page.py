@@ -249,6 +249,8 @@ class IncidentPage(admin.ModelAdmin):
         self.message_user(request, _("Incident %s is recorded.") % obj, messages.SUCCESS)
         if "_addanother" in request.POST:
             return HttpResponseRedirect(request.path)
+        if not self.has_view_or_change_permission(request):
+            return HttpResponseRedirect(reverse("admin:index"))
         return HttpResponseRedirect(reverse("admin:incidents_incident_change", args=[obj.pk]))
 
     def response_change(self, request: HttpRequest, obj: Incident) -> HttpResponse:
@@ -292,7 +294,7 @@ class IncidentPage(admin.ModelAdmin):
         incident = self.get_object(request, str(pk))
         if incident is None or not self.has_change_permission(request, incident):
             raise PermissionDenied
-        page = HttpResponseRedirect(reverse("admin:incidents_incident_change", args=[pk]))
+        page = HttpResponseRedirect(reverse("admin:incidents_incident_change", args=[pk], query=request.GET))
         if request.method != "POST":  # the address of a refused note, opened anew
             return page
         form = NoteForm(request.POST)
@@ -370,6 +372,6 @@ def _as_get(request: HttpRequest, parameters: QueryDict | None = None) -> HttpRe
     """For a page that is shown in response to a POST to another form or with other initial values."""
     get = copy(request)
     get.method = "GET"
-    get.GET = parameters or QueryDict()  # type: ignore[assignment]
+    get.GET = parameters or request.GET  # type: ignore[assignment]
     get.resolver_match = request.resolver_match  # copy() leaves it out
     return get

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.contrib.auth.models import Permission
 
 from identity.models import User
 from incidents.actors import Named
@@ -190,3 +191,21 @@ def test_recording_one_after_another(site, report):
 def test_a_form_without_its_number_is_recorded_by_scripts(site):
     site.post(f"{INCIDENTS}add/", {"description": "x", "status": "open", "source": "partner"})
     assert Incident.objects.count() == 1
+
+
+def test_who_may_only_add_is_led_to_a_page_that_it_may_see(viewer):
+    user = User.objects.get(username="viewer")
+    user.user_permissions.set([Permission.objects.get(codename="add_incident")])
+    response = viewer.post(f"{INCIDENTS}add/", {"description": "x", "status": "open", "source": "partner"}, follow=True)
+    assert (response.status_code, response.redirect_chain) == (200, [("/api/admin/", 302)])
+    assert f"Инцидент №{Incident.objects.get().pk} записан." in response.text
+
+
+def test_the_filtered_list_is_led_back_to(site):
+    incident = make_incident()
+    query = "?_changelist_filters=status%3Dopen"
+    page = site.get(f"{INCIDENTS}{incident.pk}/change/{query}")
+    assert f'<a href="{INCIDENTS}?status=open">' in page.text
+    saved = site.post(f"{INCIDENTS}{incident.pk}/comment/{query}", form_of(page, "note_form") | {"text": "x"})
+    assert saved["Location"] == f"{INCIDENTS}{incident.pk}/change/{query}"
+    assert f'action="{INCIDENTS}{incident.pk}/change/{query}"' in page.text

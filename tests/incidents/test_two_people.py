@@ -2,7 +2,9 @@
 
 import pytest
 
+from core.api.exceptions import PreconditionFailed
 from incidents.actors import Named
+from incidents.admin import incident_page
 from incidents.models import IncidentChange
 from incidents.services import change_incident
 from tests.helpers.admin import INCIDENTS, form_of, open_form
@@ -138,3 +140,14 @@ def test_a_text_that_is_not_valid_is_compared_too(site, incident, page):
     assert (blank.status_code, stored(incident)) == (200, THEIRS)
     assert f'<div class="text">{THEIRS}</div>' in blank.text
     assert "Обязательное поле." in blank.text
+
+
+def test_where_others_are_always_faster_it_is_503(site, incident, page, monkeypatch):
+    def outrun(*args, **kwargs):
+        raise PreconditionFailed
+
+    form = open_form(site, page)
+    monkeypatch.setattr(incident_page, "change_incident", outrun)
+    site.raise_request_exception = False
+    assert save(site, page, form, description=MINE).status_code == 503
+    assert stored(incident) == "Самокат не в сети"
