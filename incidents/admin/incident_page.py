@@ -12,7 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import models
 from django.db.models import Field
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -69,6 +69,9 @@ class AddForm(forms.ModelForm):
 
 
 class Conflict(NamedTuple):
+    """A field that was changed after the operator saw it."""
+
+    seen: str
     theirs: str
     entry: IncidentChange | None  # which changed it last
 
@@ -97,21 +100,21 @@ class ChangeForm(forms.ModelForm):
         return [name for name in self.changed_data if name not in kept]
 
     @property
-    def changed_by_others(self) -> list[str]:
-        """The fields that have another value than the operator saw."""
+    def changed_by_others(self) -> dict[str, str]:
+        """What the operator saw of the fields that have another value by now."""
         seen = {name: self.data.get(self.add_initial_prefix(name)) for name in self.fields}
-        return [
-            name
+        return {
+            name: str(field.to_python(seen[name]))
             for name, field in self.fields.items()
             if seen[name] is not None and field.to_python(seen[name]) != field.to_python(self.stored[name])
-        ]
+        }
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or {}
-        for name in set(self.changed_by_others) & set(self.edited):
-            if values.get(name) != self.stored[name]:
+        for name, seen in self.changed_by_others.items():
+            if name in self.edited and values.get(name) != self.stored[name]:
                 entry = self.instance.changes.filter(changes__has_key=name).order_by("-id").first()
-                self.conflicts[name] = Conflict(display(name, self.stored[name]), entry)
+                self.conflicts[name] = Conflict(display(name, seen), display(name, self.stored[name]), entry)
         if self.conflicts:
             self.add_error(None, CONFLICT)
             self._show_stored()
@@ -146,7 +149,7 @@ class Origin(NamedTuple):
     url: str | None = None
 
 
-class UnknownIncident(Exception):  # noqa: N818
+class UnknownIncident(Http404):
     pass
 
 
@@ -164,7 +167,7 @@ def leads_back_if_unknown(view: Any) -> Any:
         try:
             return view(self, request, *args, **kwargs)
         except UnknownIncident:
-            self.message_user(request, _("There is no incident with this number"), messages.WARNING)
+            self.message_user(request, _("There is no incident with this number."), messages.WARNING)
             return HttpResponseRedirect(reverse("admin:index"))
 
     return inner
@@ -240,8 +243,8 @@ class IncidentPage(admin.ModelAdmin):
         )
         obj.__dict__.update(saved.__dict__)
         self.message_user(request, _("Saved.") if edited else _("Nothing was changed."), messages.SUCCESS)
-        if others := set(form.changed_by_others) - edited.keys():
-            now = "; ".join(f"{form.fields[name].label}: {display(name, form.stored[name])}" for name in sorted(others))
+        if others := [name for name in form.changed_by_others if name not in edited]:
+            now = "; ".join(f"{form.fields[name].label}: {display(name, form.stored[name])}" for name in others)
             text = _("Others changed this in the meantime, and it stays. %s.")
             self.message_user(request, text % now, messages.WARNING)
 

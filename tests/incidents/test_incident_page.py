@@ -9,6 +9,7 @@ from identity.models import User
 from incidents.actors import Named
 from incidents.models import Incident, IncidentChange
 from incidents.services import add_comment, change_incident
+from incidents.templatetags.incident_page import difference
 from tests.helpers.admin import INCIDENTS, form_of, open_form
 from tests.helpers.incidents import make_incident
 
@@ -78,7 +79,8 @@ def test_an_edited_text_shows_what_it_was(site):
     incident = make_incident(description="Самокат не в сети")
     change_incident(incident, values={"description": "Самокат найден"}, actor=Named("a"), channel="api")
     entry = page_of(site, incident).text.split('<li class="entry')[1]
-    assert "Самокат найден" in entry and "<del>Самокат не в сети</del>" in entry
+    assert "Самокат <del>не в сети</del> <ins>найден</ins></div>" in entry
+    assert '<div class="text">Самокат не в сети</div></details>' in entry
 
 
 def test_the_hundred_last_entries_and_a_link_to_all(site):
@@ -109,7 +111,7 @@ def test_hostile_words_are_inert(site):
 def test_an_unknown_number_is_said(site, path, number):
     page = site.get(INCIDENTS + path.format(number), follow=True)
     assert page.redirect_chain[0][0] == "/api/admin/"
-    assert "Нет инцидента с таким номером" in page.text and "удал" not in page.text
+    assert [str(message) for message in page.context["messages"]] == ["Нет инцидента с таким номером."]
 
 
 def test_an_unknown_number_is_said_to_a_post(site):
@@ -209,3 +211,21 @@ def test_the_filtered_list_is_led_back_to(site):
     saved = site.post(f"{INCIDENTS}{incident.pk}/comment/{query}", form_of(page, "note_form") | {"text": "x"})
     assert saved["Location"] == f"{INCIDENTS}{incident.pk}/change/{query}"
     assert f'action="{INCIDENTS}{incident.pk}/change/{query}"' in page.text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "parts"),
+    [
+        ("a b c", "a x c", ("a ", "b", "x", " c")),
+        ("a", "a b", ("a", "", " b", "")),
+        ("a b", "b", ("", "a ", "", "b")),
+        ("a a a", "a a", ("a a", " a", "", "")),
+        ("a\n\nb", "a\n\nc", ("a\n\n", "b", "c", "")),
+        ("", "", ("", "", "", "")),
+        ("слово", "другое", ("", "слово", "другое", "")),
+    ],
+)
+def test_what_differs_is_found_word_by_word(old, new, parts):
+    found = difference(old, new)
+    assert found == parts
+    assert (found.before + found.old + found.after, found.before + found.new + found.after) == (old, new)

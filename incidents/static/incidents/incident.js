@@ -13,7 +13,6 @@ const fieldsOf = (form) => [...form.elements].filter((field) => field.matches("t
 
 document.addEventListener("submit", ({ target }) => {
   sending = true;
-  if (!("keepsTyped" in target.dataset)) return;
   const others = forms.filter((form) => form !== target && isDirty(form));
   const typed = others.flatMap(fieldsOf).map((field) => [field.id, field.value]);
   if (typed.length) sessionStorage.setItem(draft, JSON.stringify(typed));
