@@ -1,4 +1,4 @@
-"""The page of an incident: its form, its time line and notes, and what happens where two people edit at once."""
+"""The page of an incident: its form, its time line and comments, and what happens where two people edit at once."""
 
 from collections.abc import Callable
 from copy import copy
@@ -28,7 +28,7 @@ from incidents.text import is_blank, normalize_line_breaks
 
 CONFLICT = _("Nothing has been saved yet: others changed this incident after you opened it. Compare, then choose.")
 ENTRIES_SHOWN = 100
-CHOICES: dict[str, type[Status | Source]] = {"status": Status, "source": Source}
+LABELS = {"status": dict(Status.choices), "source": dict(Source.choices)}
 ORIGINS_SHOWN = 10
 STATUS_BUTTONS = {
     Status.IN_PROGRESS: _("Take"),
@@ -132,11 +132,11 @@ class ChangeForm(forms.ModelForm):
         return [(field, self.conflicts.get(field.name)) for field in self.visible_fields()]
 
 
-class NoteForm(forms.Form):
+class CommentForm(forms.Form):
     text = TextField(
-        label=_("Note"),
+        label=_("Comment"),
         max_length=DESCRIPTION_MAX_LENGTH,
-        widget=forms.Textarea(attrs={"rows": 3, "placeholder": _("Write a note")}),
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": _("Write a comment")}),
     )
     once = OnceField()
 
@@ -274,7 +274,7 @@ class IncidentPage(admin.ModelAdmin):
                 setattr(obj, name, value)
             entries = list(obj.changes.order_by("-id")[: ENTRIES_SHOWN + 1])
             context = {
-                "note_form": NoteForm(),
+                "comment_form": CommentForm(),
                 **context,
                 "title": str(obj),
                 "subtitle": None,
@@ -298,27 +298,27 @@ class IncidentPage(admin.ModelAdmin):
         if incident is None or not self.has_change_permission(request, incident):
             raise PermissionDenied
         page = HttpResponseRedirect(reverse("admin:incidents_incident_change", args=[pk], query=request.GET))
-        if request.method != "POST":  # the address of a refused note, opened anew
+        if request.method != "POST":  # the address of a refused comment, opened anew
             return page
-        form = NoteForm(request.POST)
+        form = CommentForm(request.POST)
         if form.is_valid():
             try:
-                self._add_note(request, incident, **form.cleaned_data)
+                self._add_comment(request, incident, **form.cleaned_data)
             except AlreadyRecorded:
                 return page
             except (IdempotencyKeyReused, IdempotencyKeyInUse) as exc:
-                form = NoteForm(initial=self._explain(request, exc).dict())
+                form = CommentForm(initial=self._explain(request, exc).dict())
             else:
                 return page
-        return self.changeform_view(_as_get(request), str(pk), extra_context={"note_form": form})
+        return self.changeform_view(_as_get(request), str(pk), extra_context={"comment_form": form})
 
-    def _add_note(self, request: HttpRequest, incident: Incident, *, text: str, once: UUID | None) -> None:
+    def _add_comment(self, request: HttpRequest, incident: Incident, *, text: str, once: UUID | None) -> None:
         def create() -> Incident:
             actor = Named(request.user.get_username())
             add_comment(incident_id=incident.pk, text=text, actor=actor, channel=Channel.ADMIN)
             return incident
 
-        _once(request, once, {"incident": incident.pk, "note": text}, create)
+        _once(request, once, {"incident": incident.pk, "comment": text}, create)
 
     def _explain(self, request: HttpRequest, exc: IdempotencyKeyReused | IdempotencyKeyInUse) -> QueryDict:
         """What was typed, for the form to be shown anew."""
@@ -347,7 +347,7 @@ class IncidentPage(admin.ModelAdmin):
 
 def display(field: str, value: str) -> str:
     """A value as people read it."""
-    return str(CHOICES[field](value).label) if field in CHOICES else value
+    return str(LABELS[field].get(value, value)) if field in LABELS else value
 
 
 def _once(request: HttpRequest, key: UUID | None, sent: Any, create: Callable[[], Incident]) -> Incident:

@@ -115,7 +115,7 @@ def test_of_eight_who_save_a_page_at_once_one_is_saved_and_seven_are_refused(bro
     assert IncidentChange.objects.count() == 2
 
 
-@pytest.mark.parametrize(("path", "form_id"), [("add/", "incident_form"), ("{pk}/comment/", "note_form")])
+@pytest.mark.parametrize(("path", "form_id"), [("add/", "incident_form"), ("{pk}/comment/", "comment_form")])
 def test_a_form_sent_eight_times_at_once_is_recorded_once(browsers, path, form_id):
     incident = make_incident()
     page = path.replace("{pk}/comment", f"{incident.pk}/change")

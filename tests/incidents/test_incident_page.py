@@ -48,7 +48,7 @@ def test_each_other_status_is_one_press_away(site, status, buttons):
     assert f'name="shown" value="{status}"' in page.text
 
 
-def test_the_time_line_has_changes_and_notes_newest_first(site):
+def test_the_time_line_has_changes_and_comments_newest_first(site):
     incident = make_incident(actor=Named("Анна Смирнова"), channel="telegram")
     change_incident(incident, values={"status": "in_progress"}, actor=Named("petrova"), channel="admin")
     change_incident(incident, values={"source": "partner"}, actor=Named("zabbix"), channel="webhook")
@@ -208,7 +208,7 @@ def test_the_filtered_list_is_led_back_to(site):
     query = "?_changelist_filters=status%3Dopen"
     page = site.get(f"{INCIDENTS}{incident.pk}/change/{query}")
     assert f'<a href="{INCIDENTS}?status=open">' in page.text
-    saved = site.post(f"{INCIDENTS}{incident.pk}/comment/{query}", form_of(page, "note_form") | {"text": "x"})
+    saved = site.post(f"{INCIDENTS}{incident.pk}/comment/{query}", form_of(page, "comment_form") | {"text": "x"})
     assert saved["Location"] == f"{INCIDENTS}{incident.pk}/change/{query}"
     assert f'action="{INCIDENTS}{incident.pk}/change/{query}"' in page.text
 

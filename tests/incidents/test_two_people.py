@@ -151,3 +151,11 @@ def test_where_others_are_always_faster_it_is_503(site, incident, page, monkeypa
     site.raise_request_exception = False
     assert save(site, page, form, description=MINE).status_code == 503
     assert stored(incident) == "Самокат не в сети"
+
+
+@pytest.mark.parametrize("field", ["status", "source"])
+def test_a_choice_that_does_not_exist_is_an_error_of_the_form(site, incident, page, field):
+    form = open_form(site, page)
+    for typed in ({field: "x"}, {field: "closed" if field == "status" else "partner", f"initial-{field}": "x"}):
+        assert save(site, page, form, **typed).status_code == 200
+    assert IncidentChange.objects.count() == 1

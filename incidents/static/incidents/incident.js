@@ -1,6 +1,6 @@
 // Ctrl+Enter sends; typed text is kept when another form of the page is sent, and asked about when the page is left.
 const forms = [...document.querySelectorAll("form[data-typed]")];
-const draft = `typed ${document.querySelector("#note_form")?.action}`;
+const draft = `typed ${document.querySelector("#comment_form")?.action}`;
 let sending = false;
 
 const isTyped = (field) =>
