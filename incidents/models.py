@@ -109,6 +109,11 @@ class IncidentChange(models.Model):
                 name="incident_change_created",
                 condition=Q(changes__status__0=None),
             ),
+            models.Index(
+                fields=["at", "incident"],
+                name="incident_change_resolved",
+                condition=Q(changes__status__1=Status.RESOLVED.value),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,14 +1,11 @@
 from functools import partial
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ERROR_FLAG, SEARCH_VAR
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
-from django.db import models
-from django.db.models import Field, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
@@ -18,37 +15,26 @@ from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
-from incidents.actors import Named
 from incidents.admin import export
 from incidents.admin.change_list import BoundedChangeList, BoundedPaginator, number_in, words_in
 from incidents.admin.filters import ChannelFilter, ChoicesFilter, CreatedFilter, OpenForFilter, StatusFilter
+from incidents.admin.incident_page import STATUS_BUTTONS, IncidentPage
 from incidents.admin.set_status import moves_view, set_status, status_view
 from incidents.listing.search import mentions
-from incidents.models import Channel, Incident, IncidentChange, Status
-from incidents.services import WRITABLE, change_incident, create_incident
+from incidents.models import Incident, Status
 from incidents.templatetags import desk
-from incidents.text import is_blank, normalize_line_breaks
 
-TAKE, RESOLVE, REOPEN = _("Take"), _("Resolve"), _("Reopen")
-# What each row's buttons do, by its status.
-PRESSES: dict[str, list[tuple[Status, Any]]] = {
-    Status.OPEN: [(Status.IN_PROGRESS, TAKE), (Status.RESOLVED, RESOLVE)],
-    Status.IN_PROGRESS: [(Status.RESOLVED, RESOLVE)],
-    Status.RESOLVED: [(Status.OPEN, REOPEN)],
-    Status.CLOSED: [(Status.OPEN, REOPEN)],
+# The statuses that a row's buttons set, by its own.
+PRESSES: dict[str, tuple[Status, ...]] = {
+    Status.OPEN: (Status.IN_PROGRESS, Status.RESOLVED),
+    Status.IN_PROGRESS: (Status.RESOLVED,),
+    Status.RESOLVED: (Status.OPEN,),
+    Status.CLOSED: (Status.OPEN,),
 }
 
 
-class DescriptionField(forms.CharField):
-    """A description, by the rules of the API's own field."""
-
-    def to_python(self, value: str | None) -> str:
-        text = normalize_line_breaks(super().to_python(value) or "")
-        return "" if is_blank(text) else text
-
-
 @admin.register(Incident)
-class IncidentAdmin(admin.ModelAdmin):
+class IncidentAdmin(IncidentPage):
     list_display = ("number", "status_pill", "short_description", "source", "created", "taken_by", "buttons")
     list_display_links = ("number", "short_description")
     list_filter = (
@@ -66,9 +52,6 @@ class IncidentAdmin(admin.ModelAdmin):
     sortable_by = ("created",)
     paginator = BoundedPaginator
     show_full_result_count = False
-    fields = (*WRITABLE, "created_at", "updated_at")
-    readonly_fields = ("created_at", "updated_at")
-    formfield_overrides = {models.TextField: {"form_class": DescriptionField}}
     actions = ("take", "resolve", "close", "reopen")
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
@@ -99,7 +82,7 @@ class IncidentAdmin(admin.ModelAdmin):
         url = reverse("admin:incidents_incident_status", args=[incident.pk], query={"shown": incident.status})
         # Of the page's own form, which has the CSRF token
         button = '<button class="desk-button" formaction="{}" formmethod="post" name="status" value="{}">{}</button>'
-        return format_html_join(" ", button, ((url, status, label) for status, label in PRESSES[incident.status]))
+        return format_html_join(" ", button, ((url, each, STATUS_BUTTONS[each]) for each in PRESSES[incident.status]))
 
     def has_delete_permission(self, request: HttpRequest, obj: Incident | None = None) -> bool:
         return False  # a record is never lost
@@ -109,39 +92,22 @@ class IncidentAdmin(admin.ModelAdmin):
     ) -> tuple[QuerySet[Incident], bool]:
         return queryset.filter(mentions(*words)) if (words := words_in(search_term)) else queryset, False
 
-    def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if db_field.name in WRITABLE and field:
-            # The form sends what the operator was shown, so that a concurrent change is not taken for an edit.
-            field.show_hidden_initial = True
-        return field
-
-    def save_model(self, request: HttpRequest, obj: Incident, form: Any, change: bool) -> None:
-        values = {name: form.cleaned_data[name] for name in form.cleaned_data.keys() & set(WRITABLE)}
-        actor = Named(request.user.get_username())
-        if change:
-            edited = {name: value for name, value in values.items() if name in form.changed_data}
-            saved = change_incident(Incident.objects.get(pk=obj.pk), values=edited, actor=actor, channel=Channel.ADMIN)
-        else:
-            saved = create_incident(**values, actor=actor, channel=Channel.ADMIN)
-        obj.__dict__.update(saved.__dict__)
-
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedChangeList]:
         return BoundedChangeList
 
-    @admin.action(description=TAKE, permissions=["change"])
+    @admin.action(description=STATUS_BUTTONS[Status.IN_PROGRESS], permissions=["change"])
     def take(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
         return set_status(self, request, queryset, Status.IN_PROGRESS)
 
-    @admin.action(description=RESOLVE, permissions=["change"])
+    @admin.action(description=STATUS_BUTTONS[Status.RESOLVED], permissions=["change"])
     def resolve(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
         return set_status(self, request, queryset, Status.RESOLVED)
 
-    @admin.action(description=_("Close"), permissions=["change"])
+    @admin.action(description=STATUS_BUTTONS[Status.CLOSED], permissions=["change"])
     def close(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
         return set_status(self, request, queryset, Status.CLOSED)
 
-    @admin.action(description=REOPEN, permissions=["change"])
+    @admin.action(description=STATUS_BUTTONS[Status.OPEN], permissions=["change"])
     def reopen(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
         return set_status(self, request, queryset, Status.OPEN)
 
@@ -180,13 +146,3 @@ class IncidentAdmin(admin.ModelAdmin):
         except IncorrectLookupParameters:
             return HttpResponseRedirect(reverse("admin:incidents_incident_changelist", query={ERROR_FLAG: 1}))
         return export.response(form, incidents)
-
-    def history_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """The incident's own history: changes of every channel, not only those of the admin."""
-        incident = self.get_object(request, object_id)
-        paginator = Paginator(incident.changes.order_by("-id") if incident else IncidentChange.objects.none(), 100)
-        page = paginator.get_page(request.GET.get("p"))
-        context = {"action_list": page, "page_range": paginator.get_elided_page_range(page.number)}
-        return super().history_view(request, object_id, {**(extra_context or {}), **context})
