@@ -103,16 +103,16 @@ class IncidentChange(models.Model):
         verbose_name_plural = _("changes")
         indexes = [
             models.Index(fields=["incident", "id"], name="incident_change_history"),
+            models.Index(
+                fields=["at", "incident"],
+                name="incident_change_resolved",
+                condition=Q(changes__status__1=Status.RESOLVED.value),
+            ),
             # The first entries of all incidents, those that have no earlier status
             models.Index(
                 fields=["channel", "-at", "-incident"],
                 name="incident_change_created",
                 condition=Q(changes__status__0=None),
-            ),
-            models.Index(
-                fields=["at", "incident"],
-                name="incident_change_resolved",
-                condition=Q(changes__status__1=Status.RESOLVED.value),
             ),
         ]
 
