@@ -163,7 +163,7 @@ def leads_back_if_unknown(view: Any) -> Any:
     """Django's own redirect asks whether the incident was deleted, which none ever is."""
 
     @wraps(view)
-    def inner(self: "IncidentPage", request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+    def inner(self: admin.ModelAdmin, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         try:
             return view(self, request, *args, **kwargs)
         except UnknownIncident:
