@@ -46,7 +46,10 @@ class AdminSite(admin.AdminSite):
         return TemplateResponse(request, "admin/board_content.html", board.context(request, self))
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        return sorted(super().get_app_list(request, app_label), key=lambda app: self.APPS.index(app["app_label"]))
+        apps = {app["app_label"]: app for app in super().get_app_list(request, app_label)}
+        if "identity" in apps and "auth" in apps:
+            apps["identity"]["models"] += apps.pop("auth")["models"]
+        return [apps[label] for label in self.APPS if label in apps]
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Django's view, with a form that gets the request: wrong passwords are counted by address."""

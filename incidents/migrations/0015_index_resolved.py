@@ -16,16 +16,16 @@ def backwards(apps, schema_editor):
 
 
 INDEX = models.Index(
-    fields=["channel", "-at", "-incident"],
-    name="incident_change_created",
-    condition=models.Q(changes__status__0=None),
+    fields=["at", "incident"],
+    name="incident_change_resolved",
+    condition=models.Q(changes__status__1="resolved"),
 )
 
 
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("incidents", "0014_index_resolved")]
+    dependencies = [("incidents", "0014_index_channels")]
 
     operations = [
         migrations.SeparateDatabaseAndState(
