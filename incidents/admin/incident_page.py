@@ -219,7 +219,7 @@ class IncidentPage(admin.ModelAdmin):
                 return self.response_add(request, exc.incident)
             except (IdempotencyKeyReused, IdempotencyKeyInUse) as exc:
                 typed = self._explain(request, exc)
-                return super().changeform_view(_as_get(request, typed), object_id, form_url, extra_context)
+                return super().changeform_view(_as_get(request, typed), object_id, form_url, {"unsaved": True})
         raise ServiceUnavailable
 
     def save_model(self, request: HttpRequest, obj: Incident, form: Any, change: bool) -> None:
