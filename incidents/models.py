@@ -105,7 +105,20 @@ class IncidentChange(models.Model):
     class Meta:
         verbose_name = _("change")
         verbose_name_plural = _("changes")
-        indexes = [models.Index(fields=["incident", "id"], name="incident_change_history")]
+        indexes = [
+            models.Index(fields=["incident", "id"], name="incident_change_history"),
+            models.Index(
+                fields=["at", "incident"],
+                name="incident_change_resolved",
+                condition=Q(changes__status__1=Status.RESOLVED.value),
+            ),
+            # The first entries of all incidents, those that have no earlier status
+            models.Index(
+                fields=["channel", "-at", "-incident"],
+                name="incident_change_created",
+                condition=Q(changes__status__0=None),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"№{self.incident_id}: {', '.join(self.changes)}"

@@ -1,51 +1,88 @@
+from functools import partial
 from typing import Any
 
-from django import forms
-from django.contrib import admin
-from django.core.paginator import Paginator
-from django.db import models
-from django.db.models import Field, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.utils.text import Truncator
+from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ERROR_FLAG, SEARCH_VAR
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_GET, require_POST
 
-from incidents.actors import Named
-from incidents.admin.change_list import BoundedChangeList, BoundedPaginator
-from incidents.admin.set_status import set_status
+from incidents.admin import export
+from incidents.admin.change_list import BoundedChangeList, BoundedPaginator, number_in, words_in
+from incidents.admin.filters import ChannelFilter, ChoicesFilter, CreatedFilter, OpenForFilter, StatusFilter
+from incidents.admin.incident_page import STATUS_BUTTONS, IncidentPage
+from incidents.admin.set_status import moves_view, set_status, status_view
 from incidents.listing.search import mentions
-from incidents.models import Channel, Incident, IncidentChange, Status
-from incidents.services import WRITABLE, change_incident, create_incident
-from incidents.text import is_blank, normalize_line_breaks
+from incidents.models import Incident, Status
+from incidents.templatetags import desk
 
-
-class DescriptionField(forms.CharField):
-    """A description, by the rules of the API's own field."""
-
-    def to_python(self, value: str | None) -> str:
-        text = normalize_line_breaks(super().to_python(value) or "")
-        return "" if is_blank(text) else text
+# The statuses that a row's buttons set, by its own.
+PRESSES: dict[str, tuple[Status, ...]] = {
+    Status.OPEN: (Status.IN_PROGRESS, Status.RESOLVED),
+    Status.IN_PROGRESS: (Status.RESOLVED,),
+    Status.RESOLVED: (Status.OPEN,),
+    Status.CLOSED: (Status.OPEN,),
+}
 
 
 @admin.register(Incident)
-class IncidentAdmin(admin.ModelAdmin):
-    list_display = ("id", "short_description", "status", "source", "created_at", "updated_at")
-    list_display_links = ("id", "short_description")
-    list_editable = ("status",)
-    list_filter = ("status", "source", "created_at")
+class IncidentAdmin(IncidentPage):
+    list_display = ("number", "status_pill", "short_description", "source", "created", "taken_by", "buttons")
+    list_display_links = ("number", "short_description")
+    list_filter = (
+        ("status", StatusFilter),
+        ("source", ChoicesFilter),
+        CreatedFilter,
+        OpenForFilter,
+        ChannelFilter,
+    )
     list_per_page = 50
     search_fields = ("description",)
-    search_help_text = _("Part of the description")
     ordering = ("-created_at", "-id")
+    actions_on_top, actions_on_bottom = False, True
+    show_facets = admin.ShowFacets.NEVER
+    sortable_by = ("created",)
     paginator = BoundedPaginator
     show_full_result_count = False
-    fields = (*WRITABLE, "created_at", "updated_at")
-    readonly_fields = ("created_at", "updated_at")
-    formfield_overrides = {models.TextField: {"form_class": DescriptionField}}
-    actions = ("open", "take", "resolve", "close")
+    actions = ("take", "resolve", "close", "reopen")
 
-    @admin.display(description=_("description"), ordering=None)
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return [name for name in self.list_display if name != "buttons" or self.has_change_permission(request)]
+
+    @admin.display(description="№")
+    def number(self, incident: Incident) -> str:
+        return str(incident)
+
+    @admin.display(description=_("status"))
+    def status_pill(self, incident: Incident) -> SafeString:
+        return desk.status_pill(incident.status)
+
+    @admin.display(description=_("description"))
     def short_description(self, incident: Incident) -> str:
-        return Truncator(incident.description).chars(80)
+        return Truncator(incident.description).chars(240)
+
+    @admin.display(description=_("created"), ordering="created_at")
+    def created(self, incident: Incident) -> SafeString:
+        return desk.age(incident.created_at)
+
+    @admin.display(description=_("taken by"), empty_value="")
+    def taken_by(self, incident: Incident) -> str:
+        return incident.taken_by  # type: ignore[attr-defined]  # set by BoundedChangeList
+
+    @admin.display(description="")
+    def buttons(self, incident: Incident) -> SafeString:
+        url = reverse("admin:incidents_incident_status", args=[incident.pk], query={"shown": incident.status})
+        # Of the page's own form, which has the CSRF token
+        button = '<button class="desk-button" formaction="{}" formmethod="post" name="status" value="{}">{}</button>'
+        return format_html_join(" ", button, ((url, each, STATUS_BUTTONS[each]) for each in PRESSES[incident.status]))
 
     def has_delete_permission(self, request: HttpRequest, obj: Incident | None = None) -> bool:
         return False  # a record is never lost
@@ -53,50 +90,62 @@ class IncidentAdmin(admin.ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Incident], search_term: str
     ) -> tuple[QuerySet[Incident], bool]:
-        return queryset.filter(mentions(search_term)) if search_term else queryset, False
-
-    def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if db_field.name in WRITABLE and field:
-            # The form sends what the operator was shown, so that a concurrent change is not taken for an edit.
-            field.show_hidden_initial = True
-        return field
-
-    def save_model(self, request: HttpRequest, obj: Incident, form: Any, change: bool) -> None:
-        values = {name: form.cleaned_data[name] for name in form.cleaned_data.keys() & set(WRITABLE)}
-        actor = Named(request.user.get_username())
-        if change:
-            edited = {name: value for name, value in values.items() if name in form.changed_data}
-            saved = change_incident(Incident.objects.get(pk=obj.pk), values=edited, actor=actor, channel=Channel.ADMIN)
-        else:
-            saved = create_incident(**values, actor=actor, channel=Channel.ADMIN)
-        obj.__dict__.update(saved.__dict__)
+        return queryset.filter(mentions(*words)) if (words := words_in(search_term)) else queryset, False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedChangeList]:
         return BoundedChangeList
 
-    @admin.action(description=_("Status: open"), permissions=["change"])
-    def open(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
-        return set_status(self, request, queryset, action="open", status=Status.OPEN)
-
-    @admin.action(description=_("Status: in progress"), permissions=["change"])
+    @admin.action(description=STATUS_BUTTONS[Status.IN_PROGRESS], permissions=["change"])
     def take(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
-        return set_status(self, request, queryset, action="take", status=Status.IN_PROGRESS)
+        return set_status(self, request, queryset, Status.IN_PROGRESS)
 
-    @admin.action(description=_("Status: resolved"), permissions=["change"])
+    @admin.action(description=STATUS_BUTTONS[Status.RESOLVED], permissions=["change"])
     def resolve(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
-        return set_status(self, request, queryset, action="resolve", status=Status.RESOLVED)
+        return set_status(self, request, queryset, Status.RESOLVED)
 
-    @admin.action(description=_("Status: closed"), permissions=["change"])
+    @admin.action(description=STATUS_BUTTONS[Status.CLOSED], permissions=["change"])
     def close(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
-        return set_status(self, request, queryset, action="close", status=Status.CLOSED)
+        return set_status(self, request, queryset, Status.CLOSED)
 
-    def history_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """The incident's own history: changes of every channel, not only those of the admin."""
-        incident = self.get_object(request, object_id)
-        paginator = Paginator(incident.changes.order_by("-id") if incident else IncidentChange.objects.none(), 100)
-        page = paginator.get_page(request.GET.get("p"))
-        context = {"action_list": page, "page_range": paginator.get_elided_page_range(page.number)}
-        return super().history_view(request, object_id, {**(extra_context or {}), **context})
+    @admin.action(description=STATUS_BUTTONS[Status.OPEN], permissions=["change"])
+    def reopen(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
+        return set_status(self, request, queryset, Status.OPEN)
+
+    def get_urls(self) -> list[URLPattern]:
+        def post(view: Any) -> Any:
+            return require_POST(self.admin_site.admin_view(partial(view, self)))
+
+        export_view = require_GET(self.admin_site.admin_view(self.export_view))
+        return [
+            path("<int:pk>/status/", post(status_view), name="incidents_incident_status"),
+            path("moves/", post(moves_view), name="incidents_incident_moves"),
+            path("export/<str:form>/", export_view, name="incidents_incident_export"),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        query = request.GET.get(SEARCH_VAR, "")
+        number = number_in(query)
+        if number and request.method == "GET" and self.get_queryset(request).filter(pk=number).exists():
+            if query.strip().isdecimal():
+                url = reverse("admin:incidents_incident_changelist", query={SEARCH_VAR: f'"{number}"'})
+                link = format_html('<a href="{}">{}</a>', url, _("Search the descriptions for %d") % number)
+                messages.info(request, format_html("{} {}", _("This is incident №%d.") % number, link))
+            return HttpResponseRedirect(reverse("admin:incidents_incident_change", args=[number]))
+        title = {"title": capfirst(self.opts.verbose_name_plural)}
+        return super().changelist_view(request, {**title, **(extra_context or {})})
+
+    def export_view(self, request: HttpRequest, form: str) -> HttpResponseBase:
+        """The filtered list as a file; `form` is csv or xlsx."""
+        if form not in export.CONTENT_TYPES:
+            raise Http404
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        try:
+            # The flag stands in place of a filter that the database refused: not all incidents were asked for.
+            incidents = None if ERROR_FLAG in request.GET else self.get_changelist_instance(request).queryset
+        except IncorrectLookupParameters:
+            incidents = None
+        if incidents is None:
+            return HttpResponseRedirect(reverse("admin:incidents_incident_changelist", query={ERROR_FLAG: 1}))
+        return export.response(form, incidents)

@@ -12,25 +12,11 @@ URL = "/api/admin/incidents/incident/"
 
 def form(client, url):
     """What the browser would send of the page's form, hidden initial values included."""
-    page = client.get(url)
-    assert page.status_code == 200
-    bound = page.context.get("adminform")
-    forms = [bound.form] if bound else [*page.context["cl"].formset.forms, page.context["cl"].formset.management_form]
     data = {}
-    for one in forms:
-        for field in one:
-            value = field.value()
-            data[field.html_name] = "" if value is None else value
-            if field.field.show_hidden_initial:
-                data[field.html_initial_name] = data[field.html_name]
+    for field in client.get(url).context["adminform"].form:
+        data[field.html_name] = field.value()
+        data[field.html_initial_name] = data[field.html_name]
     return data
-
-
-def test_the_list_in_russian(site):
-    make_incident(description="Очень длинное описание " * 20)
-    page = site.get(URL).content.decode()
-    assert "Открыт" in page and "Оператор" in page and "Инциденты" in page
-    assert "…" in page and "Очень длинное описание " * 20 not in page
 
 
 def test_adding_writes_history(site):
@@ -61,22 +47,6 @@ def test_saving_without_an_edit_changes_nothing(site):
     assert Incident.objects.get().updated_at == incident.updated_at
 
 
-def test_status_is_edited_in_the_list(site):
-    incidents = [make_incident(), make_incident()]
-    data = form(site, URL)
-    index = next(key[5] for key, value in data.items() if key.endswith("-id") and value == incidents[0].pk)
-    assert site.post(URL, data | {f"form-{index}-status": "closed", "_save": "1"}).status_code == 302
-    assert list(Incident.objects.order_by("id").values_list("status", flat=True)) == ["closed", "open"]
-    assert IncidentChange.objects.filter(channel="admin").count() == 1
-
-
-def test_filters_and_search(site):
-    make_incident(status="closed"), make_incident(description="ЗАРЯД 5%")
-    assert site.get(f"{URL}?status__exact=closed").context["cl"].result_count == 1
-    assert site.get(f"{URL}?q=заряд").context["cl"].result_count == 1
-    assert site.get(f"{URL}?q=5%25").context["cl"].result_count == 1
-
-
 def test_history_is_shown_and_not_editable(site):
     incident = make_incident()
     change_incident(incident, values={"status": "closed"}, actor=Named("Alertmanager"), channel="alertmanager")
@@ -102,14 +72,3 @@ def test_operators_see_incidents_and_nothing_else(site):
     index = site.get("/api/admin/").context["available_apps"]
     assert [model["object_name"] for app in index for model in app["models"]] == ["Incident"]
     assert site.get("/api/admin/identity/user/").status_code == 403
-
-
-def test_the_list_takes_as_many_queries_for_fifty_rows_as_for_one(site, django_assert_num_queries):
-    make_incident()
-    site.get(URL)
-    with django_assert_num_queries(6):
-        site.get(URL)
-    for _ in range(49):
-        make_incident()
-    with django_assert_num_queries(6):
-        site.get(URL)

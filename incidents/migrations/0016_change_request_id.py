@@ -12,7 +12,7 @@ def backwards(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("incidents", "0013_unmanaged_tables")]
+    dependencies = [("incidents", "0015_index_resolved")]
 
     operations = [
         # By hand: on SQLite Django would rebuild the table, and drop the triggers that make it append-only. PostgreSQL
