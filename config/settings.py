@@ -80,6 +80,7 @@ MIDDLEWARE = [
     "core.api.middleware.AdminSessionMiddleware",
     "core.api.middleware.AdminCsrfMiddleware",
     "core.api.middleware.AdminAuthenticationMiddleware",
+    "identity.middleware.AdminTimeZoneMiddleware",
     "core.api.middleware.AdminMessageMiddleware",
 ]
 SILENCED_SYSTEM_CHECKS = ["security.W003"]  # AdminCsrfMiddleware is a subclass of Django's.
@@ -182,6 +183,7 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("ru", "Русский")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
+TIME_ZONE_DISPLAY = env.time_zone("TIME_ZONE_DISPLAY", "Europe/Moscow")
 USE_TZ = True
 
 # Static files: served by whitenoise, from the packages without collectstatic or, in the image, from STATIC_ROOT:

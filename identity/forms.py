@@ -2,13 +2,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django import forms
 from django.contrib.admin.forms import AdminAuthenticationForm, AdminPasswordChangeForm
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import Throttled
 
+from identity.models import User
 from identity.throttling import throttle
+from identity.time_zones import TimeZoneInput
 
 
 @contextmanager
@@ -37,3 +40,10 @@ class PasswordChangeForm(AdminPasswordChangeForm):
         if not throttle(self.request, self.user.get_username(), lambda: self.user.check_password(old_password)):
             raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
         return old_password
+
+
+class SettingsForm(forms.ModelForm):
+    class Meta:
+        model = User
+        fields = ("time_zone",)
+        widgets = {"time_zone": TimeZoneInput}
