@@ -23,6 +23,11 @@ class AdminSite(admin.AdminSite):
     site_header = site_title = _("Incident service")
     site_url = "/api/v1/schema/swagger-ui/"
     login_form = LoginForm
+    enable_nav_sidebar = False  # base_site.html has its own navigation
+    APPS = ("incidents", "telegram", "intake", "webhooks", "identity", "auth")  # by how often operators use them
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        return sorted(super().get_app_list(request, app_label), key=lambda app: self.APPS.index(app["app_label"]))
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Django's view, with a form that gets the request: wrong passwords are counted by address."""

@@ -46,6 +46,7 @@ if TRUSTED_PROXIES:
 
 # Applications
 INSTALLED_APPS = [
+    "core",  # before the admin, some of whose templates it replaces
     "config.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -58,7 +59,6 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "corsheaders",
-    "core",
     "identity",
     "incidents",
     "intake",
