@@ -9,6 +9,7 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.middleware.csp import ContentSecurityPolicyMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.log import log_response
@@ -103,6 +104,10 @@ class AdminOnly(MiddlewareMixin):
 
     def __call__(self, request: HttpRequest) -> Any:
         return super().__call__(request) if is_admin(request) else self.get_response(request)
+
+
+class AdminContentSecurityPolicyMiddleware(AdminOnly, ContentSecurityPolicyMiddleware):
+    """The other HTML pages, Swagger UI and ReDoc, set policies of their own."""
 
 
 class AdminSessionMiddleware(AdminOnly, SessionMiddleware):
