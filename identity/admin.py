@@ -16,7 +16,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from identity.forms import SettingsForm
+from identity.forms import SettingsForm, UserForm, UserPasswordForm
 from identity.models import USERNAME_TAKEN, User
 from identity.permissions import holds_permissions_of, may_manage, permissions_of
 from identity.time_zones import TimeZoneInput
@@ -29,6 +29,8 @@ SUPERUSERS_ONLY = ("is_staff", "is_superuser", "groups", "user_permissions")
 class UserAdmin(auth.UserAdmin):
     """Rights come from groups. Users are deactivated, never deleted: their names stay in the incidents' history."""
 
+    form = UserForm
+    change_password_form = UserPasswordForm
     list_display = ("username", "last_name", "first_name", "patronymic", "email", "is_active", "is_staff", "last_login")
     list_filter = ("is_active", "is_staff", "groups")
     search_fields = ("username", "last_name", "first_name", "patronymic", "email")
@@ -154,6 +156,11 @@ class GroupAdmin(auth.GroupAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         return super().has_delete_permission(request, obj) and (obj is None or holds_permissions_of(request.user, obj))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Without the rows that tie the groups to users and permissions: their names are internal."""
+        _deleted, _counts, *refused = super().get_deleted_objects(objs, request)
+        return [str(group) for group in objs], {self.opts.verbose_name_plural: len(objs)}, *refused
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
         if request and db_field.name == "permissions":

@@ -4,9 +4,11 @@ from typing import Any
 
 from django import forms
 from django.contrib.admin.forms import AdminAuthenticationForm, AdminPasswordChangeForm
+from django.contrib.auth import forms as auth
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework.exceptions import Throttled
 
 from identity.models import User
@@ -47,3 +49,20 @@ class SettingsForm(forms.ModelForm):
         model = User
         fields = ("time_zone",)
         widgets = {"time_zone": TimeZoneInput}
+
+
+class PasswordLink(auth.ReadOnlyPasswordHashWidget):
+    """A link to the page that sets the password, without the hash."""
+
+    template_name = "identity/password.html"
+
+
+class UserForm(auth.UserChangeForm):
+    password = auth.ReadOnlyPasswordHashField(label=gettext_lazy("Password"), widget=PasswordLink)
+
+
+class UserPasswordForm(auth.AdminPasswordChangeForm):
+    # Django's own text is put together when it is imported, so that it stays in English.
+    usable_password_help_text = gettext_lazy(  # type: ignore[assignment]
+        "If disabled, the current password for this user will be lost."
+    )
