@@ -11,10 +11,12 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.urls import resolve, reverse
+from django.template.response import TemplateResponse
+from django.urls import path, resolve, reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.common import no_append_slash
 
+from config import board
 from core.api.views import append_slash
 from identity.forms import LoginForm, PasswordChangeForm
 
@@ -25,6 +27,23 @@ class AdminSite(admin.AdminSite):
     login_form = LoginForm
     enable_nav_sidebar = False  # base_site.html has its own navigation
     APPS = ("incidents", "telegram", "intake", "webhooks", "identity", "auth")  # by how often operators use them
+
+    index_template = "admin/board.html"
+
+    def get_urls(self) -> list[Any]:
+        return [
+            path("STUB/<int:pk>/status/", self.index, name="incidents_incident_status"),
+            path("board/", self.admin_view(self.board_view), name="board"),
+            *super().get_urls(),
+        ]
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        context = {"title": _("Open now"), **board.context(request, self), **(extra_context or {})}
+        return super().index(request, context)
+
+    def board_view(self, request: HttpRequest) -> TemplateResponse:
+        """What the script of the index puts in the place of an older one."""
+        return TemplateResponse(request, "admin/board_content.html", board.context(request, self))
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         return sorted(super().get_app_list(request, app_label), key=lambda app: self.APPS.index(app["app_label"]))

@@ -32,9 +32,9 @@ if not DEBUG and "*" in CORS_ALLOWED_ORIGINS:
 CORS_URLS_REGEX = r"^/api/(?!admin/)"
 CORS_ALLOW_HEADERS = (*default_headers, "idempotency-key", "if-match", "if-none-match", "x-request-id")
 CORS_EXPOSE_HEADERS = ("ETag", "Location", "Retry-After", "Idempotency-Replayed", "X-Request-ID")
-SECURE_CSP = {"default-src": "'none'", "base-uri": "'none'", "frame-ancestors": "'none'"} | {
-    kind: "'self'" for kind in ("script-src", "style-src", "img-src", "connect-src", "form-action")
-}
+SECURE_CSP = dict.fromkeys(("default-src", "base-uri", "frame-ancestors"), "'none'") | dict.fromkeys(
+    ("script-src", "style-src", "img-src", "connect-src", "form-action"), "'self'"
+)
 
 # HTTPS: off by default, since a proxy may terminate TLS
 USE_HTTPS = env.boolean("USE_HTTPS", False)

@@ -101,7 +101,14 @@ class IncidentChange(models.Model):
     class Meta:
         verbose_name = _("change")
         verbose_name_plural = _("changes")
-        indexes = [models.Index(fields=["incident", "id"], name="incident_change_history")]
+        indexes = [
+            models.Index(fields=["incident", "id"], name="incident_change_history"),
+            models.Index(
+                fields=["at", "incident"],
+                name="incident_change_resolved",
+                condition=Q(changes__status__1=Status.RESOLVED.value),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"№{self.incident_id}: {', '.join(name for name, _old, _new in self.display_changes())}"

@@ -16,10 +16,12 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from incidents.admin import IncidentAdmin
 from incidents.admin.change_list import BoundedPaginator
+from incidents.admin.incident_page import ORIGINS_SHOWN, Origin
 from incidents.models import Incident
 from intake import inbox
-from intake.models import Delivery, Sender
+from intake.models import Delivery, Episode, Sender
 from intake.notes import display
 from intake.parsers import Format, parse
 from intake.parsers.preview import preview
@@ -203,3 +205,25 @@ class DeliveryAdmin(admin.ModelAdmin):
             text = body[: 4 * PAYLOAD_SHOWN].decode("utf-8", "replace")
         text = text.encode("utf-8", "replace").decode()
         return format_html("<pre>{}</pre>", Truncator(text).chars(PAYLOAD_SHOWN))
+
+
+admin.site.unregister(Incident)
+
+
+@admin.register(Incident)
+class IncidentWithDeliveriesAdmin(IncidentAdmin):
+    def origins(self, request: HttpRequest, incident: Incident) -> list[Origin]:
+        episodes = Episode.objects.filter(incident=incident, opened_by__isnull=False)
+        rows = episodes.order_by("pk").values_list("sender__name", "opened_by")[:ORIGINS_SHOWN]
+        linked = self.admin_site.get_model_admin(Delivery).has_view_permission(request)
+        return [
+            *super().origins(request, incident),
+            *(
+                Origin(
+                    sender,
+                    gettext("delivery №%d") % pk,
+                    reverse("admin:intake_delivery_change", args=[pk]) if linked else None,
+                )
+                for sender, pk in rows
+            ),
+        ]

@@ -10,8 +10,8 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
@@ -19,10 +19,10 @@ from core import bot_api
 from core.admin import RetryAdmin
 from identity.admin import UserAdmin
 from identity.models import User
-from incidents.admin import IncidentAdmin
 from incidents.admin.change_list import BoundedPaginator
+from incidents.admin.incident_page import ORIGINS_SHOWN, Origin
 from incidents.models import Incident
-from intake.admin import DeliveryAdmin
+from intake.admin import DeliveryAdmin, IncidentWithDeliveriesAdmin
 from intake.models import Delivery
 from telegram import accounts, sending
 from telegram.models import Account, Bot, Card, Chat, Message
@@ -167,22 +167,16 @@ admin.site.unregister(Incident)
 
 
 @admin.register(Incident)
-class IncidentWithMessagesAdmin(IncidentAdmin):
-    readonly_fields = (*IncidentAdmin.readonly_fields, "telegram")  # type: ignore[assignment]
-
-    def get_fields(self, request: HttpRequest, obj: Incident | None = None) -> list[Any]:
-        shown = obj is not None and (obj.cards.exists() or obj.messages.exists())
-        return [*self.fields, *(["telegram"] if shown else [])]
-
-    @admin.display(description="Telegram")
-    def telegram(self, incident: Incident) -> SafeString:
-        messages = incident.messages.exclude(role=Message.Role.PRESS).select_related("alias__chat").order_by("pk")
-        cards = incident.cards.select_related("chat").order_by("pk")
-        rows: list[tuple[Any, ...]] = [
-            (message.alias.chat, message.get_role_display(), _link(message.link)) for message in messages
+class IncidentWithMessagesAdmin(IncidentWithDeliveriesAdmin):
+    def origins(self, request: HttpRequest, incident: Incident) -> list[Origin]:
+        messages = incident.messages.exclude(role__in=(Message.Role.PRESS, Message.Role.COMMENT))
+        messages = messages.select_related("alias__chat").order_by("pk")[:ORIGINS_SHOWN]
+        cards = incident.cards.select_related("chat").order_by("pk")[:ORIGINS_SHOWN]
+        return [
+            *super().origins(request, incident),
+            *(Origin(str(one.alias.chat), one.get_role_display(), one.link) for one in messages),
+            *(Origin(str(card.chat), _("card, %s") % _describe(card), _card_link(card)) for card in cards),
         ]
-        rows += [(card.chat, _("card, %s") % _state(card), _link(_card_link(card), card.error)) for card in cards]
-        return format_html_join(mark_safe("<br>"), "{}: {} {}", rows)
 
 
 admin.site.unregister(Delivery)
@@ -234,9 +228,13 @@ def _state(card: Card) -> str:
     return str(_("the chat rests") if card.chat.rest_reason else _("waits to be sent"))
 
 
-def _link(url: str | None, otherwise: str = "") -> SafeString | str:
+def _describe(card: Card) -> str:
+    return f"{_state(card)}: {card.error}" if card.error else _state(card)
+
+
+def _link(url: str | None) -> SafeString | str:
     if not url:
-        return otherwise
+        return ""
     return format_html('<a href="{}" rel="noopener">{}</a>', url, url.removeprefix("https://"))
 
 

@@ -164,6 +164,7 @@ class Card(models.Model):
             models.UniqueConstraint(fields=["incident", "chat"], name="card_once"),
             models.UniqueConstraint(fields=["chat", "message_id"], name="card_message_once"),
         ]
+        indexes = [models.Index(fields=["-id"], name="card_failed", condition=Q(failed=True))]
 
     def __str__(self) -> str:
         return f"№{self.incident_id}"

@@ -62,7 +62,7 @@ PATHS = [
 ]
 
 
-@pytest.mark.parametrize("path", [*PATHS, "", "telegram/", "password_change/", "login/"])
+@pytest.mark.parametrize("path", [*PATHS, "", "board/", "telegram/", "password_change/", "login/"])
 def test_no_page_has_anything_inline(chief, path):
     make_incident(description="<script>alert(1)</script><b onclick=alert(1)>")
     response = chief.get(f"/api/admin/{path}")

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import connection
 
@@ -14,3 +15,18 @@ def database(name: str) -> Iterator[None]:
             yield
         finally:
             cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def explained() -> Iterator[list[str]]:
+    """The plans of the statements of the block. PostgreSQL only."""
+    plans = []
+
+    def explain(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        with connection.cursor() as cursor:
+            cursor.cursor.execute(f"EXPLAIN {sql}", params)
+            plans.append("\n".join(line for (line,) in cursor))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(explain):
+        yield plans

@@ -12,17 +12,10 @@ URL = "/api/admin/incidents/incident/"
 
 def form(client, url):
     """What the browser would send of the page's form, hidden initial values included."""
-    page = client.get(url)
-    assert page.status_code == 200
-    bound = page.context.get("adminform")
-    forms = [bound.form] if bound else [*page.context["cl"].formset.forms, page.context["cl"].formset.management_form]
     data = {}
-    for one in forms:
-        for field in one:
-            value = field.value()
-            data[field.html_name] = "" if value is None else value
-            if field.field.show_hidden_initial:
-                data[field.html_initial_name] = data[field.html_name]
+    for field in client.get(url).context["adminform"].form:
+        data[field.html_name] = field.value()
+        data[field.html_initial_name] = data[field.html_name]
     return data
 
 
@@ -59,15 +52,6 @@ def test_saving_without_an_edit_changes_nothing(site):
     assert site.post(url, form(site, url)).status_code == 302
     assert IncidentChange.objects.count() == 1
     assert Incident.objects.get().updated_at == incident.updated_at
-
-
-def test_status_is_edited_in_the_list(site):
-    incidents = [make_incident(), make_incident()]
-    data = form(site, URL)
-    index = next(key[5] for key, value in data.items() if key.endswith("-id") and value == incidents[0].pk)
-    assert site.post(URL, data | {f"form-{index}-status": "closed", "_save": "1"}).status_code == 302
-    assert list(Incident.objects.order_by("id").values_list("status", flat=True)) == ["closed", "open"]
-    assert IncidentChange.objects.filter(channel="admin").count() == 1
 
 
 def test_filters_and_search(site):

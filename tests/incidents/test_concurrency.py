@@ -2,9 +2,14 @@
 
 import pytest
 from django.db import transaction
+from django.test import Client
 
+from incidents.actors import Named
+from incidents.admin import incident_page
 from incidents.models import IdempotencyKey, Incident, IncidentChange
+from incidents.services import change_incident
 from tests.conftest import errors
+from tests.helpers.admin import INCIDENTS, form_of, open_form
 from tests.helpers.concurrency import at_once
 from tests.helpers.incidents import make_incident
 
@@ -67,3 +72,57 @@ def test_one_of_several_editors_with_the_same_tag_wins(api):
         *[patch(api, incident.pk, {"description": f"{number}"}, if_match=incident.etag) for number in range(8)]
     )
     assert sorted(response.status_code for response in responses) == [200] + [412] * 7
+
+
+@pytest.fixture
+def browsers(admin_client):
+    """Eight windows of one log-in."""
+    clients = [Client() for _ in range(8)]
+    for client in clients:
+        client.cookies = admin_client.cookies
+    return clients
+
+
+def test_a_change_between_the_comparison_of_the_page_and_its_write_is_refused(admin_client, monkeypatch):
+    incident = make_incident()
+    form = open_form(admin_client, f"{incident.pk}/change/")
+
+    def change_late(*args, **kwargs):
+        monkeypatch.undo()
+        other = {"values": {"description": "theirs"}, "actor": Named("b"), "channel": "api"}
+        at_once(lambda: change_incident(Incident.objects.get(), **other))
+        return change_incident(*args, **kwargs)
+
+    monkeypatch.setattr(incident_page, "change_incident", change_late)
+    refused = admin_client.post(f"{INCIDENTS}{incident.pk}/change/", form | {"description": "mine"})
+    assert (refused.status_code, Incident.objects.get().description) == (200, "theirs")
+    assert form_of(refused)["description"] == "mine"
+
+
+def test_of_eight_who_save_a_page_at_once_one_is_saved_and_seven_are_refused(browsers):
+    incident = make_incident()
+    url = f"{incident.pk}/change/"
+    form = open_form(browsers[0], url)
+    saves = [
+        lambda browser=browser, text=f"{number}": browser.post(INCIDENTS + url, form | {"description": text})
+        for number, browser in enumerate(browsers)
+    ]
+    responses = at_once(*saves)
+    assert sorted(response.status_code for response in responses) == [200] * 7 + [302]
+    texts = [form_of(response)["description"] for response in responses if response.status_code == 200]
+    incident.refresh_from_db()
+    assert sorted([*texts, incident.description]) == [f"{number}" for number in range(8)]
+    assert IncidentChange.objects.count() == 2
+
+
+@pytest.mark.parametrize(("path", "form_id"), [("add/", "incident_form"), ("{pk}/comment/", "note_form")])
+def test_a_form_sent_eight_times_at_once_is_recorded_once(browsers, path, form_id):
+    incident = make_incident()
+    page = path.replace("{pk}/comment", f"{incident.pk}/change")
+    form = open_form(browsers[0], page, form_id)
+    typed = {"description": "Течь", "source": "partner", "text": "Выехал техник"}
+    url = INCIDENTS + path.format(pk=incident.pk)
+    responses = at_once(*[lambda browser=browser: browser.post(url, form | typed) for browser in browsers])
+    assert {response.status_code for response in responses} == {302}
+    assert len({response["Location"] for response in responses}) == 1
+    assert IncidentChange.objects.count() == 2

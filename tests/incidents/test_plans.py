@@ -7,7 +7,9 @@ import pytest
 from django.db import IntegrityError, connection
 
 from incidents.models import Incident
+from incidents.reports import last_weeks, oldest_unfinished, resolved_per_day
 from tests.helpers.concurrency import at_once
+from tests.helpers.database import explained
 
 URL = "/api/v1/incidents/"
 CREATED, UPDATED = datetime(2024, 1, 15, 10, 30, tzinfo=UTC), datetime(2024, 1, 17, tzinfo=UTC)
@@ -31,22 +33,14 @@ def plans(db, api):
     )
 
     def of(query, *but):
-        explained = []
-
-        def explain(execute, sql, params, many, context):
-            with connection.cursor() as cursor:
-                cursor.cursor.execute(f"EXPLAIN {sql}", params)
-                explained.append("\n".join(line for (line,) in cursor))
-            return execute(sql, params, many, context)
-
         with connection.cursor() as cursor:
             cursor.execute("SELECT gin_clean_pending_list('incidents_search_text')")
             cursor.execute("ANALYZE incidents_incident, incidents_search")
             for way in ("seqscan", "sort", *but):
                 cursor.execute(f"SET LOCAL enable_{way} = off")
-        with connection.execute_wrapper(explain):
+        with explained() as plans:
             assert api.get(f"{URL}?{query}").json()["count"] in (1, 2_953)
-        return explained
+        return plans
 
     return of
 
@@ -138,3 +132,21 @@ def test_the_planner_knows_which_combinations_are_rare():
         )
         ((plan,),) = cursor.fetchone()
     assert plan["Plan"]["Plan Rows"] < 10
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("report", "index"),
+    [
+        (lambda: oldest_unfinished(15), "incident_status_newest"),
+        (lambda: resolved_per_day(30), "incident_change_resolved"),
+        (last_weeks, "incident_change_resolved"),
+    ],
+)
+def test_the_board_has_its_indexes(report, index):
+    with connection.cursor() as cursor:
+        for way in ("seqscan", "bitmapscan", "sort"):
+            cursor.execute(f"SET LOCAL enable_{way} = off")
+    with explained() as plans:
+        report()
+    assert all(index in plan or "incidents_count" in plan for plan in plans)

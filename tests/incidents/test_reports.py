@@ -6,19 +6,42 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from incidents.actors import Named
 from incidents.models import Incident, IncidentCount, IncidentCountDelta, IncidentText, Source, Status
-from incidents.reports import counts_by_status_and_source, created_per_day
+from incidents.reports import (
+    counts_by_status_and_source,
+    created_per_day,
+    last_weeks,
+    oldest_unfinished,
+    resolved_per_day,
+)
+from incidents.services import change_incident
 from tests.helpers.counts import fold
 from tests.helpers.incidents import make_incident, make_many, seeded
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 TODAY = datetime(2024, 1, 20, tzinfo=UTC)
+NOW = TODAY + timedelta(hours=15)
+DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
-    monkeypatch.setattr(timezone, "now", lambda: TODAY + timedelta(hours=15))
+    monkeypatch.setattr(timezone, "now", lambda: NOW)
+
+
+@pytest.fixture
+def become(monkeypatch):
+    """Gives an incident that is created now a status at another time."""
+
+    def become(at, after, status="resolved"):
+        incident = make_incident(created_at=at - after)
+        with monkeypatch.context() as context:
+            context.setattr(timezone, "now", lambda: at)
+            change_incident(incident, values={"status": status}, actor=Named("a"), channel="api")
+
+    return become
 
 
 @pytest.fixture(params=[False, True], ids=["deltas", "folded"])
@@ -52,7 +75,49 @@ def test_created_per_day(incidents, django_assert_num_queries):
 
 def test_nothing_is_reported_as_zeros():
     assert set(counts_by_status_and_source().values()) == {0}
-    assert created_per_day(3) == {(TODAY - timedelta(days=number)).date(): 0 for number in range(3)}
+    zeros = {(TODAY - timedelta(days=number)).date(): 0 for number in range(3)}
+    assert created_per_day(3) == resolved_per_day(3) == zeros
+    assert [(week.created, week.resolved, week.median) for week in last_weeks()] == [(0, 0, None)] * 2
+    assert oldest_unfinished(5) == []
+
+
+def test_resolved_per_day(become, django_assert_num_queries):
+    for at in (NOW, TODAY, TODAY - MINUTE, TODAY - 2 * DAY, TODAY - 2 * DAY - MINUTE):
+        become(at, HOUR)
+    become(NOW, HOUR, "closed")
+    make_incident()
+    with django_assert_num_queries(1):
+        assert list(resolved_per_day(3).items()) == [
+            ((TODAY - 2 * DAY).date(), 1),
+            ((TODAY - DAY).date(), 1),
+            (TODAY.date(), 2),
+        ]
+
+
+def test_this_week_and_the_last(become, django_assert_num_queries):
+    for hours in (1, 2, 6):
+        become(NOW - MINUTE, timedelta(hours=hours))
+    become(NOW - MINUTE, HOUR, "closed")
+    become(NOW - 7 * DAY - MINUTE, 3 * DAY)
+    become(NOW - 14 * DAY - MINUTE, HOUR)
+    make_incident(status="resolved", created_at=NOW - HOUR)
+    with django_assert_num_queries({"postgresql": 4, "sqlite": 6}[connection.vendor]):
+        this, last = last_weeks()
+    assert (this.created, this.resolved, this.median) == (5, 4, 2 * HOUR)
+    assert (last.created, last.resolved, last.median) == (1, 1, 3 * DAY)
+    assert (this.since, this.until, last.since, last.until) == (NOW - 7 * DAY, NOW, NOW - 14 * DAY, NOW - 7 * DAY)
+
+
+def test_the_oldest_of_what_is_not_finished(django_assert_num_queries):
+    statuses = ["in_progress", "open", "closed", "resolved", "open", "in_progress", "open"]
+    incidents = [
+        make_incident(status=status, created_at=TODAY - number * HOUR, description="ж" * 400)
+        for number, status in enumerate(statuses)
+    ]
+    with django_assert_num_queries(2):
+        found = oldest_unfinished(4)
+        assert {incident.excerpt for incident in found} == {"ж" * 300}
+    assert found == [incidents[number] for number in (6, 5, 4, 1)]
 
 
 def test_the_tables_that_postgresql_keeps_are_models():

@@ -1,0 +1,124 @@
+"""The admin's first page: what is open now, the numbers of the last weeks, and what has failed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+
+from incidents import reports
+from incidents.history import taken_by
+from incidents.models import Incident, Source, Status
+from intake.models import Delivery
+from telegram.models import Card, Chat
+from webhooks.models import Subscription
+
+ROWS = 15
+DAYS = 30
+COUNTED = 1_000
+UNFINISHED = (Status.OPEN, Status.IN_PROGRESS)
+STEP, HEIGHT = 12, 96  # of the chart's bars, in its own units
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of rows, and the address of the list of them."""
+
+    n: int
+    url: str
+    label: str = ""
+    more: bool = False  # than n
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What was created and resolved on a day in UTC, and where the chart shows it."""
+
+    day: date
+    created: Number
+    resolved: int
+    x: int
+    created_height: int
+    resolved_height: int
+
+
+def context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
+    """For admin/board_content.html. It has no incidents and no number of them for a user who may not view them."""
+    board: dict[str, Any] = {"now": timezone.now(), "faults": list(_faults(request, site))}
+    incidents = site.get_model_admin(Incident)
+    if not incidents.has_view_permission(request):
+        return board
+    rows = reports.oldest_unfinished(ROWS)
+    takers = taken_by(incident.pk for incident in rows)
+    counts = reports.counts_by_status_and_source()
+    weeks = reports.last_weeks()
+    return board | {
+        "incidents": [(incident, takers.get(incident.pk, "")) for incident in rows],
+        "may_change": incidents.has_change_permission(request),
+        "counts": [(status, _numbers(counts, status)) for status in Status],
+        "unfinished": [_numbers(counts, status)[0] for status in UNFINISHED],
+        "sources": Source.labels,
+        "bars": _bars(reports.created_per_day(DAYS), reports.resolved_per_day(DAYS)),
+        "chart": {"width": DAYS * STEP, "height": HEIGHT, "step": STEP},
+        "weeks": weeks,
+        "medians": [week.median and timesince(week.until - week.median, week.until) for week in weeks],
+        "created": [Number(week.created, _created(week.since, week.until)) for week in weeks],
+    }
+
+
+def _numbers(counts: dict[tuple[str, str], int], status: Status) -> list[Number]:
+    """Of the status: all, then by source."""
+    by_source = [
+        Number(counts[status, source], _url(Incident, status__exact=status, source__exact=source), str(source.label))
+        for source in Source
+    ]
+    return [
+        Number(sum(each.n for each in by_source), _url(Incident, status__exact=status), str(status.label)),
+        *by_source,
+    ]
+
+
+def _bars(created: dict[date, int], resolved: dict[date, int]) -> list[Bar]:
+    most = max(1, *created.values(), *resolved.values())
+    bars = []
+    for number, day in enumerate(created):
+        midnight = datetime.combine(day, time.min, UTC)
+        heights = (round(HEIGHT * n / most) for n in (created[day], resolved[day]))
+        new = Number(created[day], _created(midnight, midnight + timedelta(days=1)))
+        bars.append(Bar(day, new, resolved[day], number * STEP, *heights))
+    return bars
+
+
+def _faults(request: HttpRequest, site: AdminSite) -> Iterator[Number]:
+    """What waits for a person, of the models that the user may view."""
+    lists: list[tuple[str, QuerySet, dict[str, Any]]] = [
+        (_("faulty deliveries"), Delivery.objects.filter(state=Delivery.State.FAULTY), {"state__exact": "faulty"}),
+        (_("chats that refuse messages"), Chat.objects.exclude(rest_reason=""), {"rest_reason__gt": ""}),
+        (_("cards that failed"), Card.objects.filter(failed=True), {"state": "failed"}),
+        (
+            _("webhooks that are stopped"),
+            Subscription.objects.filter(rests_since__isnull=False),
+            {"rests_since__isnull": False},
+        ),
+    ]
+    for label, rows, filters in lists:
+        if site.get_model_admin(rows.model).has_view_permission(request):
+            counted = rows[: COUNTED + 1].count()
+            yield Number(min(counted, COUNTED), _url(rows.model, **filters), label, counted > COUNTED)
+
+
+def _created(since: datetime, until: datetime) -> str:
+    return _url(Incident, created_at__gte=since.isoformat(), created_at__lt=until.isoformat())
+
+
+def _url(model: type[Model], **filters: Any) -> str:
+    url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    return f"{url}?{urlencode(filters)}"

@@ -1,0 +1,55 @@
+"""What a browser sends of the admin's pages."""
+
+from html.parser import HTMLParser
+from typing import Any
+
+from django.test import Client
+
+INCIDENTS = "/api/admin/incidents/incident/"
+
+
+class _Forms(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms: list[dict[str, str]] = []
+        self.ids: list[str | None] = []
+        self._select = self._text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        name = values.get("name") or ""
+        if tag == "form":
+            self.forms.append({})
+            self.ids.append(values.get("id"))
+        elif tag == "input" and self.forms and name:
+            self.forms[-1][name] = values.get("value") or ""
+        elif tag == "select":
+            self._select = name
+        elif tag == "option" and "selected" in values and self.forms:
+            self.forms[-1][self._select] = values.get("value") or ""
+        elif tag == "textarea":
+            self._text = name
+            self.forms[-1][name] = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._text:
+            self.forms[-1][self._text] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea":
+            # Browsers leave out the line break that Django writes first.
+            self.forms[-1][self._text] = self.forms[-1][self._text].removeprefix("\n").removeprefix("\r\n")
+            self._text = ""
+
+
+def form_of(page: Any, form_id: str = "incident_form") -> dict[str, str]:
+    """The fields of a form as the page shows them, hidden ones too."""
+    parser = _Forms()
+    parser.feed(page.content.decode())
+    return parser.forms[parser.ids.index(form_id)]
+
+
+def open_form(client: Client, path: str, form_id: str = "incident_form") -> dict[str, str]:
+    page = client.get(INCIDENTS + path)
+    assert page.status_code == 200
+    return form_of(page, form_id)
