@@ -92,12 +92,12 @@ def test_every_entry_of_the_catalog_is_complete():
     for entry in entries:
         assert "fuzzy" not in entry and "#~" not in entry and 'msgstr ""' not in entry, entry
         assert len(re.findall(r'^msgstr\[[0-3]\] ".+"$', entry, re.M)) == (4 if "msgid_plural" in entry else 0), entry
-    ids = re.findall(r'^msgid "(.+)"$', CATALOG.read_text("utf-8"), re.M)
+    ids = re.findall(r'^((?:msgctxt .+\n)?msgid ".+")$', CATALOG.read_text("utf-8"), re.M)
     assert len(ids) == len(set(ids))
 
 
 def test_compiled_catalog_matches_its_source():
-    found = re.findall(r'^msgid (".+")\nmsgstr (".+")$', CATALOG.read_text(), re.M)
+    found = re.findall(r'\n\n(?:#.*\n)*msgid (".+")\nmsgstr (".+")$', CATALOG.read_text("utf-8"), re.M)
     pairs = [tuple(map(ast.literal_eval, pair)) for pair in found]
     with CATALOG.with_suffix(".mo").open("rb") as compiled:
         catalog = gettext.GNUTranslations(compiled)

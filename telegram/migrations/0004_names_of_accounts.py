@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("telegram", "0002_sending"),
+        ("telegram", "0003_index_failed_cards"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
