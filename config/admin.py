@@ -9,7 +9,7 @@ from django.contrib.admin.views.main import ERROR_FLAG
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import DataError
-from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path, resolve, reverse
@@ -18,7 +18,7 @@ from django.views.decorators.common import no_append_slash
 
 from config import board
 from core.api.views import append_slash
-from identity.forms import LoginForm, PasswordChangeForm
+from identity.forms import LoginForm, PasswordChangeForm, with_retry_after
 
 
 class AdminSite(admin.AdminSite):
@@ -48,6 +48,9 @@ class AdminSite(admin.AdminSite):
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         return sorted(super().get_app_list(request, app_label), key=lambda app: self.APPS.index(app["app_label"]))
 
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return with_retry_after(super().login(request, extra_context))
+
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Django's view, with a form that gets the request: wrong passwords are counted by address."""
         view = PasswordChangeView.as_view(
@@ -55,7 +58,7 @@ class AdminSite(admin.AdminSite):
             success_url=reverse("admin:password_change_done"),
             extra_context={**self.each_context(request), **(extra_context or {})},
         )
-        return view(request)
+        return with_retry_after(view(request))
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         return super().admin_view(_handle_invalid_parameters(_handle_invalid_selection(view)), cacheable)

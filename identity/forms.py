@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 from django import forms
@@ -7,6 +8,7 @@ from django.contrib.admin.forms import AdminAuthenticationForm, AdminPasswordCha
 from django.contrib.auth import forms as auth
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework.exceptions import Throttled
@@ -21,8 +23,19 @@ def throttled_as_form_error() -> Iterator[None]:
     try:
         yield
     except Throttled as exc:
-        minutes = -(-exc.wait // 60)  # type: ignore[attr-defined]
-        raise ValidationError(_("Too many wrong passwords: try again in %d min.") % minutes) from None
+        wait: int = exc.wait  # type: ignore[attr-defined]
+        text = _("Too many wrong passwords: try again in %d min.") % -(-wait // 60)
+        raise ValidationError(text, code="throttled", params={"wait": wait}) from None
+
+
+def with_retry_after[R: HttpResponseBase](response: R) -> R:
+    """The page of a form, with the status 429 if the form was refused for too many wrong passwords."""
+    form = (getattr(response, "context_data", None) or {}).get("form")
+    for error in chain.from_iterable(form.errors.as_data().values() if form else []):
+        if error.code == "throttled":
+            response.status_code = 429
+            response["Retry-After"] = str(error.params["wait"])
+    return response
 
 
 class LoginForm(AdminAuthenticationForm):
