@@ -1,5 +1,6 @@
 import re
 from functools import partial, wraps
+from traceback import walk_tb
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -79,8 +80,11 @@ def _handle_invalid_parameters(view: Any) -> Any:
         if b"\0" not in unquote_to_bytes(request.META.get("QUERY_STRING", "")):
             try:
                 return view(request, *args, **kwargs)
-            except (DataError, FieldDoesNotExist, OverflowError, ValueError):  # OverflowError: created_at__year=999999
-                if request.method != "GET" or not request.GET:
+            # OverflowError: created_at__year=999999
+            except (DataError, FieldDoesNotExist, OverflowError, ValueError) as exc:
+                # A POST may fail for other reasons than the parameters, by which the list was read.
+                functions = [frame.f_code.co_name for frame, _line in walk_tb(exc.__traceback__)]
+                if not request.GET or (request.method != "GET" and "get_changelist_instance" not in functions):
                     raise
         if request.method != "GET" or ERROR_FLAG in request.GET:
             raise Http404
