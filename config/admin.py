@@ -47,7 +47,10 @@ class AdminSite(admin.AdminSite):
         return TemplateResponse(request, "admin/board_content.html", board.context(request, self))
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        return sorted(super().get_app_list(request, app_label), key=lambda app: self.APPS.index(app["app_label"]))
+        apps = {app["app_label"]: app for app in super().get_app_list(request, app_label)}
+        if "identity" in apps and "auth" in apps:
+            apps["identity"]["models"] += apps.pop("auth")["models"]
+        return [apps[label] for label in self.APPS if label in apps]
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return with_retry_after(super().login(request, extra_context))

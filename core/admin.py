@@ -13,6 +13,8 @@ from django.views.decorators.http import require_POST
 class RetryAdmin(admin.ModelAdmin):
     """Rows that are never added or deleted by hand; a button at each that has failed sends again."""
 
+    show_facets = admin.ShowFacets.NEVER  # they would count the whole table
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 

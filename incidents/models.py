@@ -108,6 +108,12 @@ class IncidentChange(models.Model):
                 name="incident_change_resolved",
                 condition=Q(changes__status__1=Status.RESOLVED.value),
             ),
+            # The first entries of all incidents, those that have no earlier status
+            models.Index(
+                fields=["channel", "-at", "-incident"],
+                name="incident_change_created",
+                condition=Q(changes__status__0=None),
+            ),
         ]
 
     def __str__(self) -> str:

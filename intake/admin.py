@@ -44,6 +44,7 @@ class SenderForm(forms.ModelForm):
 @admin.register(Sender)
 class SenderAdmin(admin.ModelAdmin):
     form = SenderForm
+    show_facets = admin.ShowFacets.NEVER  # they would count the whole table
     list_display = ("name", "format", "source", "is_active", "works")
     list_filter = ("format", "is_active", "has_faults")
     search_fields = ("name",)
@@ -133,6 +134,7 @@ class WarningsFilter(admin.SimpleListFilter):
 
 @admin.register(Delivery)
 class DeliveryAdmin(admin.ModelAdmin):
+    show_facets = admin.ShowFacets.NEVER  # they would count the whole table
     # Few columns, so that the notes are seen without scrolling.
     list_display = ("id", "origin", "received_at", "state", "short_notes")
     list_filter = ("state", WarningsFilter, "channel", "sender")

@@ -1,10 +1,32 @@
+import re
+
 from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
+from incidents.history import taken_by
+
 COUNTED = 10_000
 MOST_AT_ONCE = 500  # Django reads a form of at most DATA_UPLOAD_MAX_NUMBER_FIELDS, which is 1000
+MOST_WORDS = 20
+NUMBER = re.compile(r"\s*[№#]?\s*([0-9]{1,19})\s*")
+
+
+def number_in(query: str) -> int | None:
+    """The number of `2985`, `№2985` or `#2985`, if an incident can have it."""
+    match = NUMBER.fullmatch(query)
+    return number if match and (number := int(match[1])) < 2**63 else None
+
+
+def words_in(query: str) -> list[str]:
+    """What a description must contain: each word, or the whole text where it is in quotes."""
+    query = query.strip()
+    if len(query) > 2 and query[0] == query[-1] == '"':
+        return [query[1:-1]]
+    if NUMBER.fullmatch(query):
+        query = query.lstrip("№# ")
+    return query.split(maxsplit=MOST_WORDS - 1)
 
 
 class BoundedPaginator(Paginator):
@@ -21,7 +43,8 @@ class BoundedPaginator(Paginator):
 
     @cached_property
     def _counted(self) -> int:
-        return self.object_list[: COUNTED + 1].count()  # type: ignore[attr-defined]
+        # Without an order the database stops at the first rows that it finds.
+        return self.object_list.order_by()[: COUNTED + 1].count()  # type: ignore[attr-defined]
 
 
 class BoundedChangeList(ChangeList):
@@ -30,6 +53,15 @@ class BoundedChangeList(ChangeList):
         if self.paginator.more:
             # The search form would say "10000 results".
             self.full_result_count = self.result_count
+        self.result_list = list(self.result_list)
+        takers = taken_by(incident.pk for incident in self.result_list)
+        for incident in self.result_list:
+            incident.taken_by = takers.get(incident.pk, "")
+
+    @property
+    def number(self) -> int | None:
+        """The incident's number, if that is what is searched for."""
+        return number_in(self.query)
 
     @property
     def can_select_all(self) -> bool:

@@ -1,34 +1,89 @@
+from functools import partial
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ERROR_FLAG, SEARCH_VAR
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.utils.text import Truncator
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_GET, require_POST
 
-from incidents.admin.change_list import BoundedChangeList, BoundedPaginator
+from incidents.admin import export
+from incidents.admin.change_list import BoundedChangeList, BoundedPaginator, number_in, words_in
+from incidents.admin.filters import ChannelFilter, ChoicesFilter, CreatedFilter, OpenForFilter, StatusFilter
 from incidents.admin.incident_page import IncidentPage
-from incidents.admin.set_status import set_status
+from incidents.admin.set_status import moves_view, set_status, status_view
 from incidents.listing.search import mentions
 from incidents.models import Incident, Status
+from incidents.templatetags import desk
+
+TAKE, RESOLVE, REOPEN = _("Take"), _("Resolve"), _("Reopen")
+# What each row's buttons do, by its status.
+PRESSES: dict[str, list[tuple[Status, Any]]] = {
+    Status.OPEN: [(Status.IN_PROGRESS, TAKE), (Status.RESOLVED, RESOLVE)],
+    Status.IN_PROGRESS: [(Status.RESOLVED, RESOLVE)],
+    Status.RESOLVED: [(Status.OPEN, REOPEN)],
+    Status.CLOSED: [(Status.OPEN, REOPEN)],
+}
 
 
 @admin.register(Incident)
 class IncidentAdmin(IncidentPage):
-    list_display = ("id", "short_description", "status", "source", "created_at", "updated_at")
-    list_display_links = ("id", "short_description")
-    list_filter = ("status", "source", "created_at")
+    list_display = ("number", "status_pill", "short_description", "source", "created", "taken_by", "buttons")
+    list_display_links = ("number", "short_description")
+    list_filter = (
+        ("status", StatusFilter),
+        ("source", ChoicesFilter),
+        CreatedFilter,
+        OpenForFilter,
+        ChannelFilter,
+    )
     list_per_page = 50
     search_fields = ("description",)
-    search_help_text = _("Part of the description")
     ordering = ("-created_at", "-id")
+    actions_on_top, actions_on_bottom = False, True
+    show_facets = admin.ShowFacets.NEVER
+    sortable_by = ("created",)
     paginator = BoundedPaginator
     show_full_result_count = False
-    actions = ("open", "take", "resolve", "close")
+    actions = ("take", "resolve", "close", "reopen")
 
-    @admin.display(description=_("description"), ordering=None)
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return [name for name in self.list_display if name != "buttons" or self.has_change_permission(request)]
+
+    @admin.display(description="№")
+    def number(self, incident: Incident) -> str:
+        return str(incident)
+
+    @admin.display(description=_("status"))
+    def status_pill(self, incident: Incident) -> SafeString:
+        return desk.status_pill(incident.status)
+
+    @admin.display(description=_("description"))
     def short_description(self, incident: Incident) -> str:
-        return Truncator(incident.description).chars(80)
+        return Truncator(incident.description).chars(240)
+
+    @admin.display(description=_("created"), ordering="created_at")
+    def created(self, incident: Incident) -> SafeString:
+        return desk.age(incident.created_at)
+
+    @admin.display(description=_("taken by"), empty_value="")
+    def taken_by(self, incident: Incident) -> str:
+        return incident.taken_by  # type: ignore[attr-defined]  # set by BoundedChangeList
+
+    @admin.display(description="")
+    def buttons(self, incident: Incident) -> SafeString:
+        url = reverse("admin:incidents_incident_status", args=[incident.pk], query={"shown": incident.status})
+        # Of the page's own form, which has the CSRF token
+        button = '<button class="desk-button" formaction="{}" formmethod="post" name="status" value="{}">{}</button>'
+        return format_html_join(" ", button, ((url, status, label) for status, label in PRESSES[incident.status]))
 
     def has_delete_permission(self, request: HttpRequest, obj: Incident | None = None) -> bool:
         return False  # a record is never lost
@@ -36,23 +91,59 @@ class IncidentAdmin(IncidentPage):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Incident], search_term: str
     ) -> tuple[QuerySet[Incident], bool]:
-        return queryset.filter(mentions(search_term)) if search_term else queryset, False
+        return queryset.filter(mentions(*words)) if (words := words_in(search_term)) else queryset, False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedChangeList]:
         return BoundedChangeList
 
-    @admin.action(description=_("Status: open"), permissions=["change"])
-    def open(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
-        return set_status(self, request, queryset, action="open", status=Status.OPEN)
-
-    @admin.action(description=_("Status: in progress"), permissions=["change"])
+    @admin.action(description=TAKE, permissions=["change"])
     def take(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
-        return set_status(self, request, queryset, action="take", status=Status.IN_PROGRESS)
+        return set_status(self, request, queryset, Status.IN_PROGRESS)
 
-    @admin.action(description=_("Status: resolved"), permissions=["change"])
+    @admin.action(description=RESOLVE, permissions=["change"])
     def resolve(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
-        return set_status(self, request, queryset, action="resolve", status=Status.RESOLVED)
+        return set_status(self, request, queryset, Status.RESOLVED)
 
-    @admin.action(description=_("Status: closed"), permissions=["change"])
+    @admin.action(description=_("Close"), permissions=["change"])
     def close(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
-        return set_status(self, request, queryset, action="close", status=Status.CLOSED)
+        return set_status(self, request, queryset, Status.CLOSED)
+
+    @admin.action(description=REOPEN, permissions=["change"])
+    def reopen(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
+        return set_status(self, request, queryset, Status.OPEN)
+
+    def get_urls(self) -> list[URLPattern]:
+        def post(view: Any) -> Any:
+            return require_POST(self.admin_site.admin_view(partial(view, self)))
+
+        export_view = require_GET(self.admin_site.admin_view(self.export_view))
+        return [
+            path("<int:pk>/status/", post(status_view), name="incidents_incident_status"),
+            path("moves/", post(moves_view), name="incidents_incident_moves"),
+            path("export/<str:form>/", export_view, name="incidents_incident_export"),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        query = request.GET.get(SEARCH_VAR, "")
+        number = number_in(query)
+        if number and request.method == "GET" and self.get_queryset(request).filter(pk=number).exists():
+            if query.strip().isdecimal():
+                url = reverse("admin:incidents_incident_changelist", query={SEARCH_VAR: f'"{number}"'})
+                link = format_html('<a href="{}">{}</a>', url, _("Search the descriptions for %d") % number)
+                messages.info(request, format_html("{} {}", _("This is incident №%d.") % number, link))
+            return HttpResponseRedirect(reverse("admin:incidents_incident_change", args=[number]))
+        title = {"title": capfirst(self.opts.verbose_name_plural)}
+        return super().changelist_view(request, {**title, **(extra_context or {})})
+
+    def export_view(self, request: HttpRequest, form: str) -> HttpResponseBase:
+        """The filtered list as a file; `form` is csv or xlsx."""
+        if form not in export.CONTENT_TYPES:
+            raise Http404
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        try:
+            incidents = self.get_changelist_instance(request).queryset
+        except IncorrectLookupParameters:
+            return HttpResponseRedirect(reverse("admin:incidents_incident_changelist", query={ERROR_FLAG: 1}))
+        return export.response(form, incidents)

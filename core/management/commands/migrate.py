@@ -1,9 +1,16 @@
+import time
 from typing import Any
 
 from django.core.management.commands.migrate import Command as Migrate
 from django.db import connections
+from django.db.backends.utils import CursorWrapper
 
 LOCK = 0x1AC1DE27  # an arbitrary number for the advisory lock
+
+
+def _has_lock(cursor: CursorWrapper) -> bool:
+    cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+    return cursor.fetchall() == [(True,)]
 
 
 class Command(Migrate):
@@ -19,7 +26,10 @@ class Command(Migrate):
         try:
             lock_connection.set_autocommit(False)
             with lock_connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+                # Asks again and again: CREATE INDEX CONCURRENTLY waits for all running statements, and one that waits
+                # for the lock would wait for it.
+                while not _has_lock(cursor):
+                    time.sleep(1)
             super().handle(*args, **options)
         finally:
             lock_connection.close()

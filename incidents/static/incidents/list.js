@@ -1,0 +1,18 @@
+"use strict";
+
+// An open menu closes when something else is pressed, or Escape.
+{
+    const close = (but) => {
+        for (const menu of document.querySelectorAll(".list-menu[open]")) {
+            if (!menu.contains(but)) {
+                menu.open = false;
+            }
+        }
+    };
+    document.addEventListener("click", (event) => close(event.target));
+    document.addEventListener("keydown", (event) => {
+        if (event.key === "Escape") {
+            close(null);
+        }
+    });
+}

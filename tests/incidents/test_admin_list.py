@@ -1,0 +1,203 @@
+"""The list of incidents in the admin: its rows, filters and search."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.utils import timezone
+
+from incidents.actors import Named
+from incidents.services import add_comment, change_incident
+from tests.helpers.desk import told
+from tests.helpers.incidents import make_incident
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+
+URL = "/api/admin/incidents/incident/"
+
+
+def found(site, query):
+    """The descriptions in the list, oldest first."""
+    page = site.get(f"{URL}?{query}")
+    assert page.status_code == 200
+    return [incident.description for incident in reversed(page.context["cl"].result_list)]
+
+
+def test_a_row_in_russian(site):
+    incident = make_incident(description="Очень длинное описание " * 20, source="partner")
+    change_incident(incident, values={"status": "in_progress"}, actor=Named("sidorov"), channel="api")
+    page = site.get(URL).content.decode()
+    for text in (f"№{incident.pk}", "В работе</span>", "Партнёр", "только что</time>", "sidorov", "Инциденты"):
+        assert text in page
+    assert "…" in page and "Очень длинное описание " * 20 not in page
+
+
+def test_hostile_texts_are_inert(site):
+    hostile = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'{{ 7|add:7 }}"
+    incident = make_incident(description=hostile, actor=Named("<b>x"))
+    change_incident(incident, values={"status": "in_progress"}, actor=Named("<i>y"), channel="telegram")
+    page = site.get(f"{URL}?q=<script>alert(1)</script>&created_from=").content.decode()
+    asked = site.post(URL, {"action": "close", "_selected_action": [incident.pk], "index": 0}).content.decode()
+    for text in (page, asked):
+        assert "<script>alert" not in text and "<img" not in text and "<i>y" not in text
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+
+
+@pytest.mark.parametrize("count", [1, 50])
+def test_the_list_takes_as_many_queries_for_fifty_rows_as_for_one(site, count, django_assert_num_queries):
+    incidents = [make_incident() for _ in range(count)]
+    change_incident(incidents[0], values={"status": "in_progress"}, actor=Named("b"), channel="api")
+    # The session, the user, its permissions (2), how many, the page, who took them
+    for query in ("", "status__in=open,in_progress&source__in=operator&created=today&channel=api&q=самокат+не"):
+        with django_assert_num_queries(7):
+            site.get(f"{URL}?{query}")
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", ["open", "in_progress", "resolved", "closed"]),
+        ("status__in=open,in_progress", ["open", "in_progress"]),
+        ("status__in=closed", ["closed"]),
+        ("status__exact=closed", ["closed"]),
+        ("status__in=bogus", []),
+        ("source__in=partner,monitoring", ["closed"]),
+        ("status__in=open&source__in=partner", []),
+    ],
+)
+def test_several_choices_at_once(site, query, expected):
+    for status in ("open", "in_progress", "resolved"):
+        make_incident(description=status, status=status)
+    make_incident(description="closed", status="closed", source="partner")
+    assert found(site, query) == expected
+
+
+def test_each_status_adds_or_removes_itself(site):
+    changelist = site.get(f"{URL}?status__in=open&q=a&p=1").context["cl"]
+    statuses = changelist.filter_specs[0].choices(changelist)
+    links = {choice["display"]: choice["query_string"] for choice in statuses}
+    assert links["В работе"] == "?q=a&status__in=open%2Cin_progress"
+    assert links["Открыт"] == links["Все"] == "?q=a"
+    assert links["Открыт и в работе"] == "?q=a&status__in=open%2Cin_progress"
+
+
+@pytest.fixture
+def days(monkeypatch):
+    """An incident of each of several days before 15 January 2024, 01:00 in Moscow, which is the day before in UTC."""
+    now = datetime(2024, 1, 14, 22, tzinfo=UTC)
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    for ago in (0, 1, 6, 7, 29, 30):
+        make_incident(description=str(ago), created_at=now - timedelta(days=ago))
+    return now
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("created=today", ["0"]),
+        ("created=yesterday", ["1"]),
+        ("created=7d", ["6", "1", "0"]),
+        ("created=30d", ["29", "7", "6", "1", "0"]),
+        ("created_from=2024-01-08&created_to=2024-01-09", ["7", "6"]),
+        ("created_from=2024-01-14", ["1", "0"]),
+        ("created_to=2023-12-16", ["30"]),
+        ("created_from=&created_to=", ["30", "29", "7", "6", "1", "0"]),
+    ],
+)
+def test_days_of_creation_are_those_of_the_time_zone(site, days, settings, query, expected):
+    settings.TIME_ZONE = "UTC"
+    with timezone.override(ZoneInfo("Europe/Moscow")):
+        assert found(site, query) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"), [("1h", ["30", "7", "1", "0"]), ("4h", ["30", "7"]), ("1d", ["30"]), ("1w", [])]
+)
+def test_open_longer_than(site, query, expected):
+    now = timezone.now()
+    for hours in (30, 7):
+        make_incident(description=str(hours), created_at=now - timedelta(hours=hours))
+    make_incident(description="1", created_at=now - timedelta(hours=2), status="in_progress")
+    make_incident(description="0", created_at=now - timedelta(minutes=61))
+    make_incident(description="new", created_at=now - timedelta(minutes=59))
+    make_incident(description="closed", created_at=now - timedelta(days=9), status="closed")
+    assert found(site, f"open_for={query}") == expected
+
+
+def test_the_channel_is_that_of_the_creation(site):
+    by_api, by_telegram = make_incident(description="api"), make_incident(description="telegram", channel="telegram")
+    change_incident(by_api, values={"status": "closed"}, actor=Named("b"), channel="telegram")
+    add_comment(incident_id=by_api.pk, text="x", actor=Named("b"), channel="telegram")
+    change_incident(by_telegram, values={"status": "closed"}, actor=Named("b"), channel="api")
+    assert found(site, "channel=telegram") == ["telegram"]
+    assert found(site, "channel=api") == ["api"]
+    assert found(site, "channel=bogus") == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "created=bogus",
+        "created_from=2024-13-01",
+        "created_to=x",
+        "created_to=9999-12-31",
+        "open_for=2h",
+        "created_from=\0",
+        "bogus=1",
+    ],
+)
+def test_a_filter_that_is_none_leads_to_the_list(site, query):
+    assert site.get(URL + "?" + query.replace("\0", "%00")).url == f"{URL}?e=1"
+
+
+@pytest.mark.parametrize("term", ["{}", "№{}", "%23{}", "№ {}", " {} ", "000{}"])
+def test_a_number_opens_the_incident(site, term):
+    incident = make_incident()
+    response = site.get(f"{URL}?q={term.format(incident.pk)}&status__in=closed")
+    assert response.url == f"{URL}{incident.pk}/change/"
+
+
+def test_a_bare_number_can_be_searched_for_in_the_descriptions(site):
+    incident = make_incident()
+    make_incident(description=f"Самокат {incident.pk}")
+    assert told(site.get(f"{URL}?q={incident.pk}")) == [
+        f"Это инцидент №{incident.pk}. Искать {incident.pk} в описаниях"
+    ]
+    assert found(site, f"q=%22{incident.pk}%22") == [f"Самокат {incident.pk}"]
+
+
+@pytest.mark.parametrize("number", ["875643", "9223372036854775807", "9223372036854775808", "1" * 40, "0", "٣"])
+def test_a_number_of_no_incident_is_searched_for(site, number):
+    make_incident(description=f"Самокат {number}")
+    make_incident()
+    assert found(site, f"q={number}") == [f"Самокат {number}"]
+    assert found(site, f"q=№{number}") in ([f"Самокат {number}"], [])
+
+
+def test_a_number_that_is_nowhere(site):
+    make_incident()
+    assert "Нет инцидента с таким номером." in site.get(f"{URL}?q=№2985").content.decode()
+    assert "Ничего не найдено." in site.get(f"{URL}?q=велосипед").content.decode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["самокат сети", "СЕТИ самокат", "в САМ 5", "  сети\t ", "не+в+сети", "%22не в сети%22", "5%25", "№7", "а " * 500],
+)
+def test_words_in_any_order(site, text):
+    make_incident(description="Самокат не в сети: 5% №7, " + "а " * 500)
+    make_incident(description="Другое")
+    assert found(site, f"q={text}") == ["Самокат не в сети: 5% №7, " + "а " * 500]
+
+
+@pytest.mark.parametrize("text", ["самокат велосипед", "%22сети в%22", "с_ти", "5%25%25"])
+def test_every_word_must_occur(site, text):
+    make_incident(description="Самокат не в сети: 5%")
+    assert found(site, f"q={text}") == []
+
+
+def test_the_newest_come_first_unless_asked_otherwise(site):
+    for ago in (2, 1, 3):
+        make_incident(description=str(ago), created_at=timezone.now() - timedelta(days=ago))
+    assert found(site, "") == ["3", "2", "1"]
+    assert found(site, "o=5") == ["1", "2", "3"]
