@@ -1,4 +1,4 @@
-"""The page of an incident: its form, its time line and notes, and what happens where two people edit at once."""
+"""The page of an incident: its form, its time line and comments, and what happens where two people edit at once."""
 
 from collections.abc import Callable
 from copy import copy
@@ -12,7 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import models
 from django.db.models import Field
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -28,7 +28,7 @@ from incidents.text import is_blank, normalize_line_breaks
 
 CONFLICT = _("Nothing has been saved yet: others changed this incident after you opened it. Compare, then choose.")
 ENTRIES_SHOWN = 100
-CHOICES: dict[str, type[Status | Source]] = {"status": Status, "source": Source}
+LABELS = {"status": dict(Status.choices), "source": dict(Source.choices)}
 ORIGINS_SHOWN = 10
 STATUS_BUTTONS = {
     Status.IN_PROGRESS: _("Take"),
@@ -69,6 +69,9 @@ class AddForm(forms.ModelForm):
 
 
 class Conflict(NamedTuple):
+    """A field that was changed after the operator saw it."""
+
+    seen: str
     theirs: str
     entry: IncidentChange | None  # which changed it last
 
@@ -97,21 +100,21 @@ class ChangeForm(forms.ModelForm):
         return [name for name in self.changed_data if name not in kept]
 
     @property
-    def changed_by_others(self) -> list[str]:
-        """The fields that have another value than the operator saw."""
+    def changed_by_others(self) -> dict[str, str]:
+        """What the operator saw of the fields that have another value by now."""
         seen = {name: self.data.get(self.add_initial_prefix(name)) for name in self.fields}
-        return [
-            name
+        return {
+            name: str(field.to_python(seen[name]))
             for name, field in self.fields.items()
             if seen[name] is not None and field.to_python(seen[name]) != field.to_python(self.stored[name])
-        ]
+        }
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or {}
-        for name in set(self.changed_by_others) & set(self.edited):
-            if values.get(name) != self.stored[name]:
+        for name, seen in self.changed_by_others.items():
+            if name in self.edited and values.get(name) != self.stored[name]:
                 entry = self.instance.changes.filter(changes__has_key=name).order_by("-id").first()
-                self.conflicts[name] = Conflict(display(name, self.stored[name]), entry)
+                self.conflicts[name] = Conflict(display(name, seen), display(name, self.stored[name]), entry)
         if self.conflicts:
             self.add_error(None, CONFLICT)
             self._show_stored()
@@ -129,11 +132,11 @@ class ChangeForm(forms.ModelForm):
         return [(field, self.conflicts.get(field.name)) for field in self.visible_fields()]
 
 
-class NoteForm(forms.Form):
+class CommentForm(forms.Form):
     text = TextField(
-        label=_("Note"),
+        label=_("Comment"),
         max_length=DESCRIPTION_MAX_LENGTH,
-        widget=forms.Textarea(attrs={"rows": 3, "placeholder": _("Write a note")}),
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": _("Write a comment")}),
     )
     once = OnceField()
 
@@ -146,7 +149,7 @@ class Origin(NamedTuple):
     url: str | None = None
 
 
-class UnknownIncident(Exception):  # noqa: N818
+class UnknownIncident(Http404):
     pass
 
 
@@ -164,7 +167,7 @@ def leads_back_if_unknown(view: Any) -> Any:
         try:
             return view(self, request, *args, **kwargs)
         except UnknownIncident:
-            self.message_user(request, _("There is no incident with this number"), messages.WARNING)
+            self.message_user(request, _("There is no incident with this number."), messages.WARNING)
             return HttpResponseRedirect(reverse("admin:index"))
 
     return inner
@@ -240,8 +243,8 @@ class IncidentPage(admin.ModelAdmin):
         )
         obj.__dict__.update(saved.__dict__)
         self.message_user(request, _("Saved.") if edited else _("Nothing was changed."), messages.SUCCESS)
-        if others := set(form.changed_by_others) - edited.keys():
-            now = "; ".join(f"{form.fields[name].label}: {display(name, form.stored[name])}" for name in sorted(others))
+        if others := [name for name in form.changed_by_others if name not in edited]:
+            now = "; ".join(f"{form.fields[name].label}: {display(name, form.stored[name])}" for name in others)
             text = _("Others changed this in the meantime, and it stays. %s.")
             self.message_user(request, text % now, messages.WARNING)
 
@@ -249,6 +252,8 @@ class IncidentPage(admin.ModelAdmin):
         self.message_user(request, _("Incident %s is recorded.") % obj, messages.SUCCESS)
         if "_addanother" in request.POST:
             return HttpResponseRedirect(request.path)
+        if not self.has_view_or_change_permission(request):
+            return HttpResponseRedirect(reverse("admin:index"))
         return HttpResponseRedirect(reverse("admin:incidents_incident_change", args=[obj.pk]))
 
     def response_change(self, request: HttpRequest, obj: Incident) -> HttpResponse:
@@ -269,7 +274,7 @@ class IncidentPage(admin.ModelAdmin):
                 setattr(obj, name, value)
             entries = list(obj.changes.order_by("-id")[: ENTRIES_SHOWN + 1])
             context = {
-                "note_form": NoteForm(),
+                "comment_form": CommentForm(),
                 **context,
                 "title": str(obj),
                 "subtitle": None,
@@ -292,28 +297,28 @@ class IncidentPage(admin.ModelAdmin):
         incident = self.get_object(request, str(pk))
         if incident is None or not self.has_change_permission(request, incident):
             raise PermissionDenied
-        page = HttpResponseRedirect(reverse("admin:incidents_incident_change", args=[pk]))
-        if request.method != "POST":  # the address of a refused note, opened anew
+        page = HttpResponseRedirect(reverse("admin:incidents_incident_change", args=[pk], query=request.GET))
+        if request.method != "POST":  # the address of a refused comment, opened anew
             return page
-        form = NoteForm(request.POST)
+        form = CommentForm(request.POST)
         if form.is_valid():
             try:
-                self._add_note(request, incident, **form.cleaned_data)
+                self._add_comment(request, incident, **form.cleaned_data)
             except AlreadyRecorded:
                 return page
             except (IdempotencyKeyReused, IdempotencyKeyInUse) as exc:
-                form = NoteForm(initial=self._explain(request, exc).dict())
+                form = CommentForm(initial=self._explain(request, exc).dict())
             else:
                 return page
-        return self.changeform_view(_as_get(request), str(pk), extra_context={"note_form": form})
+        return self.changeform_view(_as_get(request), str(pk), extra_context={"comment_form": form})
 
-    def _add_note(self, request: HttpRequest, incident: Incident, *, text: str, once: UUID | None) -> None:
+    def _add_comment(self, request: HttpRequest, incident: Incident, *, text: str, once: UUID | None) -> None:
         def create() -> Incident:
             actor = Named(request.user.get_username())
             add_comment(incident_id=incident.pk, text=text, actor=actor, channel=Channel.ADMIN)
             return incident
 
-        _once(request, once, {"incident": incident.pk, "note": text}, create)
+        _once(request, once, {"incident": incident.pk, "comment": text}, create)
 
     def _explain(self, request: HttpRequest, exc: IdempotencyKeyReused | IdempotencyKeyInUse) -> QueryDict:
         """What was typed, for the form to be shown anew."""
@@ -342,7 +347,7 @@ class IncidentPage(admin.ModelAdmin):
 
 def display(field: str, value: str) -> str:
     """A value as people read it."""
-    return str(CHOICES[field](value).label) if field in CHOICES else value
+    return str(LABELS[field].get(value, value)) if field in LABELS else value
 
 
 def _once(request: HttpRequest, key: UUID | None, sent: Any, create: Callable[[], Incident]) -> Incident:
@@ -370,6 +375,6 @@ def _as_get(request: HttpRequest, parameters: QueryDict | None = None) -> HttpRe
     """For a page that is shown in response to a POST to another form or with other initial values."""
     get = copy(request)
     get.method = "GET"
-    get.GET = parameters or QueryDict()  # type: ignore[assignment]
+    get.GET = parameters or request.GET  # type: ignore[assignment]
     get.resolver_match = request.resolver_match  # copy() leaves it out
     return get

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
-from incidents.models import Source, Status
+from incidents.models import Status
 
 register = template.Library()
 
@@ -18,11 +18,6 @@ register = template.Library()
 @register.filter
 def status_pill(status: str) -> SafeString:
     return format_html('<span class="pill pill-{}">{}</span>', status, Status(status).label)
-
-
-@register.filter
-def source_name(source: str) -> str:
-    return str(Source(source).label)
 
 
 @register.filter

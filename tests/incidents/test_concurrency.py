@@ -115,7 +115,7 @@ def test_of_eight_who_save_a_page_at_once_one_is_saved_and_seven_are_refused(bro
     assert IncidentChange.objects.count() == 2
 
 
-@pytest.mark.parametrize(("path", "form_id"), [("add/", "incident_form"), ("{pk}/comment/", "note_form")])
+@pytest.mark.parametrize(("path", "form_id"), [("add/", "incident_form"), ("{pk}/comment/", "comment_form")])
 def test_a_form_sent_eight_times_at_once_is_recorded_once(browsers, path, form_id):
     incident = make_incident()
     page = path.replace("{pk}/comment", f"{incident.pk}/change")
@@ -126,3 +126,15 @@ def test_a_form_sent_eight_times_at_once_is_recorded_once(browsers, path, form_i
     assert {response.status_code for response in responses} == {302}
     assert len({response["Location"] for response in responses}) == 1
     assert IncidentChange.objects.count() == 2
+
+
+def test_a_form_whose_first_sending_hangs_keeps_what_was_typed_and_its_key(admin_client, admin_user):
+    form = open_form(admin_client, "add/") | {"description": "Течь", "source": "partner"}
+    with transaction.atomic():
+        incident = make_incident()
+        key = {"user": admin_user, "key": form["once"], "request_hash": b"", "response": b""}
+        IdempotencyKey.objects.create(**key, incident=incident)
+        (response,) = at_once(lambda: admin_client.post(f"{INCIDENTS}add/", form))
+    shown = form_of(response)
+    assert (response.status_code, shown["description"], shown["once"]) == (200, "Течь", form["once"])
+    assert Incident.objects.count() == 1

@@ -3,11 +3,13 @@
 import re
 
 import pytest
+from django.contrib.auth.models import Permission
 
 from identity.models import User
 from incidents.actors import Named
 from incidents.models import Incident, IncidentChange
 from incidents.services import add_comment, change_incident
+from incidents.templatetags.incident_page import difference
 from tests.helpers.admin import INCIDENTS, form_of, open_form
 from tests.helpers.incidents import make_incident
 
@@ -46,7 +48,7 @@ def test_each_other_status_is_one_press_away(site, status, buttons):
     assert f'name="shown" value="{status}"' in page.text
 
 
-def test_the_time_line_has_changes_and_notes_newest_first(site):
+def test_the_time_line_has_changes_and_comments_newest_first(site):
     incident = make_incident(actor=Named("Анна Смирнова"), channel="telegram")
     change_incident(incident, values={"status": "in_progress"}, actor=Named("petrova"), channel="admin")
     change_incident(incident, values={"source": "partner"}, actor=Named("zabbix"), channel="webhook")
@@ -77,7 +79,8 @@ def test_an_edited_text_shows_what_it_was(site):
     incident = make_incident(description="Самокат не в сети")
     change_incident(incident, values={"description": "Самокат найден"}, actor=Named("a"), channel="api")
     entry = page_of(site, incident).text.split('<li class="entry')[1]
-    assert "Самокат найден" in entry and "<del>Самокат не в сети</del>" in entry
+    assert "Самокат <del>не в сети</del> <ins>найден</ins></div>" in entry
+    assert '<div class="text">Самокат не в сети</div></details>' in entry
 
 
 def test_the_hundred_last_entries_and_a_link_to_all(site):
@@ -108,7 +111,7 @@ def test_hostile_words_are_inert(site):
 def test_an_unknown_number_is_said(site, path, number):
     page = site.get(INCIDENTS + path.format(number), follow=True)
     assert page.redirect_chain[0][0] == "/api/admin/"
-    assert "Нет инцидента с таким номером" in page.text and "удал" not in page.text
+    assert [str(message) for message in page.context["messages"]] == ["Нет инцидента с таким номером."]
 
 
 def test_an_unknown_number_is_said_to_a_post(site):
@@ -190,3 +193,39 @@ def test_recording_one_after_another(site, report):
 def test_a_form_without_its_number_is_recorded_by_scripts(site):
     site.post(f"{INCIDENTS}add/", {"description": "x", "status": "open", "source": "partner"})
     assert Incident.objects.count() == 1
+
+
+def test_who_may_only_add_is_led_to_a_page_that_it_may_see(viewer):
+    user = User.objects.get(username="viewer")
+    user.user_permissions.set([Permission.objects.get(codename="add_incident")])
+    response = viewer.post(f"{INCIDENTS}add/", {"description": "x", "status": "open", "source": "partner"}, follow=True)
+    assert (response.status_code, response.redirect_chain) == (200, [("/api/admin/", 302)])
+    assert f"Инцидент №{Incident.objects.get().pk} записан." in response.text
+
+
+def test_the_filtered_list_is_led_back_to(site):
+    incident = make_incident()
+    query = "?_changelist_filters=status%3Dopen"
+    page = site.get(f"{INCIDENTS}{incident.pk}/change/{query}")
+    assert f'<a href="{INCIDENTS}?status=open">' in page.text
+    saved = site.post(f"{INCIDENTS}{incident.pk}/comment/{query}", form_of(page, "comment_form") | {"text": "x"})
+    assert saved["Location"] == f"{INCIDENTS}{incident.pk}/change/{query}"
+    assert f'action="{INCIDENTS}{incident.pk}/change/{query}"' in page.text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "parts"),
+    [
+        ("a b c", "a x c", ("a ", "b", "x", " c")),
+        ("a", "a b", ("a", "", " b", "")),
+        ("a b", "b", ("", "a ", "", "b")),
+        ("a a a", "a a", ("a a", " a", "", "")),
+        ("a\n\nb", "a\n\nc", ("a\n\n", "b", "c", "")),
+        ("", "", ("", "", "", "")),
+        ("слово", "другое", ("", "слово", "другое", "")),
+    ],
+)
+def test_what_differs_is_found_word_by_word(old, new, parts):
+    found = difference(old, new)
+    assert found == parts
+    assert (found.before + found.old + found.after, found.before + found.new + found.after) == (old, new)

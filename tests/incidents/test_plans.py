@@ -6,6 +6,7 @@ from urllib.parse import quote
 import pytest
 from django.db import IntegrityError, connection
 
+from incidents.history import taken_by
 from incidents.models import Incident
 from incidents.reports import last_weeks, oldest_unfinished, resolved_per_day
 from tests.helpers.concurrency import at_once
@@ -141,6 +142,7 @@ def test_the_planner_knows_which_combinations_are_rare():
         (lambda: oldest_unfinished(15), "incident_status_newest"),
         (lambda: resolved_per_day(30), "incident_change_resolved"),
         (last_weeks, "incident_change_resolved"),
+        (lambda: taken_by(range(50)), "incident_change_history"),
     ],
 )
 def test_the_board_has_its_indexes(report, index):

@@ -2,7 +2,9 @@
 
 import pytest
 
+from core.api.exceptions import PreconditionFailed
 from incidents.actors import Named
+from incidents.admin import incident_page
 from incidents.models import IncidentChange
 from incidents.services import change_incident
 from tests.helpers.admin import INCIDENTS, form_of, open_form
@@ -42,7 +44,7 @@ def test_the_same_field_is_refused_and_both_texts_are_shown(site, incident, page
     by_another(incident, description=THEIRS)
     refused = save(site, page, form, description=MINE)
     assert (refused.status_code, stored(incident)) == (200, THEIRS)
-    assert f'<div class="text">{THEIRS}</div>' in refused.text
+    assert '<div class="text">Самокат <mark>найден</mark></div>' in refused.text
     assert "ivanov" in refused.text and "Telegram" in refused.text
     assert form_of(refused)["description"] == MINE
     assert IncidentChange.objects.filter(channel="admin").count() == 0
@@ -136,5 +138,24 @@ def test_a_text_that_is_not_valid_is_compared_too(site, incident, page):
     by_another(incident, description=THEIRS)
     blank = save(site, page, form, description=" ")
     assert (blank.status_code, stored(incident)) == (200, THEIRS)
-    assert f'<div class="text">{THEIRS}</div>' in blank.text
+    assert '<div class="text">Самокат <mark>найден</mark></div>' in blank.text
     assert "Обязательное поле." in blank.text
+
+
+def test_where_others_are_always_faster_it_is_503(site, incident, page, monkeypatch):
+    def outrun(*args, **kwargs):
+        raise PreconditionFailed
+
+    form = open_form(site, page)
+    monkeypatch.setattr(incident_page, "change_incident", outrun)
+    site.raise_request_exception = False
+    assert save(site, page, form, description=MINE).status_code == 503
+    assert stored(incident) == "Самокат не в сети"
+
+
+@pytest.mark.parametrize("field", ["status", "source"])
+def test_a_choice_that_does_not_exist_is_an_error_of_the_form(site, incident, page, field):
+    form = open_form(site, page)
+    for typed in ({field: "x"}, {field: "closed" if field == "status" else "partner", f"initial-{field}": "x"}):
+        assert save(site, page, form, **typed).status_code == 200
+    assert IncidentChange.objects.count() == 1

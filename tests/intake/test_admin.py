@@ -168,3 +168,13 @@ def test_the_list_of_deliveries_takes_the_same_number_of_queries_and_no_bodies(
     with django_assert_num_queries(5) as context:
         admin.get(DELIVERIES)
     assert not any('"body"' in query["sql"] for query in context.captured_queries)
+
+
+def test_an_incident_leads_to_its_delivery_for_who_may_see_it(user, alertmanager):
+    user.groups.add(Group.objects.get(name="operators"))
+    delivery = f'href="{DELIVERIES}{alertmanager.alerts(alert()).pk}/change/"'
+    operator, url = admin_for(user), f"/api/admin/incidents/incident/{Incident.objects.get().pk}/change/"
+    page = operator.get(url).text
+    assert delivery not in page and f"{alertmanager.sender.name} " in page.split('id="origins"')[1]
+    grant(user, "view_delivery")
+    assert delivery in operator.get(url).text

@@ -116,7 +116,7 @@ def test_an_operator_sees_an_incidents_messages_and_no_more_of_telegram(card):
 
 
 def test_an_incident_that_came_otherwise_shows_nothing_of_telegram(admin_client):
-    assert "field-telegram" not in page(admin_client, f"incidents/incident/{make_incident().pk}/change/")
+    assert "origins" not in page(admin_client, f"incidents/incident/{make_incident().pk}/change/")
 
 
 def test_an_incident_with_a_card_is_still_changed(admin_client, card):

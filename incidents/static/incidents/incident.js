@@ -1,6 +1,6 @@
 // Ctrl+Enter sends; typed text is kept when another form of the page is sent, and asked about when the page is left.
 const forms = [...document.querySelectorAll("form[data-typed]")];
-const draft = `typed ${document.querySelector("#note_form")?.action}`;
+const draft = `typed ${document.querySelector("#comment_form")?.action}`;
 let sending = false;
 
 const isTyped = (field) =>
@@ -13,7 +13,6 @@ const fieldsOf = (form) => [...form.elements].filter((field) => field.matches("t
 
 document.addEventListener("submit", ({ target }) => {
   sending = true;
-  if (!("keepsTyped" in target.dataset)) return;
   const others = forms.filter((form) => form !== target && isDirty(form));
   const typed = others.flatMap(fieldsOf).map((field) => [field.id, field.value]);
   if (typed.length) sessionStorage.setItem(draft, JSON.stringify(typed));
