@@ -172,7 +172,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Records incidents: no report is lost, recorded twice or overwritten.",
     "VERSION": VERSION,
     "OAS_VERSION": "3.1.0",
-    "POSTPROCESSING_HOOKS": [],
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "core.api.openapi.arrange"],
     # Separate schemas for requests and responses: generated clients must not require read-only fields in requests.
     "COMPONENT_SPLIT_REQUEST": True,
     "SWAGGER_UI_DIST": "SIDECAR",

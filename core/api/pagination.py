@@ -20,8 +20,7 @@ class PageNumbers(PageNumberPagination):
         """Raises ValidationError."""
         size = _last(request.query_params.getlist("page_size") or [str(self.page_size)], self.max_page_size)
         if size is None:
-            message = _("Ensure this value is an integer from 1 to %(limit)d.") % {"limit": self.max_page_size}
-            raise ValidationError({"page_size": [message]}, code="invalid")
+            raise page_size_out_of_range()
         return size
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
@@ -58,9 +57,22 @@ class PageNumbers(PageNumberPagination):
         page = {"type": "integer", "minimum": 1, "default": 1}
         size = {"type": "integer", "minimum": 1, "maximum": self.max_page_size, "default": self.page_size}
         return [
-            {"name": name, "in": "query", "required": False, "schema": schema}
-            for name, schema in (("page", page), ("page_size", size))
+            {"name": "page", "in": "query", "description": "404 past the end.", "schema": page},
+            {"name": "page_size", "in": "query", "description": "Entries of a page.", "schema": size},
         ]
+
+    def get_paginated_response_schema(self, schema: Any) -> dict[str, Any]:
+        link = {"type": ["string", "null"], "format": "uri", "example": None}
+        return {
+            "type": "object",
+            "required": ["count", "next", "previous", "results"],
+            "properties": {
+                "count": {"type": "integer", "minimum": 0, "description": "Of all pages.", "example": 0},
+                "next": {**link, "description": "The address of the next page."},
+                "previous": {**link, "description": "The address of the previous page."},
+                "results": schema,
+            },
+        }
 
     def body(self, rows: list[Any]) -> dict[str, Any]:
         return {
@@ -72,6 +84,11 @@ class PageNumbers(PageNumberPagination):
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response(self.body(data))
+
+
+def page_size_out_of_range() -> ValidationError:
+    message = _("Ensure this value is an integer from 1 to %(limit)d.") % {"limit": PageNumbers.max_page_size}
+    return ValidationError({"page_size": [message]}, code="invalid")
 
 
 def _last(given: list[str], most: int) -> int | None:
