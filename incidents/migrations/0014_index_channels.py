@@ -25,7 +25,7 @@ INDEX = models.Index(
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("incidents", "0014_index_resolved")]
+    dependencies = [("incidents", "0013_unmanaged_tables")]
 
     operations = [
         migrations.SeparateDatabaseAndState(
