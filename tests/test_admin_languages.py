@@ -32,7 +32,7 @@ ADMIN = "/api/admin/"
 # Names, formats, keys and settings; what the tests' own data are called; and the alt texts of Django's icons.
 ALLOWED = """
     API Alertmanager Grafana JSON Sentry Telegram HTTP HTTPS CSRF UTC MSK CSV XLSX Excel ID Uptime Kuma Control Command
-    Mac Ctrl Enter English TELEGRAM_REMIND_AFTER_MINUTES alerts cookie operators operator probe root True False
+    Mac Ctrl Enter English UUID TELEGRAM_REMIND_AFTER_MINUTES alerts cookie operators operator probe root True False
 """
 NAMES = re.compile(
     r"https?://\S+|[\w.+-]+@[\w.-]+|@/\./\+|/\w[\w/]*|[A-Z][A-Za-z_]+/[\w/+-]+|event_value=0|2xx|\{\w+\}|[\w+/=-]{20,}"
