@@ -31,11 +31,12 @@ class UserAdmin(auth.UserAdmin):
 
     form = UserForm
     change_password_form = UserPasswordForm
-    list_display = ("username", "last_name", "first_name", "patronymic", "email", "is_active", "is_staff", "last_login")
+    list_display = ("username", "last_name", "first_name", "patronymic", "is_active", "last_login")
+    show_facets = admin.ShowFacets.NEVER
     list_filter = ("is_active", "is_staff", "groups")
     search_fields = ("username", "last_name", "first_name", "patronymic", "email")
     readonly_fields = ("last_login", "date_joined", "password_changed_at")
-    filter_horizontal = ("user_permissions",)
+    filter_horizontal = ()
     fieldsets: ClassVar[Any] = (
         (None, {"fields": ("username", "password")}),
         NAMES,
@@ -78,13 +79,16 @@ class UserAdmin(auth.UserAdmin):
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "time_zone":
             kwargs["widget"] = TimeZoneInput
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "groups" and field:
+            field.widget.can_add_related = False
+        return field
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "groups":
             kwargs["widget"] = forms.CheckboxSelectMultiple
         if db_field.name == "user_permissions":
-            kwargs["form_class"] = PermissionsField
+            kwargs |= {"form_class": PermissionsField, "widget": forms.CheckboxSelectMultiple}
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
@@ -151,6 +155,8 @@ admin.site.unregister(Group)
 class GroupAdmin(auth.GroupAdmin):
     """Users edit only groups all of whose permissions they have, and add only permissions that they have."""
 
+    filter_horizontal = ()
+
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         return super().has_change_permission(request, obj) and (obj is None or holds_permissions_of(request.user, obj))
 
@@ -165,7 +171,7 @@ class GroupAdmin(auth.GroupAdmin):
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
         if request and db_field.name == "permissions":
             kwargs["queryset"] = permissions_of(request.user).filter(content_type__in=self._content_types())
-            kwargs["form_class"] = PermissionsField
+            kwargs |= {"form_class": PermissionsField, "widget": forms.CheckboxSelectMultiple}
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def _content_types(self) -> list[ContentType]:

@@ -84,5 +84,5 @@ def test_nobody_deactivates_themselves_and_managers_no_superusers(root, manager,
 
 def test_permissions_of_groups_are_in_words_and_only_of_the_pages(root):
     page = admin_for(root, headers={"accept-language": "ru"}).get("/api/admin/auth/group/add/").content.decode()
-    assert "Инциденты: можно изменять" in page and "Доставки: Может обработать доставку снова" in page
+    assert "Инциденты: можно изменять" in page and "Доставки: можно обрабатывать снова" in page
     assert "Can " not in page and "session" not in page
