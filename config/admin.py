@@ -33,7 +33,6 @@ class AdminSite(admin.AdminSite):
 
     def get_urls(self) -> list[Any]:
         return [
-            path("STUB/<int:pk>/status/", self.index, name="incidents_incident_status"),
             path("board/", self.admin_view(self.board_view), name="board"),
             *super().get_urls(),
         ]

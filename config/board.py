@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from django.contrib.admin import AdminSite
+from django.contrib.admin import AdminSite, ModelAdmin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -64,6 +64,7 @@ def context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
         "incidents": [(incident, takers.get(incident.pk, "")) for incident in rows],
         "may_change": incidents.has_change_permission(request),
         "counts": [(status, _numbers(counts, status)) for status in Status],
+        "all_url": _oldest_first(request, incidents),
         "unfinished": [_numbers(counts, status)[0] for status in UNFINISHED],
         "sources": Source.labels,
         "bars": _bars(reports.created_per_day(DAYS), reports.resolved_per_day(DAYS)),
@@ -72,6 +73,12 @@ def context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
         "medians": [week.median and timesince(week.until - week.median, week.until) for week in weeks],
         "created": [Number(week.created, _created(week.since, week.until)) for week in weeks],
     }
+
+
+def _oldest_first(request: HttpRequest, incidents: ModelAdmin) -> str:
+    """The list of all that is not finished, in the board's order."""
+    column = list(incidents.get_list_display(request)).index("created") + 1
+    return _url(Incident, status__in=",".join(UNFINISHED), o=column)
 
 
 def _numbers(counts: dict[tuple[str, str], int], status: Status) -> list[Number]:

@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -42,20 +43,21 @@ def _chunks(incidents: QuerySet[Incident]) -> Iterator[list[list[Any]]]:
     labels = {value: str(label) for value, label in (*Status.choices, *Source.choices)}
     zone = timezone.get_current_timezone()
 
-    def row(incident: Incident, taken_by: str) -> list[Any]:
-        times = (
-            at.astimezone(zone).replace(microsecond=0, tzinfo=None) for at in (incident.created_at, incident.updated_at)
-        )
-        return [incident.pk, labels[incident.status], labels[incident.source], incident.description, *times, taken_by]
+    def local(at: datetime) -> datetime:
+        return at.astimezone(zone).replace(microsecond=0, tzinfo=None)
 
     def chunks() -> Iterator[list[list[Any]]]:
         # A query for each chunk: a cursor would need a transaction as long as the download.
-        newest = incidents.order_by("-pk")
+        fields = ("pk", "status", "source", "description", "created_at", "updated_at")
+        newest = incidents.order_by("-pk").values_list(*fields)
         chunk = list(newest[:CHUNK])
         while chunk:
-            takers = taken_by(incident.pk for incident in chunk)
-            yield [row(incident, takers.get(incident.pk, "")) for incident in chunk]
-            chunk = list(newest.filter(pk__lt=chunk[-1].pk)[:CHUNK])
+            takers = taken_by(pk for pk, *_ in chunk)
+            yield [
+                [pk, labels[status], labels[source], text, local(created), local(updated), takers.get(pk, "")]
+                for pk, status, source, text, created, updated in chunk
+            ]
+            chunk = list(newest.filter(pk__lt=chunk[-1][0])[:CHUNK])
 
     return chunks()
 

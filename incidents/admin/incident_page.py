@@ -163,7 +163,7 @@ def leads_back_if_unknown(view: Any) -> Any:
     """Django's own redirect asks whether the incident was deleted, which none ever is."""
 
     @wraps(view)
-    def inner(self: "IncidentPage", request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+    def inner(self: admin.ModelAdmin, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         try:
             return view(self, request, *args, **kwargs)
         except UnknownIncident:
@@ -219,7 +219,7 @@ class IncidentPage(admin.ModelAdmin):
                 return self.response_add(request, exc.incident)
             except (IdempotencyKeyReused, IdempotencyKeyInUse) as exc:
                 typed = self._explain(request, exc)
-                return super().changeform_view(_as_get(request, typed), object_id, form_url, extra_context)
+                return super().changeform_view(_as_get(request, typed), object_id, form_url, {"unsaved": True})
         raise ServiceUnavailable
 
     def save_model(self, request: HttpRequest, obj: Incident, form: Any, change: bool) -> None:

@@ -12,7 +12,7 @@ from django.core import signing
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -22,6 +22,7 @@ from django.utils.translation import ngettext
 
 from incidents.actors import Named
 from incidents.admin.change_list import MOST_AT_ONCE
+from incidents.admin.incident_page import UnknownIncident, leads_back_if_unknown
 from incidents.models import Channel, Incident, Status
 from incidents.services import change_incident
 
@@ -38,6 +39,7 @@ class Move(NamedTuple):
     status: str
 
 
+@leads_back_if_unknown
 def status_view(model_admin: ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
     """One press: `status` is set where the incident's status is still `shown`."""
     # A button sends one value of its own: the list's buttons have `shown` in the query.
@@ -47,7 +49,7 @@ def status_view(model_admin: ModelAdmin, request: HttpRequest, pk: int) -> HttpR
     if not model_admin.has_change_permission(request):
         raise PermissionDenied
     if not model_admin.get_queryset(request).filter(pk=pk).exists():
-        raise Http404
+        raise UnknownIncident
     move(request, [Move(pk, shown, status)])
     return HttpResponseRedirect(next_page(request))
 

@@ -36,14 +36,16 @@ CONTENT_TYPES = f"""{XML}<Types xmlns="{PACKAGE}/content-types">\
 <Override PartName="/xl/styles.xml" ContentType="{TYPE}.styles+xml"/></Types>"""
 ROOT = f"""{XML}<Relationships xmlns="{PACKAGE}/relationships">\
 <Relationship Id="rId1" Type="{RELATIONS}/officeDocument" Target="xl/workbook.xml"/></Relationships>"""
+FONT = '<sz val="11"/><name val="Calibri"/>'
 # The formats of cells: 0 is plain, 1 a date and time, 2 bold.
 STYLES = f"""{XML}<styleSheet xmlns="{MAIN}">\
 <numFmts count="1"><numFmt numFmtId="164" formatCode="yyyy\\-mm\\-dd\\ hh:mm:ss"/></numFmts>\
-<fonts count="2"><font/><font><b/></font></fonts>\
+<fonts count="2"><font>{FONT}</font><font><b/>{FONT}</font></fonts>\
 <fills count="2"><fill><patternFill patternType="none"/></fill><fill><patternFill patternType="gray125"/></fill>\
 </fills>\
 <borders count="1"><border/></borders><cellStyleXfs count="1"><xf/></cellStyleXfs><cellXfs count="3"><xf/>\
-<xf numFmtId="164" applyNumberFormat="1"/><xf fontId="1" applyFont="1"/></cellXfs></styleSheet>"""
+<xf numFmtId="164" applyNumberFormat="1"/><xf fontId="1" applyFont="1"/></cellXfs>\
+<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>"""
 SHEET = f"""{XML}<worksheet xmlns="{MAIN}"><sheetViews><sheetView workbookViewId="0">\
 <pane ySplit="1" topLeftCell="A2" state="frozen"/></sheetView></sheetViews><cols>{{columns}}</cols><sheetData>"""
 SHEET_END = "</sheetData></worksheet>"
@@ -123,7 +125,7 @@ def _row(row: list[Any]) -> str:
 def _cell(value: Any) -> str:
     match value:
         case datetime():
-            return f'<c s="1"><v>{(value - EPOCH) / timedelta(days=1):.9f}</v></c>'
+            return f'<c s="1"><v>{(value - EPOCH) / timedelta(days=1)}</v></c>'
         case str():
             text = ESCAPED.sub("_x005F_", ILLEGAL.sub("", value))
             if len(text) * 2 > MOST_UNITS:

@@ -45,3 +45,23 @@ def test_favicon(client):
     response = client.get("/favicon.ico")
     assert (response.status_code, response["Content-Type"]) == (200, "image/x-icon")
     assert b"".join(response).startswith(b"\0\0\1\0")
+
+
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [
+        ("", "Open now"),
+        ("telegram/", "Telegram administration"),
+        ("identity/user/", "Users"),
+        ("identity/user/add/", "Add user"),
+        ("identity/user/{pk}/change/", "chief"),
+        ("identity/user/{pk}/history/", "Change history: chief"),
+    ],
+)
+def test_a_page_of_the_admin_is_titled_by_what_it_shows(path, title):
+    chief = User.objects.create_superuser("chief")
+    client = Client()
+    client.force_login(chief)
+    page = client.get("/api/admin/" + path.format(pk=chief.pk)).content.decode()
+    assert f"<h1>{title}</h1>" in page
+    assert f"<title>{title} | " in page

@@ -71,7 +71,7 @@ def test_ten_are_named_at_most(site):
 
 def test_nothing_to_change_is_not_asked_about(site):
     response = choose(site, "close", [make_incident(status="closed")])
-    assert (response.status_code, told(response)) == (302, ["Ничего не изменено. 1 уже имеет этот статус."])
+    assert (response.status_code, told(response)) == (302, ["Ничего не изменилось. 1 уже имеет этот статус."])
 
 
 def test_what_has_left_the_filtered_list_is_left_alone_and_told(site):
@@ -194,7 +194,7 @@ def test_duplicates_and_missing_incidents_are_passed_over(site):
 
 def test_missing_incidents_alone_are_none_to_change(site):
     response = site.post(URL, {"action": "close", "_selected_action": [999_999]})
-    assert told(response) == ["Ничего не изменено. 1 больше нет в этом списке."]
+    assert told(response) == ["Ничего не изменилось. 1 больше нет в этом списке."]
 
 
 @pytest.mark.parametrize("data", [{}, {"action": "close"}, {"action": "\0", "_selected_action": 1}, {"index": 0}])

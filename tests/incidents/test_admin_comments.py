@@ -69,7 +69,7 @@ def test_a_sent_page_with_another_text_asks_first(site, incident, form):
     send(site, incident, form, text="Выехал")
     asked = send(site, incident, form, text="Выехал техник")
     assert (asked.status_code, comments()) == (200, [[None, "Выехал"]])
-    assert "Отправьте ещё раз" in asked.text
+    assert "Отправьте ещё раз" in asked.text and " data-unsaved" in asked.text
     again = form_of(asked, "comment_form")
     assert again["text"] == "Выехал техник"
     assert send(site, incident, again).status_code == 302

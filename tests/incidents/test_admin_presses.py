@@ -87,9 +87,9 @@ def test_an_unknown_status_is_refused(site, status):
 
 
 @pytest.mark.parametrize("pk", [999_999, 2**63, 10**40])
-def test_a_missing_incident_is_not_found(site, pk):
-    data = {"status": "closed", "shown": "open"}
-    assert site.post(f"{URL}{pk}/status/", data).status_code == 404
+def test_an_unknown_number_is_said(site, pk):
+    response = site.post(f"{URL}{pk}/status/", {"status": "closed", "shown": "open"})
+    assert (response["Location"], told(response)) == ("/api/admin/", ["Нет инцидента с таким номером."])
 
 
 def test_only_a_post_presses(site):

@@ -91,6 +91,17 @@ def test_it_asks_for_a_log_in(client, path):
     assert client.get(path)["Location"] == f"/api/admin/login/?next={path}"
 
 
+def test_all_unresolved_are_a_press_away_in_the_same_order(site):
+    now = timezone.now()
+    for hours, status in enumerate(["open", "in_progress", "closed"]):
+        make_incident(status=status, created_at=now - timedelta(hours=hours))
+    page = site.get(BOARD)
+    assert unescape(page.content.decode()).count(page.context["all_url"]) == 1
+    listed = site.get(page.context["all_url"]).context["cl"].result_list
+    assert list(listed) == [incident for incident, _ in page.context["incidents"]]
+    assert len(listed) == 2
+
+
 def test_nothing_is_open(site):
     make_incident(status="closed")
     assert "Открытых инцидентов нет." in site.get(BOARD).content.decode()

@@ -169,7 +169,7 @@ def test_a_sent_form_with_another_text_asks_first(site, report):
     site.post(f"{INCIDENTS}add/", report)
     asked = site.post(f"{INCIDENTS}add/", report | {"description": "Течь в гараже"})
     assert (asked.status_code, Incident.objects.count()) == (200, 1)
-    assert "Отправьте ещё раз" in asked.text
+    assert "Отправьте ещё раз" in asked.text and " data-unsaved" in asked.text
     again = form_of(asked)
     assert (again["description"], again["source"]) == ("Течь в гараже", "partner")
     assert site.post(f"{INCIDENTS}add/", again).status_code == 302
@@ -229,3 +229,13 @@ def test_what_differs_is_found_word_by_word(old, new, parts):
     found = difference(old, new)
     assert found == parts
     assert (found.before + found.old + found.after, found.before + found.new + found.after) == (old, new)
+
+
+def test_a_press_of_a_status_button_leads_back_to_the_page(site):
+    incident = make_incident()
+    page = site.get(f"{INCIDENTS}{incident.pk}/change/?_changelist_filters=q%3Dx")
+    form = form_of(page, "status_form") | {"status": "in_progress"}
+    pressed = site.post(f"{INCIDENTS}{incident.pk}/status/", form)
+    assert pressed["Location"] == f"{INCIDENTS}{incident.pk}/change/?_changelist_filters=q%3Dx"
+    incident.refresh_from_db()
+    assert incident.status == "in_progress"

@@ -5,7 +5,7 @@
     const board = document.getElementById("board");
     const age = document.getElementById("board-age");
     const failed = document.getElementById("board-failed");
-    const words = new Intl.RelativeTimeFormat(document.documentElement.lang, { style: "short" });
+    const words = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto", style: "short" });
     let updated = Date.now();
     let asked = updated;
 
