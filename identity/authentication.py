@@ -63,3 +63,8 @@ class JWTAuthentication(authentication.JWTAuthentication):
 
 class JWTScheme(SimpleJWTScheme):
     target_class = JWTAuthentication
+
+    def get_security_definition(self, auto_schema: Any) -> Any:
+        return super().get_security_definition(auto_schema) | {
+            "description": "For users: the access token that logging in gives."
+        }

@@ -1,46 +1,90 @@
+from functools import partial
 from typing import Any, cast
 
 from djoser.views import UserViewSet as DjoserUserViewSet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
 from rest_framework import status
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import AuthenticationFailed, NotFound, PermissionDenied, Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework_simplejwt import views as simplejwt
+from rest_framework_simplejwt.exceptions import InvalidToken
 
 from core.db.postgresql import is_unavailable
+from identity import examples
 from identity.authentication import JWTAuthentication
 from identity.models import User
 from identity.permissions import HasBearer
+from identity.serializers import TokenObtainSerializer
 from identity.tokens import Bearer
 
-THROTTLED = "429 throttled"
-INVALID_TOKEN = "401 token_not_valid"  # noqa: S105
 
-
-@extend_schema(auth=[], summary="Log in")
+@extend_schema(
+    auth=[],
+    summary="Log in",
+    description="Name and password give an access token, sent as `Authorization: Bearer …`, and a refresh token.",
+    examples=examples.LOG_IN,
+)
 class TokenObtainView(simplejwt.TokenObtainPairView):
-    raises = {"post": ("401 no_active_account", THROTTLED)}
+    raises = {
+        "post": (
+            partial(
+                AuthenticationFailed,
+                TokenObtainSerializer.default_error_messages["no_active_account"],
+                "no_active_account",
+            ),
+            Throttled,
+        )
+    }
 
 
-@extend_schema(auth=[], summary="Get a new access token")
+@extend_schema(
+    auth=[],
+    summary="Get a new access token",
+    description="The refresh token stays valid until it expires, the password changes or the user is deactivated.",
+    examples=examples.RENEW,
+)
 class TokenRefreshView(simplejwt.TokenRefreshView):
-    raises = {"post": (INVALID_TOKEN,)}
+    raises = {"post": (InvalidToken,)}
 
 
-@extend_schema(auth=[], summary="Check a token", responses={200: {"type": "object", "maxProperties": 0}})
+@extend_schema(
+    auth=[],
+    summary="Check a token",
+    description="200 for an access or a refresh token that is valid, 401 for any other.",
+    responses={200: {"type": "object", "maxProperties": 0}},
+    examples=examples.VERIFY,
+)
 class TokenVerifyView(simplejwt.TokenVerifyView):
-    raises = {"post": (INVALID_TOKEN,)}
+    raises = {"post": (InvalidToken,)}
 
 
+def described(summary: str, description: str, *examples: OpenApiExample) -> Any:
+    return extend_schema(summary=summary, description=description, examples=[*examples])
+
+
+@extend_schema_view(
+    list=described("List users", "Requires Django's permission to view users.", examples.USERS),
+    create=described(
+        "Create a user", "Requires Django's permission to add users. There is no registration.", *examples.CREATE_USER
+    ),
+    retrieve=described("Read a user", "Another user than yourself requires the permission to view.", examples.USER),
+    update=described(
+        "Replace a user's details", "Another user requires the permission to change.", *examples.CHANGE_USER
+    ),
+    partial_update=described(
+        "Change a user's details", "Another user requires the permission to change.", *examples.CHANGE_USER
+    ),
+    destroy=described("Delete a user", "Requires the permission to delete users."),
+)
 class UserViewSet(DjoserUserViewSet):
     """Users see and edit themselves; everything else requires Django's permission."""
 
     queryset = User.objects.order_by("id")
-    raises = dict.fromkeys(("create", "list", "update", "partial_update", "destroy"), ("403 permission_denied",)) | {
-        "set_password": (THROTTLED,)
+    raises = dict.fromkeys(("create", "list", "update", "partial_update", "destroy"), (PermissionDenied,)) | {
+        "set_password": (Throttled,)
     }
 
     def permission_denied(self, request: Request, **kwargs: Any) -> None:
@@ -48,7 +92,12 @@ class UserViewSet(DjoserUserViewSet):
             raise NotFound  # 403 would reveal which ids exist
         super(DjoserUserViewSet, self).permission_denied(request, **kwargs)
 
-    @extend_schema(responses={204: None})
+    @extend_schema(
+        summary="Change your password",
+        description="All your tokens stop working: log in again.",
+        responses={204: None},
+        examples=examples.SET_PASSWORD,
+    )
     def set_password(self, request: Request) -> Response:
         """Unlike djoser, saves only the password, so that a concurrent deactivation is not overwritten."""
         serializer = self.get_serializer(data=request.data)
@@ -62,6 +111,12 @@ class UserViewSet(DjoserUserViewSet):
         return self.queryset.all()
 
 
+@extend_schema_view(
+    retrieve=described("Read your own details", "Those of the user that the token belongs to.", examples.USER),
+    update=described("Replace your own details", "The username stays as it is.", *examples.CHANGE_USER),
+    partial_update=described("Change your own details", "The username stays as it is.", *examples.CHANGE_USER),
+    destroy=described("Delete yourself", "Requires the permission to delete users."),
+)
 class CurrentUserViewSet(UserViewSet):
     """`users/me/`; djoser's action for it does not support HEAD."""
 

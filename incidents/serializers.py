@@ -26,7 +26,25 @@ class TextField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+@extend_schema_field(
+    {
+        "type": "object",
+        "description": "The old and the new value of each field that changed. A comment counts as a field.",
+        "additionalProperties": {
+            "type": "array",
+            "items": {"type": ["string", "null"]},
+            "minItems": 2,
+            "maxItems": 2,
+        },
+    }
+)
+class ChangesField(serializers.JSONField):
+    pass
+
+
 class IncidentSerializer(StrictSerializer, serializers.ModelSerializer[Incident]):
+    """A report of a problem."""
+
     description = TextField(max_length=DESCRIPTION_MAX_LENGTH)
 
     class Meta:
@@ -36,10 +54,16 @@ class IncidentSerializer(StrictSerializer, serializers.ModelSerializer[Incident]
 
 
 class CommentSerializer(StrictSerializer):
+    """What is added to the history of an incident."""
+
     text = TextField(max_length=DESCRIPTION_MAX_LENGTH)
 
 
 class IncidentChangeSerializer(serializers.ModelSerializer[IncidentChange]):
+    """One entry of an incident's history."""
+
+    changes = ChangesField()
+
     class Meta:
         model = IncidentChange
         fields = ("at", "actor", "channel", "changes")

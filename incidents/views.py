@@ -16,7 +16,8 @@ from core.api.pagination import PageNumbers
 from core.api.preconditions import Preconditions
 from core.api.serializers import validate_all
 from identity.views import CheckedBearerView
-from incidents import idempotency
+from incidents import examples, idempotency
+from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
 from incidents.listing.filters import OPENAPI_PARAMETERS, parse_query
 from incidents.listing.pages import read_incident, read_page
 from incidents.models import Channel, Incident, IncidentChange, etag
@@ -53,18 +54,23 @@ comment_serializer = CommentSerializer()
 
 
 class IncidentViewSet(CheckedBearerView, viewsets.GenericViewSet[Incident]):
-    """Record, list, read and change incidents. There is no PUT and no DELETE: a record is never lost."""
+    """There is no PUT and no DELETE: a record is never lost."""
 
     queryset = Incident.objects.newest_first()
     serializer_class = IncidentSerializer
     raises = {
-        "create": ("409 idempotency_key_in_use", "422 idempotency_key_reused"),
-        "comment": ("409 idempotency_key_in_use", "422 idempotency_key_reused"),
-        "retrieve": ("412 precondition_failed",),
-        "partial_update": ("412 precondition_failed",),
+        "create": (IdempotencyKeyInUse, IdempotencyKeyReused),
+        "comment": (IdempotencyKeyInUse, IdempotencyKeyReused),
+        "retrieve": (PreconditionFailed,),
+        "partial_update": (PreconditionFailed,),
     }
 
-    @extend_schema(summary="List incidents, newest first", parameters=OPENAPI_PARAMETERS)
+    @extend_schema(
+        summary="List incidents, newest first",
+        description="Filters combine with AND. `count` is exact, always.",
+        parameters=OPENAPI_PARAMETERS,
+        examples=[examples.INCIDENTS],
+    )
     def list(self, request: Request) -> HttpResponse:
         pages = PageNumbers()
         query, _size = validate_all(
@@ -76,7 +82,10 @@ class IncidentViewSet(CheckedBearerView, viewsets.GenericViewSet[Incident]):
 
     @extend_schema(
         summary="Record an incident",
+        description="Without a status it is `open`. The response is sent after the incident is committed. Send an "
+        "`Idempotency-Key` to retry safely.",
         parameters=[IDEMPOTENCY_KEY, LOCATION, etag_header(201), REPLAYED],
+        examples=examples.CREATE,
         responses={201: IncidentSerializer},
     )
     def create(self, request: Request) -> HttpResponse:
@@ -95,6 +104,8 @@ class IncidentViewSet(CheckedBearerView, viewsets.GenericViewSet[Incident]):
 
     @extend_schema(
         summary="Read an incident",
+        description="Its `ETag` is for `If-Match` of a change.",
+        examples=[examples.INCIDENT],
         parameters=[IF_MATCH, IF_NONE_MATCH, etag_header(200, 304)],
         responses={200: IncidentSerializer, 304: None},
     )
@@ -109,6 +120,9 @@ class IncidentViewSet(CheckedBearerView, viewsets.GenericViewSet[Incident]):
 
     @extend_schema(
         summary="Change an incident's status, description or source",
+        description="Any of the three fields; any status may follow any other. With `If-Match`, nothing that was "
+        "changed in the meantime is overwritten.",
+        examples=examples.CHANGE,
         parameters=[IF_MATCH, IF_NONE_MATCH, etag_header(200)],
         responses=IncidentSerializer,
     )
@@ -125,6 +139,9 @@ class IncidentViewSet(CheckedBearerView, viewsets.GenericViewSet[Incident]):
 
     @extend_schema(
         summary="Who changed what, oldest first",
+        description="`changes` has the old and the new value of each field that changed. The first entry is the "
+        "creation, comments are entries too.",
+        examples=[examples.HISTORY],
         responses=IncidentChangeSerializer(many=True),
     )
     def history(self, request: Request, pk: str) -> Response:
@@ -133,6 +150,9 @@ class IncidentViewSet(CheckedBearerView, viewsets.GenericViewSet[Incident]):
 
     @extend_schema(
         summary="Comment on an incident",
+        description="A comment is an entry of the history. It changes neither the incident nor its `ETag`, and is "
+        "never edited or deleted.",
+        examples=examples.COMMENT,
         parameters=[IDEMPOTENCY_KEY, REPLAYED],
         request=CommentSerializer,
         responses={201: IncidentChangeSerializer},

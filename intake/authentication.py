@@ -42,7 +42,7 @@ def body_of(request: Request) -> bytes:
 
 
 class SenderAuthentication(BaseAuthentication):
-    """`request.auth` is the sender that the path names.."""
+    """`request.auth` is the sender that the path names."""
 
     def authenticate(self, request: Request) -> tuple[Any, Sender] | None:
         """Raises InvalidToken for a wrong secret and an unknown or inactive sender alike."""
@@ -92,7 +92,11 @@ class SenderScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
     name = ["senderBearer", "senderBasic"]
 
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
-        return [{"type": "http", "scheme": "bearer"}, {"type": "http", "scheme": "basic"}]
+        description = "Only for systems that report to /api/v1/intake/: the secret of a sender, "
+        return [
+            {"type": "http", "scheme": "bearer", "description": description + "as a token."},
+            {"type": "http", "scheme": "basic", "description": description + "as the password; any user name will do."},
+        ]
 
     def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:
         return [{name: []} for name in self.name]  # one of them, not both

@@ -5,14 +5,15 @@ from django.db import DatabaseError, InterfaceError
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import APIException, NotAuthenticated, ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+from rest_framework_simplejwt.exceptions import InvalidToken
 
-from core.api.exceptions import ServiceUnavailable
-from core.api.openapi import AutoSchema, named
-from intake import inbox
+from core.api.exceptions import LengthRequired, RequestTooLarge, ServiceUnavailable
+from core.api.openapi import AutoSchema
+from intake import examples, inbox
 from intake.authentication import BytesParser, IsSender, SenderAuthentication, body_of
 from intake.models import Sender
 from intake.parsers.reading import UnreadableError, read
@@ -21,8 +22,17 @@ logger = logging.getLogger(__name__)
 
 
 class IntakeSchema(AutoSchema):
-    def _raised(self) -> list[str]:
-        return [*map(named, (400, 401, 411, 413, 500, 503)), "401 token_not_valid"]
+    def _raised(self) -> list[APIException]:
+        errors = (
+            ParseError,
+            NotAuthenticated,
+            InvalidToken,
+            LengthRequired,
+            RequestTooLarge,
+            ServiceUnavailable,
+            APIException,
+        )
+        return [error() for error in errors]
 
 
 class IntakeView(APIView):
@@ -40,7 +50,9 @@ class IntakeView(APIView):
 
     @extend_schema(
         summary="Report what a system found",
-        description="For senders, each with a format and a secret of its own. Sentry may sign the body instead.",
+        description="For senders, each with a format and a secret of its own. Sentry may sign the body instead. What "
+        "came is stored as it came; then incidents are made of it.",
+        examples=examples.REPORT,
         operation_id="intake",
         request={"application/json": OpenApiTypes.OBJECT},
         responses={200: inline_serializer("Receipt", {"delivery": serializers.IntegerField()})},

@@ -18,13 +18,9 @@ class PageNumbers(PageNumberPagination):
 
     def get_page_size(self, request: Request) -> int:
         """Raises ValidationError."""
-        given = request.query_params.get("page_size")
-        if given is None:
-            return self.page_size
-        size = _positive_integer(given)
-        if not size or size > self.max_page_size:
-            message = _("Ensure this value is an integer from 1 to %(limit)d.") % {"limit": self.max_page_size}
-            raise ValidationError({"page_size": [message]}, code="invalid")
+        size = _last(request.query_params.getlist("page_size") or [str(self.page_size)], self.max_page_size)
+        if size is None:
+            raise page_size_out_of_range()
         return size
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
@@ -35,8 +31,9 @@ class PageNumbers(PageNumberPagination):
         """The rows of the requested page; `read` takes offset and limit, returns count and rows. Raises NotFound."""
         self._request = request
         size = self.get_page_size(request)
-        number = _positive_integer(request.query_params.get("page", "1"))
-        if not number:
+        # With 15 digits and the largest page size the offset still fits a bigint.
+        number = _last(request.query_params.getlist("page") or ["1"], 10**15 - 1)
+        if number is None:
             raise NotFound
         self.count, rows = read((number - 1) * size, size)
         if number > 1 and not rows:
@@ -60,9 +57,22 @@ class PageNumbers(PageNumberPagination):
         page = {"type": "integer", "minimum": 1, "default": 1}
         size = {"type": "integer", "minimum": 1, "maximum": self.max_page_size, "default": self.page_size}
         return [
-            {"name": name, "in": "query", "required": False, "schema": schema}
-            for name, schema in (("page", page), ("page_size", size))
+            {"name": "page", "in": "query", "description": "404 past the end.", "schema": page},
+            {"name": "page_size", "in": "query", "description": "Entries of a page.", "schema": size},
         ]
+
+    def get_paginated_response_schema(self, schema: Any) -> dict[str, Any]:
+        link = {"type": ["string", "null"], "format": "uri", "example": None}
+        return {
+            "type": "object",
+            "required": ["count", "next", "previous", "results"],
+            "properties": {
+                "count": {"type": "integer", "minimum": 0, "description": "Of all pages.", "example": 0},
+                "next": {**link, "description": "The address of the next page."},
+                "previous": {**link, "description": "The address of the previous page."},
+                "results": schema,
+            },
+        }
 
     def body(self, rows: list[Any]) -> dict[str, Any]:
         return {
@@ -76,6 +86,12 @@ class PageNumbers(PageNumberPagination):
         return Response(self.body(data))
 
 
-def _positive_integer(text: str) -> int | None:
-    # With 15 digits and the largest page size the offset still fits a bigint.
-    return int(text) or None if text.isascii() and text.isdigit() and len(text) < 16 else None
+def page_size_out_of_range() -> ValidationError:
+    message = _("Ensure this value is an integer from 1 to %(limit)d.") % {"limit": PageNumbers.max_page_size}
+    return ValidationError({"page_size": [message]}, code="invalid")
+
+
+def _last(given: list[str], most: int) -> int | None:
+    """The last of the repeated values; None if any of them is no integer from 1 to `most`."""
+    numbers = [int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0 for text in given]
+    return numbers[-1] if all(0 < number <= most for number in numbers) else None

@@ -87,29 +87,32 @@ class Filter:
     description: str = ""
 
 
-def _choices(values: list[str]) -> dict[str, Any]:
-    return {"type": "array", "items": {"type": "string", "enum": values}}
+def _several(component: str) -> dict[str, Any]:
+    return {"type": "array", "items": {"$ref": f"#/components/schemas/{component}"}}
 
 
+_SEVERAL = "One or more, repeated or separated by commas."
 _TIMESTAMP: dict[str, Any] = {
     "field": TimestampField(required=False),
-    "schema": {"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]},
+    "schema": {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]},
     "description": "RFC 3339: a timestamp (+ is written %2B in a URL), or a date, which means its midnight in UTC.",
 }
 FILTERS = (
     Filter(
         "status",
         ChoicesField(choices=Status.choices, required=False),
-        _choices(Status.values),
+        _several("StatusEnum"),
         "status = ANY(%(status)s)",
         lambda values: Q(status__in=values),
+        description=_SEVERAL,
     ),
     Filter(
         "source",
         ChoicesField(choices=Source.choices, required=False),
-        _choices(Source.values),
+        _several("SourceEnum"),
         "source = ANY(%(source)s)",
         lambda values: Q(source__in=values),
+        description=_SEVERAL,
     ),
     Filter(
         "created_after",
@@ -153,7 +156,17 @@ _FIELDS = {each.name: each.field for each in FILTERS} | {
 }
 OPENAPI_PARAMETERS = [
     *(OpenApiParameter(each.name, each.schema, description=each.description) for each in FILTERS),
-    OpenApiParameter("ordering", {"type": "string", "enum": list(ORDERINGS), "default": "-created_at"}),
+    OpenApiParameter(
+        "ordering",
+        {
+            "type": "string",
+            "enum": list(ORDERINGS),
+            "default": "-created_at",
+            # for generators of clients
+            "x-enum-varnames": [name.replace("-", "descending_") for name in ORDERINGS],
+        },
+        description="Descending with a minus. Ties go by `id` in the same direction.",
+    ),
 ]
 
 
@@ -163,13 +176,16 @@ def parse_query(parameters: QueryDict) -> IncidentQuery:
 
     An empty value is no allowed value: `status=` is a mistake, not the absence of the filter.
     """
-    values, errors = {}, {}
+    values: dict[str, Any] = {}
+    errors = {}
     for name, field in _FIELDS.items():
         if name not in parameters:
             continue
+        given = parameters.getlist(name)
         try:
-            values[name] = field.clean(field.widget.value_from_datadict(parameters, {}, name))
-            if not all(parameters.getlist(name)):
+            # Of a single value that is repeated the last counts, but none may be wrong.
+            values[name] = field.clean(given) if isinstance(field, ChoicesField) else [*map(field.clean, given)][-1]
+            if not all(given):
                 raise ValidationError(_("This value may not be empty."), code="blank")
         except ValidationError as exc:
             errors[name] = get_error_detail(exc)

@@ -68,45 +68,76 @@ def page(service):
         browser = playwright.chromium.launch(executable_path=chromium, args=quiet)
         page = browser.new_page(locale="ru-RU", viewport={"width": 1300, "height": 1000})
         elsewhere: list[str] = []
-        page.on("response", lambda response: elsewhere.append(response.url) if foreign(response.url) else None)
+        errors: list[str] = []
+        page.on("request", lambda request: elsewhere.append(request.url) if foreign(request.url) else None)
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
         yield page
         if folder := os.environ.get("SCREENSHOTS"):
             page.screenshot(path=f"{folder}/{urlsplit(page.url).path.strip('/').replace('/', '-')}.png")
         browser.close()
         assert elsewhere == []
+        assert [error for error in errors if "status of 401" not in error] == []
 
 
 def foreign(url: str) -> bool:
     return urlsplit(url).hostname not in ("127.0.0.1", None)
 
 
-def test_swagger_ui_logs_in_and_records(page, service):
-    page.goto(f"{service.url}/api/v1/schema/swagger-ui/")
-    page.get_by_text("/api/identity/auth/jwt/create/").click()
-    page.get_by_role("button", name="Try it out").click()
-    page.locator("textarea").fill(f'{{"username": "admin", "password": "{PASSWORD}"}}')
-    page.get_by_role("button", name="Execute").click()
-    shown = page.locator(".live-responses-table .highlight-code code").first
-    expect(shown).to_contain_text("access")
-    token = shown.inner_text().split('"access": "')[1].split('"')[0]
-    page.get_by_role("button", name="Authorize").first.click()
-    users = page.locator(".auth-container form").filter(has_text="jwtAuth")
-    users.locator("input").fill(token)
-    users.locator("button[type=submit]").click()
-    users.locator(".btn-done").click()
-    page.locator("#operations-incidents-incidents_create").click()
-    block = page.locator("#operations-incidents-incidents_create")
-    block.get_by_role("button", name="Try it out").click()
-    block.locator("textarea").fill('{"description": "Самокат номер 875643 не в сети", "source": "operator"}')
-    block.locator("input[placeholder='Idempotency-Key']").fill("browser-1")
+SWAGGER_UI = "/api/v1/schema/swagger-ui/"
+
+
+def log_in_to_swagger_ui(page, service, password=PASSWORD):
+    page.goto(service.url + SWAGGER_UI)
+    page.get_by_label("Имя пользователя").fill("admin")
+    page.get_by_label("Пароль").fill(password)
+    page.get_by_role("button", name="Войти").click()
+
+
+def execute(page, operation):
+    """Opens an operation and sends what it shows, as it is."""
+    block = page.locator(f"#operations-{operation}")
+    block.locator(".opblock-summary-control").click()
     block.get_by_role("button", name="Execute").click()
-    expect(block.locator(".live-responses-table")).to_contain_text("201")
-    expect(block.locator(".live-responses-table")).to_contain_text("875643")
+    return block.locator(".live-responses-table").first
 
 
-def test_redoc_shows_the_operations(page, service):
+def test_swagger_ui_logs_in_and_records_the_example(page, service):
+    log_in_to_swagger_ui(page, service)
+    expect(page.locator("#log-in output")).to_have_text("Выполнен вход: admin")
+    response = execute(page, "incidents-incidents_create")
+    expect(response).to_contain_text("201")
+    expect(response).to_contain_text("Самокат номер 875643 не в сети")
+    expect(execute(page, "incidents-incidents_list")).to_contain_text("200")
+
+
+def test_swagger_ui_says_why_nobody_is_logged_in(page, service):
+    log_in_to_swagger_ui(page, service, "wrong")
+    expect(page.locator("#log-in output")).to_contain_text("Нет активной учётной записи с такими именем и паролем")
+    expect(execute(page, "incidents-incidents_list")).to_contain_text("401")
+
+
+def test_swagger_ui_uses_the_token_of_its_own_log_in(page, service):
+    page.goto(service.url + SWAGGER_UI)
+    block = page.locator("#operations-jwt-jwt_create_create")
+    block.locator(".opblock-summary-control").click()
+    block.locator("textarea").fill(f'{{"username": "admin", "password": "{PASSWORD}"}}')
+    block.get_by_role("button", name="Execute").click()
+    expect(block.locator(".live-responses-table").first).to_contain_text("access")
+    expect(execute(page, "incidents-incidents_list")).to_contain_text("200")
+
+
+def test_swagger_ui_begins_with_the_product(page, service):
+    page.goto(service.url + SWAGGER_UI)
+    tags = page.locator(".opblock-tag a span")
+    expect(tags).to_have_text(["incidents", "jwt", "users", "intake"])
+
+
+def test_redoc_shows_the_operations_and_finds_one(page, service):
     page.goto(f"{service.url}/api/schema/redoc/")
     expect(page.get_by_role("heading", name="Record an incident")).to_be_visible()
+    page.get_by_placeholder("Search...").fill("comment")
+    expect(page.get_by_role("search").get_by_text("Comment on an incident")).to_be_visible()
 
 
 def log_in(page, service):

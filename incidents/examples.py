@@ -1,0 +1,45 @@
+"""Examples in the OpenAPI document. Those of requests may be sent as they are."""
+
+from core.api.openapi import in_request, in_response
+
+OFFLINE = {
+    "id": 1,
+    "description": "Самокат номер 875643 не в сети",
+    "status": "open",
+    "source": "operator",
+    "created_at": "2024-01-15T10:30:00Z",
+    "updated_at": "2024-01-15T10:30:00Z",
+}
+SILENT = {
+    "id": 2,
+    "description": "Точка не отвечает",
+    "status": "in_progress",
+    "source": "monitoring",
+    "created_at": "2024-01-15T09:15:00Z",
+    "updated_at": "2024-01-15T10:00:00Z",
+}
+INCIDENT = in_response("An incident", OFFLINE)
+INCIDENTS = in_response("Two incidents", [OFFLINE, SILENT])
+CREATE = [
+    in_request("A scooter is offline", {name: OFFLINE[name] for name in ("description", "status", "source")}),
+    INCIDENT,
+]
+CHANGE = [
+    in_request("The status", {"status": "in_progress"}),
+    in_request("Several fields", {"status": "in_progress", "description": "Обновлённое описание"}),
+    in_response("The incident", OFFLINE | {"status": "in_progress", "updated_at": "2024-01-15T11:00:00Z"}),
+]
+
+_ENTRY = {"at": "2024-01-15T11:00:00Z", "actor": "petrova", "channel": "api"}
+_CREATION = {name: [None, OFFLINE[name]] for name in ("description", "status", "source")}
+HISTORY = in_response(
+    "Creation and a change of status",
+    [
+        _ENTRY | {"at": OFFLINE["created_at"], "changes": _CREATION},
+        _ENTRY | {"changes": {"status": ["open", "in_progress"]}},
+    ],
+)
+COMMENT = [
+    in_request("A comment", {"text": "Выехал механик"}),
+    in_response("Its entry in the history", _ENTRY | {"changes": {"comment": [None, "Выехал механик"]}}),
+]
