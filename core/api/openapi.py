@@ -76,7 +76,7 @@ class AutoSchema(openapi.AutoSchema):
         if isinstance(force_instance(serializer), StrictSerializer):  # type: ignore[no-untyped-call]
             schema["additionalProperties"] = False
         if direction == "response":
-            schema["required"] = sorted(schema["properties"])
+            schema["required"] = list(schema["properties"])
         return schema
 
     def _get_examples(self, serializer: Any, direction: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:

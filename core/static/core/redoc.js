@@ -17,7 +17,6 @@ Redoc.init(
     hideSchemaPattern: true,
     jsonSamplesExpandLevel: "all",
     nativeScrollbars: true,
-    sortRequiredPropsFirst: true,
     theme: { typography: { fontFamily: "system-ui, sans-serif", headings: { fontFamily: "system-ui, sans-serif" } } },
   },
   container,

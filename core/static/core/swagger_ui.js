@@ -8,8 +8,8 @@ const message = form.querySelector("output");
 const ui = SwaggerUIBundle({
   domNode: container,
   url: container.dataset.document,
-  deepLinking: true,
   tryItOutEnabled: true,
+  defaultModelsExpandDepth: -1, // ReDoc shows the schemas.
   responseInterceptor: (response) => {
     if (response.ok && new URL(response.url).pathname === form.getAttribute("action")) {
       ui.preauthorizeApiKey(SCHEME, response.body.access);
