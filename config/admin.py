@@ -1,5 +1,6 @@
 import re
 from functools import partial, wraps
+from traceback import walk_tb
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -9,7 +10,7 @@ from django.contrib.admin.views.main import ERROR_FLAG
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import DataError
-from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path, resolve, reverse
@@ -18,7 +19,7 @@ from django.views.decorators.common import no_append_slash
 
 from config import board
 from core.api.views import append_slash
-from identity.forms import LoginForm, PasswordChangeForm
+from identity.forms import LoginForm, PasswordChangeForm, with_retry_after
 
 
 class AdminSite(admin.AdminSite):
@@ -50,6 +51,9 @@ class AdminSite(admin.AdminSite):
             apps["identity"]["models"] += apps.pop("auth")["models"]
         return [apps[label] for label in self.APPS if label in apps]
 
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return with_retry_after(super().login(request, extra_context))
+
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Django's view, with a form that gets the request: wrong passwords are counted by address."""
         view = PasswordChangeView.as_view(
@@ -57,7 +61,7 @@ class AdminSite(admin.AdminSite):
             success_url=reverse("admin:password_change_done"),
             extra_context={**self.each_context(request), **(extra_context or {})},
         )
-        return view(request)
+        return with_retry_after(view(request))
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         return super().admin_view(_handle_invalid_parameters(_handle_invalid_selection(view)), cacheable)
@@ -78,8 +82,11 @@ def _handle_invalid_parameters(view: Any) -> Any:
         if b"\0" not in unquote_to_bytes(request.META.get("QUERY_STRING", "")):
             try:
                 return view(request, *args, **kwargs)
-            except (DataError, FieldDoesNotExist, OverflowError, ValueError):  # OverflowError: created_at__year=999999
-                if request.method != "GET" or not request.GET:
+            # OverflowError: created_at__year=999999
+            except (DataError, FieldDoesNotExist, OverflowError, ValueError) as exc:
+                # A POST may fail for other reasons than the parameters, by which the list was read.
+                functions = [frame.f_code.co_name for frame, _line in walk_tb(exc.__traceback__)]
+                if not request.GET or (request.method != "GET" and "get_changelist_instance" not in functions):
                     raise
         if request.method != "GET" or ERROR_FLAG in request.GET:
             raise Http404

@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
+from zoneinfo import available_timezones
 
 from django.core.exceptions import ImproperlyConfigured
 from dotenv.parser import parse_stream
@@ -70,6 +71,14 @@ def networks(name: str) -> list[IPv4Network | IPv6Network]:
         return [ip_network(item) for item in items(name, [])]
     except ValueError:
         raise ImproperlyConfigured(f"{name} takes networks, separated by commas: 10.0.0.0/8, fd00::/8.") from None
+
+
+def time_zone(name: str, default: str) -> str:
+    """Raises ImproperlyConfigured."""
+    value = text(name).strip() or default
+    if value not in available_timezones():
+        raise ImproperlyConfigured(f"{name} must be a time zone, such as Europe/Moscow or UTC.")
+    return value
 
 
 SQLITE_OPTIONS = {

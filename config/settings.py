@@ -39,6 +39,7 @@ SECURE_CSP = dict.fromkeys(("default-src", "base-uri", "frame-ancestors"), "'non
 # HTTPS: off by default, since a proxy may terminate TLS
 USE_HTTPS = env.boolean("USE_HTTPS", False)
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = USE_HTTPS
+CSRF_COOKIE_HTTPONLY = True  # forms have the token
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = USE_HTTPS
 SECURE_HSTS_SECONDS = 31536000 if USE_HTTPS else 0
 CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS", [])
@@ -84,6 +85,7 @@ MIDDLEWARE = [
     "core.api.middleware.AdminSessionMiddleware",
     "core.api.middleware.AdminCsrfMiddleware",
     "core.api.middleware.AdminAuthenticationMiddleware",
+    "identity.middleware.AdminTimeZoneMiddleware",
     "core.api.middleware.AdminMessageMiddleware",
 ]
 SILENCED_SYSTEM_CHECKS = ["security.W003"]  # AdminCsrfMiddleware is a subclass of Django's.
@@ -113,10 +115,10 @@ FILE_UPLOAD_HANDLERS: list[str] = []  # No form has a file: uploads are discarde
 # Database: DATABASE_URL, else POSTGRES_*, else SQLite. Not persistent under runserver, which starts a thread for each
 # connection.
 DATABASES = {"default": env.database(BASE_DIR / "db.sqlite3") | {"CONN_MAX_AGE": 0 if DEBUG else None}}
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Identity
 AUTH_USER_MODEL = "identity.User"
+LOGIN_REDIRECT_URL = "admin:index"
 AUTHENTICATION_BACKENDS = ["identity.backends.ThrottledBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
@@ -186,7 +188,7 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("ru", "Русский")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
-USE_TZ = True
+TIME_ZONE_DISPLAY = env.time_zone("TIME_ZONE_DISPLAY", "Europe/Moscow")
 
 # Static files: served by whitenoise, from the packages without collectstatic or, in the image, from STATIC_ROOT:
 # compressed, with a hash in their names, so that browsers cache them for good.

@@ -1,14 +1,21 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
+from django import forms
 from django.contrib.admin.forms import AdminAuthenticationForm, AdminPasswordChangeForm
+from django.contrib.auth import forms as auth
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework.exceptions import Throttled
 
+from identity.models import User
 from identity.throttling import throttle
+from identity.time_zones import TimeZoneInput
 
 
 @contextmanager
@@ -16,8 +23,19 @@ def throttled_as_form_error() -> Iterator[None]:
     try:
         yield
     except Throttled as exc:
-        minutes = -(-exc.wait // 60)  # type: ignore[attr-defined]
-        raise ValidationError(_("Too many wrong passwords: try again in %d min.") % minutes) from None
+        wait: int = exc.wait  # type: ignore[attr-defined]
+        text = _("Too many wrong passwords: try again in %d min.") % -(-wait // 60)
+        raise ValidationError(text, code="throttled", params={"wait": wait}) from None
+
+
+def with_retry_after[R: HttpResponseBase](response: R) -> R:
+    """The page of a form, with the status 429 if the form was refused for too many wrong passwords."""
+    form = (getattr(response, "context_data", None) or {}).get("form")
+    for error in chain.from_iterable(form.errors.as_data().values() if form else []):
+        if error.code == "throttled":
+            response.status_code = 429
+            response["Retry-After"] = str(error.params["wait"])
+    return response
 
 
 class LoginForm(AdminAuthenticationForm):
@@ -37,3 +55,27 @@ class PasswordChangeForm(AdminPasswordChangeForm):
         if not throttle(self.request, self.user.get_username(), lambda: self.user.check_password(old_password)):
             raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
         return old_password
+
+
+class SettingsForm(forms.ModelForm):
+    class Meta:
+        model = User
+        fields = ("time_zone",)
+        widgets = {"time_zone": TimeZoneInput}
+
+
+class PasswordLink(auth.ReadOnlyPasswordHashWidget):
+    """A link to the page that sets the password, without the hash."""
+
+    template_name = "identity/password.html"
+
+
+class UserForm(auth.UserChangeForm):
+    password = auth.ReadOnlyPasswordHashField(label=gettext_lazy("Password"), widget=PasswordLink)
+
+
+class UserPasswordForm(auth.AdminPasswordChangeForm):
+    # Django's own text is put together when it is imported, so that it stays in English.
+    usable_password_help_text = gettext_lazy(  # type: ignore[assignment]
+        "If disabled, the current password for this user will be lost."
+    )

@@ -8,6 +8,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from identity.time_zones import validate_time_zone
 from identity.usernames import MAX_LENGTH, username_key, validate_username
 
 USERNAME_TAKEN = _("A user with that username already exists.")
@@ -38,6 +39,16 @@ class User(AbstractUser):
     # Nullable, since the previous release inserts rows without it during an upgrade.
     username_key = models.CharField(max_length=3 * MAX_LENGTH, unique=True, null=True, editable=False)  # noqa: DJ001
     patronymic = models.CharField(_("patronymic"), max_length=150, blank=True)
+    # Of the admin's pages. With a default of the database, since the previous release inserts rows without it.
+    time_zone = models.CharField(
+        _("time zone"),
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_time_zone],
+        help_text=_("Of the times on these pages, for example Europe/Moscow. Empty: the service's own."),
+    )
     # Tokens contain this timestamp; one that differs was issued for an earlier password and is revoked.
     password_changed_at = models.DateTimeField(_("password changed at"), default=timezone.now, editable=False)
 

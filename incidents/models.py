@@ -121,7 +121,7 @@ class IncidentChange(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"№{self.incident_id}: {', '.join(self.changes)}"
+        return f"№{self.incident_id}: {', '.join(name for name, _old, _new in self.display_changes())}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if self.pk is not None:

@@ -1,7 +1,6 @@
 """The admin's pages of chats, cards and accounts, and what the pages of incidents and users show of Telegram."""
 
 from typing import Any
-from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib import admin, messages
@@ -19,6 +18,7 @@ from core import bot_api
 from core.admin import RetryAdmin
 from identity.admin import UserAdmin
 from identity.models import User
+from identity.time_zones import TimeZoneInput, validate_time_zone
 from incidents.admin.change_list import BoundedPaginator
 from incidents.admin.incident_page import ORIGINS_SHOWN, Origin
 from incidents.models import Incident
@@ -32,11 +32,12 @@ EMPTY = "—"
 
 
 class ChatForm(forms.ModelForm):
+    class Meta:
+        widgets = {"time_zone": TimeZoneInput}
+
     def clean_time_zone(self) -> str:
-        name = self.cleaned_data["time_zone"]
-        if name not in available_timezones():
-            raise forms.ValidationError(_("There is no such time zone: write one such as Europe/Moscow or UTC."))
-        return name
+        validate_time_zone(self.cleaned_data["time_zone"])
+        return self.cleaned_data["time_zone"]
 
 
 @admin.register(Chat)

@@ -178,8 +178,10 @@ class Card(models.Model):
 class Account(models.Model):
     """A Telegram account that belongs to a user."""
 
-    telegram_id = models.BigIntegerField(primary_key=True)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="telegram_accounts")
+    telegram_id = models.BigIntegerField(_("Telegram id"), primary_key=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="telegram_accounts", verbose_name=_("user")
+    )
 
     class Meta:
         verbose_name = _("Telegram account")

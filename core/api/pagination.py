@@ -18,11 +18,8 @@ class PageNumbers(PageNumberPagination):
 
     def get_page_size(self, request: Request) -> int:
         """Raises ValidationError."""
-        given = request.query_params.get("page_size")
-        if given is None:
-            return self.page_size
-        size = _positive_integer(given)
-        if not size or size > self.max_page_size:
+        size = _last(request.query_params.getlist("page_size") or [str(self.page_size)], self.max_page_size)
+        if size is None:
             raise page_size_out_of_range()
         return size
 
@@ -34,8 +31,9 @@ class PageNumbers(PageNumberPagination):
         """The rows of the requested page; `read` takes offset and limit, returns count and rows. Raises NotFound."""
         self._request = request
         size = self.get_page_size(request)
-        number = _positive_integer(request.query_params.get("page", "1"))
-        if not number:
+        # With 15 digits and the largest page size the offset still fits a bigint.
+        number = _last(request.query_params.getlist("page") or ["1"], 10**15 - 1)
+        if number is None:
             raise NotFound
         self.count, rows = read((number - 1) * size, size)
         if number > 1 and not rows:
@@ -93,6 +91,7 @@ def page_size_out_of_range() -> ValidationError:
     return ValidationError({"page_size": [message]}, code="invalid")
 
 
-def _positive_integer(text: str) -> int | None:
-    # With 15 digits and the largest page size the offset still fits a bigint.
-    return int(text) or None if text.isascii() and text.isdigit() and len(text) < 16 else None
+def _last(given: list[str], most: int) -> int | None:
+    """The last of the repeated values; None if any of them is no integer from 1 to `most`."""
+    numbers = [int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0 for text in given]
+    return numbers[-1] if all(0 < number <= most for number in numbers) else None

@@ -176,13 +176,16 @@ def parse_query(parameters: QueryDict) -> IncidentQuery:
 
     An empty value is no allowed value: `status=` is a mistake, not the absence of the filter.
     """
-    values, errors = {}, {}
+    values: dict[str, Any] = {}
+    errors = {}
     for name, field in _FIELDS.items():
         if name not in parameters:
             continue
+        given = parameters.getlist(name)
         try:
-            values[name] = field.clean(field.widget.value_from_datadict(parameters, {}, name))
-            if not all(parameters.getlist(name)):
+            # Of a single value that is repeated the last counts, but none may be wrong.
+            values[name] = field.clean(given) if isinstance(field, ChoicesField) else [*map(field.clean, given)][-1]
+            if not all(given):
                 raise ValidationError(_("This value may not be empty."), code="blank")
         except ValidationError as exc:
             errors[name] = get_error_detail(exc)

@@ -7,6 +7,7 @@ from django.contrib.messages import get_messages
 from django.test import Client
 
 from identity.models import User
+from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -55,6 +56,15 @@ def test_parameter_with_a_nul_is_a_wrong_filter(staff, parameter):
 )
 def test_parameter_out_of_range(staff, query):
     assert staff.get(f"{INCIDENTS}?{query}").status_code in (200, 302)
+
+
+@pytest.mark.parametrize("query", ["created_at__year=999999", "id=" + "9" * 30, "updated_at__year=-1", "q=%00"])
+def test_parameter_out_of_range_of_an_action(staff, query):
+    incident = make_incident()
+    body = {"action": "close", "_selected_action": incident.pk, "index": 0, "confirmed": "yes"}
+    assert staff.post(f"{INCIDENTS}?{query}", body).status_code in (200, 302, 404)
+    incident.refresh_from_db()
+    assert incident.status == "open"
 
 
 @pytest.mark.parametrize("selected", ["x", "", "\0", "1.5", "9" * 30, ["1", "x"]])

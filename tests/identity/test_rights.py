@@ -77,13 +77,6 @@ def test_staff_cannot_change_superusers(desk, root, path):
     assert root.is_active and root.check_password(PASSWORD)
 
 
-def test_staff_cannot_delete_superusers_by_an_action(desk, root, user):
-    other = User.objects.create_user("other")
-    body = {"action": "delete_selected", "_selected_action": [root.pk, other.pk], "post": "yes"}
-    assert desk.post(USER_ADMIN, body).status_code == 403
-    assert User.objects.count() == 3
-
-
 def test_staff_cannot_grant_superuser_or_permissions(desk, user):
     body = {"username": "operator", "is_superuser": "on", "user_permissions": [permission("add_incident").pk]}
     desk.post(f"{USER_ADMIN}{user.pk}/change/", body)

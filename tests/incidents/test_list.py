@@ -75,6 +75,21 @@ def test_every_fault_of_a_query_is_named(api):
     assert errors(response) == [*zip(codes, ("status", *names), strict=True)]
 
 
+@pytest.mark.parametrize("wrong_first", [True, False])
+def test_every_repeated_value_is_checked(api, wrong_first):
+    names = {"created_after": "2024-01-15", "search": "abc", "ordering": "id", "page_size": "2"}
+    for name, right in names.items():
+        pair = (right, "x")[:: -1 if wrong_first else 1]
+        assert [attr for _, attr in errors(api.get(URL, {name: pair}))] == [name]
+    for pair in (("x", "1"), ("1", "x"), ("0", "1")):
+        assert errors(api.get(URL, {"page": pair})) == [("404 not_found", None)]
+
+
+def test_of_repeated_values_the_last_counts(api):
+    add(3)
+    assert len(ids(api, "?page_size=1&page_size=2&page=5&page=1&ordering=id&ordering=-id")) == 2
+
+
 def test_page_size(api):
     add(3)
     assert len(ids(api, "?page_size=2")) == 2

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from incidents.management.commands import load_sample
@@ -67,3 +67,9 @@ def test_ten_million(db, monkeypatch):
         call_command("load_sample", count=10_000_000)
     created_at = written[0][load_sample.INCIDENT_COLUMNS.index("created_at")]
     assert timedelta(days=364) < timezone.now() - created_at < timedelta(days=366)
+
+
+@pytest.mark.parametrize("count", ["0", "-5"])
+def test_count_must_be_positive(count):
+    with pytest.raises(CommandError, match="--count takes"):
+        call_command("load_sample", "--count", count)

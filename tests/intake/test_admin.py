@@ -63,7 +63,7 @@ def test_list_of_senders_shows_which_work(admin, alertmanager, body, icon):
 @pytest.mark.parametrize("url", [SENDERS, f"{SENDERS}add/", DELIVERIES])
 def test_pages_in_russian(admin, alertmanager, url):
     page = admin.get(url, headers={"accept-language": "ru"}).content.decode()
-    assert re.search(r"<h1>(Выбор для \w+|Добавление): (отправитель|доставка)</h1>", page)
+    assert re.search(r"<h1>(Отправители|Доставки|Добавление: отправитель)</h1>", page)
     assert "Select an option" not in page
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Max, Model
@@ -49,6 +49,8 @@ class Command(BaseCommand):
         parser.add_argument("--count", type=int, default=1_000, help="how many (1000)")
 
     def handle(self, *args: Any, count: int, **options: Any) -> None:
+        if count < 1:
+            raise CommandError("--count takes a number from 1")
         now = timezone.now()
         with tqdm(total=count, unit=" incidents", disable=None) as progress:
             for start in range(0, count, BATCH):
