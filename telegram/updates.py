@@ -141,6 +141,8 @@ def handle(delivery: Delivery) -> Outcome:
         outcome.fault(f"not handled: an update of an unknown kind: {update.kind[:100]}")
         return outcome
     alias = _locked(bot_id, update)
+    if alias is None and update.chat is None and update.kind != "callback_query":  # under a message sent inline
+        raise reports.NotUnderstoodError("The update has no chat.")
     if alias is None:
         return Outcome(Delivery.State.SKIPPED, ["not handled: the chat is not known"])
     with override(alias.chat.language):

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
+from math import isfinite
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +20,8 @@ _NOT_IN_LINKS = re.compile('[\0-\x20\x7f<>"\ud800-\udfff]')
 # Placeholders that a template did not expand: {EVENT.ID}, {$MACRO} and *UNKNOWN* of Zabbix, *monitorID* of
 # UptimeRobot, $CODE of healthchecks.io, {{ }} of others. They are the same in each call and would merge all problems.
 _UNEXPANDED = re.compile(r"\{[A-Z][A-Z0-9_]*\.[^{}]*\}|\{[$#][^{}]*\}|\{\{|^\*[A-Za-z]+\*$|^\$[A-Z][A-Z0-9_]*$")
+# What languages of templates write for a value that is not there
+_NOTHING = {"null", "none", "nil", "<nil>", "<no value>", "undefined", "[object object]", "nan"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -77,9 +80,11 @@ def timestamp(value: Any) -> datetime | None:
 
 
 def fingerprint(value: Any) -> str | None:
-    """The value as a fingerprint: a digest if it is too long or cannot be stored, None if it is missing."""
+    """The value as a fingerprint: a digest if it is too long or cannot be stored, None if it identifies nothing."""
+    if value in ({}, []) or (isinstance(value, float) and not isfinite(value)):
+        return None
     identity = text(value).strip()
-    if not identity or _UNEXPANDED.search(identity):
+    if not identity or identity.casefold() in _NOTHING or _UNEXPANDED.search(identity):
         return None
     if len(identity) > FINGERPRINT_MAX_LENGTH or _UNSTORABLE.search(identity):
         return _digest(identity)

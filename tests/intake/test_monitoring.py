@@ -96,7 +96,13 @@ def test_m16_a_body_that_cannot_be_repaired_is_400_kept_and_told(zabbix, caplog)
     assert [record.levelname for record in caplog.records if record.name == "intake.inbox"] == ["ERROR"]
 
 
-@pytest.mark.parametrize("identity", [None, "", "{EVENT.ID}", "*UNKNOWN*"])
+@pytest.mark.parametrize(
+    "identity",
+    [
+        *(None, "", " ", "{EVENT.ID}", "*UNKNOWN*", "null", "None", "<nil>", "<no value>", "undefined"),
+        *({}, [], float("nan"), float("inf"), "NaN", "[object Object]"),
+    ],
+)
 def test_m17_a_missing_id_never_merges(zabbix, identity):
     deliveries = [zabbix.deliver({"id": identity, "message": f"Проблема {number}"}) for number in range(2)]
     assert statuses() == ["open", "open"]

@@ -102,6 +102,7 @@ def test_fingerprints(value, expected):
         "*monitorID*",
         "$CODE",
         "{{ alert.id }}",
+        *("null", "None", "<no value>", {}, [], float("nan")),
         pytest.param(10**5000, id="more digits than Python converts"),
     ],
 )

@@ -45,13 +45,13 @@ PLACE = {"latitude": 55.75, "longitude": 37.61}
         ({"invoice": {"title": "Part", "description": "Pump"}}, "[invoice, Part, Pump]"),
     ],
 )
-def test_what_can_be_a_report(fields, words):
+def test_what_can_be_a_report(fields, words):  # I33
     report = reports.read(message(**fields))
     assert (report.description, report.skip, report.unknown) == (words, None, False)
 
 
 @pytest.mark.parametrize("kind", ["sticker", "dice", "game", "giveaway", "giveaway_winners"])
-def test_what_reports_nothing(kind):
+def test_what_reports_nothing(kind):  # I33
     report = reports.read(message(**{kind: {"emoji": "👍"}}))
     assert report.kind == kind
     assert report.skip == kind.removesuffix("_winners")
@@ -59,7 +59,7 @@ def test_what_reports_nothing(kind):
 
 
 @pytest.mark.parametrize("kind", sorted(reports.SERVICE))
-def test_service_messages_are_no_reports(kind):
+def test_service_messages_are_no_reports(kind):  # I32
     assert reports.read(message(**{kind: True})).skip == "service message"
 
 

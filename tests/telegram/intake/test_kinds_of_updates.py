@@ -5,7 +5,7 @@ import pytest
 from intake.inbox import process_pending, replay
 from intake.models import Delivery
 from telegram import chats, updates
-from tests.helpers.telegram_messages import GROUP, message
+from tests.helpers.telegram_messages import ANNA, GROUP, message
 from tests.helpers.updates import deliveries, descriptions, everything, take, write
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -33,6 +33,19 @@ def test_a_kind_that_is_not_known_is_kept_as_a_fault_and_stops_nothing(group):  
     write(text="x")
     assert descriptions() == ["x"]
     assert deliveries() == [("faulty", "not handled: an update of an unknown kind: something_new"), ("processed", "")]
+
+
+@pytest.mark.parametrize("chat", [None, [], {}, {"id": None}, {"id": str(GROUP["id"])}, {"id": 2**70}, {"id": 1.5}])
+@pytest.mark.parametrize("kind", ["message", "edited_message", "channel_post", "my_chat_member"])
+def test_an_update_without_a_chat_is_a_fault(group, kind, chat):
+    take(kind, {"message_id": 1, "date": 1705314600, "text": "x", "chat": chat})
+    write(text="next")
+    assert (descriptions(), [state for state, _ in deliveries()]) == (["next"], ["faulty", "processed"])
+
+
+def test_a_button_under_a_message_that_was_sent_inline_is_none_of_ours(group):
+    take("callback_query", {"id": "1", "from": ANNA, "inline_message_id": "z", "data": "x"})
+    assert deliveries() == [("skipped", "not handled: the chat is not known")]
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_a_change_is_an_edit_that_names_the_handler(service, chat):
     assert service.shown[0].endswith("Насос 3 и 4")
 
 
-def test_ten_quick_changes_are_one_edit(service, chat):
+def test_ten_quick_changes_are_one_edit(service, chat):  # O18
     card = service.report(chat)
     service.run()
     for number in range(10):
@@ -97,14 +97,14 @@ def test_what_became_due_again_meanwhile_is_sent_again(service, chat, monkeypatc
     assert (card.message_id, card.due_at is not None) == (1000, True)
 
 
-def test_hostile_text_is_shown_as_it_is(service, chat):
+def test_hostile_text_is_shown_as_it_is(service, chat):  # O2
     text = '<b>a_*[x](y)</b & "\u202eabc\u200b'
     service.report(chat, text)
     service.run()
     assert service.shown[0].endswith(text)
 
 
-def test_twenty_thousand_characters_are_sent_once(service, chat):
+def test_twenty_thousand_characters_are_sent_once(service, chat):  # O1
     service.report(chat, "😀я" * 10_000)
     service.run()
     assert len(service.sent) == len(service.shown) == 1
@@ -117,7 +117,7 @@ def test_nothing_is_sent_to_a_chat_that_is_not_allowed_or_another_bots(service, 
     assert service.api.calls == []
 
 
-def test_two_hundred_at_once_are_shown_in_order_within_the_limits(service, chat):
+def test_two_hundred_at_once_are_shown_in_order_within_the_limits(service, chat):  # O18
     cards = [service.report(chat) for _ in range(200)]
     at = []
     service.api.now = lambda: at.append(service.clock.seconds()) or at[-1]
