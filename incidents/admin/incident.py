@@ -125,7 +125,7 @@ class IncidentAdmin(IncidentPage):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         query = request.GET.get(SEARCH_VAR, "")
-        number = number_in(query)
+        number = number_in(query) if self.has_view_or_change_permission(request) else None
         if number and request.method == "GET" and self.get_queryset(request).filter(pk=number).exists():
             if query.strip().isdecimal():
                 url = reverse("admin:incidents_incident_changelist", query={SEARCH_VAR: f'"{number}"'})
