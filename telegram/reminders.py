@@ -13,11 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, override
 
 from core import bot_api
-from incidents.models import Incident, Status
+from incidents.models import UNRESOLVED, Incident
 from telegram.cards import cut, put_off_button
 from telegram.models import Card, Chat, Message
 
-UNRESOLVED = (Status.OPEN, Status.IN_PROGRESS)
 MOST_LISTED = 100  # more lines than a message holds
 LINE = 120  # UTF-16 units of a description
 PUT_OFF = timedelta(hours=4)

@@ -12,9 +12,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from incidents.models import Channel, Incident, Status
-
-UNRESOLVED = (Status.OPEN, Status.IN_PROGRESS)
+from incidents.models import UNRESOLVED, Channel, Incident, Status
 
 
 class ChoicesFilter(admin.FieldListFilter):

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.api.exceptions import PreconditionFailed, ServiceUnavailable
 from core.api.preconditions import Preconditions
+from incidents import buttons
 from incidents.actors import Named
 from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
 from incidents.history import taken_by
@@ -30,13 +31,6 @@ CONFLICT = _("Nothing has been saved yet: others changed this incident after you
 ENTRIES_SHOWN = 100
 LABELS = {"status": dict(Status.choices), "source": dict(Source.choices)}
 ORIGINS_SHOWN = 10
-STATUS_BUTTONS = {
-    Status.IN_PROGRESS: _("Take"),
-    Status.RESOLVED: _("Resolve"),
-    Status.CLOSED: _("Close"),
-    Status.OPEN: _("Reopen"),
-}
-NEXT_STATUS = {Status.OPEN: Status.IN_PROGRESS, Status.IN_PROGRESS: Status.RESOLVED, Status.RESOLVED: Status.CLOSED}
 
 
 class TextField(forms.CharField):
@@ -282,11 +276,7 @@ class IncidentPage(admin.ModelAdmin):
                 "entries": entries[:ENTRIES_SHOWN],
                 "more_entries": len(entries) > ENTRIES_SHOWN,
                 "origins": self.origins(request, obj),
-                "buttons": [
-                    (status, label, status == NEXT_STATUS.get(Status(obj.status)))
-                    for status, label in STATUS_BUTTONS.items()
-                    if status != obj.status
-                ],
+                "buttons": buttons.on_page(obj.status),
             }
         else:
             context["title"] = _("New incident")

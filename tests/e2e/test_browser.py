@@ -154,7 +154,7 @@ def test_admin_changes_a_status_and_shows_it_in_the_history(page, service):
     expect(page.locator("#result_list tbody tr")).to_have_count(50)
     first = page.locator("#result_list tbody tr").first
     pk = first.locator("th a").inner_text().removeprefix("№")
-    first.locator(".field-buttons button").first.click()
+    first.locator(".field-status_buttons button").first.click()
     expect(page.locator(".messagelist")).to_contain_text(f"№{pk}: теперь")
     page.goto(f"{service.url}/api/admin/incidents/incident/{pk}/history/")
     expect(page.locator("#change-history tbody tr").first).to_contain_text("admin")

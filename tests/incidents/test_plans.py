@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection
 
 from incidents.history import taken_by
 from incidents.models import Incident
-from incidents.reports import last_weeks, oldest_unfinished, resolved_per_day
+from incidents.reports import last_weeks, oldest_unresolved, resolved_per_day
 from tests.helpers.concurrency import at_once
 from tests.helpers.database import explained
 
@@ -139,7 +139,7 @@ def test_the_planner_knows_which_combinations_are_rare():
 @pytest.mark.parametrize(
     ("report", "index"),
     [
-        (lambda: oldest_unfinished(15), "incident_status_newest"),
+        (lambda: oldest_unresolved(15), "incident_status_newest"),
         (lambda: resolved_per_day(30), "incident_change_resolved"),
         (last_weeks, "incident_change_resolved"),
         (lambda: taken_by(range(50)), "incident_change_history"),
