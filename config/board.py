@@ -50,7 +50,7 @@ class Bar:
 
 
 def context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
-    """For admin/board_content.html. It has no incidents and no number of them for a user who may not view them."""
+    """For admin/board_content.html; without incidents and their numbers for a user who may not view them."""
     board: dict[str, Any] = {"now": timezone.now(), "faults": list(_faults(request, site))}
     incidents = site.get_model_admin(Incident)
     if not incidents.has_view_permission(request):
