@@ -1,6 +1,6 @@
 """The page of an incident: its form, its time line and comments, and what happens where two people edit at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
 from functools import wraps
 from typing import Any, NamedTuple
@@ -143,6 +143,10 @@ class Origin(NamedTuple):
     url: str | None = None
 
 
+# What the apps above know of an incident: each at most ORIGINS_SHOWN of either. Registered by their admin modules.
+origins: list[Callable[[HttpRequest, Incident], Iterable[Origin]]] = []
+
+
 class UnknownIncident(Http404):
     pass
 
@@ -170,10 +174,6 @@ def leads_back_if_unknown(view: Any) -> Any:
 class IncidentPage(admin.ModelAdmin):
     fields = WRITABLE
     formfield_overrides = {models.TextField: {"form_class": TextField}}
-
-    def origins(self, request: HttpRequest, incident: Incident) -> list[Origin]:
-        """For the apps above, which register a subclass: what they know of the incident, a bounded number."""
-        return []
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.comment_view)
@@ -275,7 +275,7 @@ class IncidentPage(admin.ModelAdmin):
                 "taken_by": taken_by([obj.pk]).get(obj.pk),
                 "entries": entries[:ENTRIES_SHOWN],
                 "more_entries": len(entries) > ENTRIES_SHOWN,
-                "origins": self.origins(request, obj),
+                "origins": [origin for origins_of in origins for origin in origins_of(request, obj)],
                 "buttons": buttons.on_page(obj.status),
             }
         else:
