@@ -10,7 +10,7 @@ from django.utils import timezone
 from identity.models import User
 from incidents.actors import Named
 from incidents.services import add_comment, change_incident
-from tests.helpers.desk import told
+from tests.helpers.admin import told
 from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

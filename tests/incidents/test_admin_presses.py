@@ -7,7 +7,7 @@ import pytest
 from incidents.actors import Named
 from incidents.models import IncidentChange
 from incidents.services import change_incident
-from tests.helpers.desk import told
+from tests.helpers.admin import told, undo
 from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -31,8 +31,7 @@ def test_it_changes_the_status_and_says_so(site):
 def test_it_is_undone_by_one_press(site):
     incident = make_incident()
     press(site, incident, "resolved")
-    form = site.get(URL).content.decode().partition('class="undo"')[2].partition("</form>")[0]
-    response = site.post(f"{URL}moves/", dict(re.findall(r'name="(\w+)" value="([^"]*)"', form)))
+    response = undo(site)
     incident.refresh_from_db()
     assert (incident.status, response.url) == ("open", URL)
 
