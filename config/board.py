@@ -14,9 +14,9 @@ from django.utils.http import urlencode
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
-from incidents import reports
+from incidents import buttons, reports
 from incidents.history import taken_by
-from incidents.models import Incident, Source, Status
+from incidents.models import UNRESOLVED, Incident, Source, Status
 from intake.models import Delivery
 from telegram.models import Card, Chat
 from webhooks.models import Subscription
@@ -24,7 +24,6 @@ from webhooks.models import Subscription
 ROWS = 15
 DAYS = 30
 COUNTED = 1_000
-UNFINISHED = (Status.OPEN, Status.IN_PROGRESS)
 STEP, HEIGHT = 12, 96  # of the chart's bars, in its own units
 
 
@@ -51,21 +50,21 @@ class Bar:
 
 
 def context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
-    """For admin/board_content.html. It has no incidents and no number of them for a user who may not view them."""
+    """For admin/board_content.html; without incidents and their numbers for a user who may not view them."""
     board: dict[str, Any] = {"now": timezone.now(), "faults": list(_faults(request, site))}
     incidents = site.get_model_admin(Incident)
     if not incidents.has_view_permission(request):
         return board
-    rows = reports.oldest_unfinished(ROWS)
+    rows = reports.oldest_unresolved(ROWS)
     takers = taken_by(incident.pk for incident in rows)
     counts = reports.counts_by_status_and_source()
     weeks = reports.last_weeks()
     return board | {
-        "incidents": [(incident, takers.get(incident.pk, "")) for incident in rows],
+        "incidents": [(incident, takers.get(incident.pk, ""), buttons.in_row(incident.status)) for incident in rows],
         "may_change": incidents.has_change_permission(request),
         "counts": [(status, _numbers(counts, status)) for status in Status],
         "all_url": _oldest_first(request, incidents),
-        "unfinished": [_numbers(counts, status)[0] for status in UNFINISHED],
+        "unresolved": [_numbers(counts, status)[0] for status in UNRESOLVED],
         "sources": Source.labels,
         "bars": _bars(reports.created_per_day(DAYS), reports.resolved_per_day(DAYS)),
         "chart": {"width": DAYS * STEP, "height": HEIGHT, "step": STEP},
@@ -76,9 +75,9 @@ def context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
 
 
 def _oldest_first(request: HttpRequest, incidents: ModelAdmin) -> str:
-    """The list of all that is not finished, in the board's order."""
+    """The list of all unresolved incidents, in the board's order."""
     column = list(incidents.get_list_display(request)).index("created") + 1
-    return _url(Incident, status__in=",".join(UNFINISHED), o=column)
+    return _url(Incident, status__in=",".join(UNRESOLVED), o=column)
 
 
 def _numbers(counts: dict[tuple[str, str], int], status: Status) -> list[Number]:

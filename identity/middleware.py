@@ -1,8 +1,8 @@
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from core.api.middleware import GetResponse, is_admin, unavailable
+from core.db.postgresql import DOWN
 from identity.time_zones import zone_of
 
 
@@ -17,7 +17,7 @@ class AdminTimeZoneMiddleware:
             return self.get_response(request)
         try:
             zone = zone_of(request.user)
-        except (InterfaceError, OperationalError) as exc:  # process_exception gets those of views only
+        except DOWN as exc:  # process_exception gets those of views only
             return unavailable(request, exc)
         with timezone.override(zone):  # only for this request: the thread serves others afterwards
             return self.get_response(request)

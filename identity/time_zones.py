@@ -1,4 +1,4 @@
-"""The time zone in which the admin shows times to a user."""
+"""Time zones: the one in which the admin shows times to a user, and the field of a form for one."""
 
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -15,12 +15,17 @@ def validate_time_zone(name: str) -> None:
         raise ValidationError(_("There is no such time zone: write one such as Europe/Moscow or UTC."))
 
 
+def zone_named(name: str, otherwise: str) -> ZoneInfo:
+    """The zone of the name, or the other one: an upgrade of the system may have removed it."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return ZoneInfo(otherwise)
+
+
 def zone_of(user: Any) -> ZoneInfo:
     """The zone that the user has chosen, else TIME_ZONE_DISPLAY."""
-    try:
-        return ZoneInfo(getattr(user, "time_zone", "") or settings.TIME_ZONE_DISPLAY)
-    except (KeyError, ValueError, OSError):  # an upgrade of the system may remove a zone
-        return ZoneInfo(settings.TIME_ZONE_DISPLAY)
+    return zone_named(getattr(user, "time_zone", "") or settings.TIME_ZONE_DISPLAY, settings.TIME_ZONE_DISPLAY)
 
 
 class TimeZoneInput(forms.TextInput):

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from django.db.models import Case, OuterRef, Subquery, When
 
-from incidents.models import Incident, IncidentChange, Status
+from incidents.models import UNRESOLVED, Incident, IncidentChange, Status
 
 
 def taken_by(incident_ids: Iterable[int]) -> dict[int, str]:
@@ -15,7 +15,7 @@ def taken_by(incident_ids: Iterable[int]) -> dict[int, str]:
     """
     # Reads the index of the history backwards, no further than the last such change.
     taken_or_opened = IncidentChange.objects.filter(
-        incident=OuterRef("pk"), changes__status__1__in=[Status.OPEN, Status.IN_PROGRESS]
+        incident=OuterRef("pk"), changes__status__1__in=UNRESOLVED
     ).order_by("-id")
     actor = Case(When(changes__status__1=Status.IN_PROGRESS, then="actor"))
     incidents = Incident.objects.filter(pk__in=list(incident_ids))

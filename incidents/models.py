@@ -21,6 +21,9 @@ class Status(models.TextChoices):
     CLOSED = "closed", _("Closed")
 
 
+UNRESOLVED = (Status.OPEN, Status.IN_PROGRESS)
+
+
 class Source(models.TextChoices):
     OPERATOR = "operator", _("Operator")
     MONITORING = "monitoring", _("Monitoring")

@@ -17,7 +17,7 @@ from django.utils import timezone
 from core.db.postgresql import fetch
 from incidents.listing.counts import count_sql
 from incidents.listing.filters import IncidentQuery
-from incidents.models import Incident, IncidentChange, IncidentCount, IncidentCountDelta, Source, Status
+from incidents.models import UNRESOLVED, Incident, IncidentChange, IncidentCount, IncidentCountDelta, Source, Status
 
 WEEK = timedelta(days=7)
 EXCERPT = 300  # characters: more than two lines
@@ -67,7 +67,7 @@ def last_weeks() -> tuple[Period, Period]:
     return _period(now - WEEK, now), _period(now - 2 * WEEK, now - WEEK)
 
 
-def oldest_unfinished(limit: int) -> list[Incident]:
+def oldest_unresolved(limit: int) -> list[Incident]:
     """The oldest open and in-progress incidents, with the beginning of their description as `excerpt`."""
     # One query for each status: an index has each in order, but not both.
     by_status = (
@@ -75,7 +75,7 @@ def oldest_unfinished(limit: int) -> list[Incident]:
         .in_order("created_at")
         .defer("description")
         .annotate(excerpt=Left("description", EXCERPT))[:limit]
-        for status in (Status.OPEN, Status.IN_PROGRESS)
+        for status in UNRESOLVED
     )
     return list(islice(merge(*by_status, key=lambda incident: (incident.created_at, incident.pk)), limit))
 

@@ -16,9 +16,8 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from incidents.admin import IncidentAdmin
 from incidents.admin.change_list import BoundedPaginator
-from incidents.admin.incident_page import ORIGINS_SHOWN, Origin
+from incidents.admin.incident_page import ORIGINS_SHOWN, Origin, origins
 from incidents.models import Incident
 from intake import inbox
 from intake.models import Delivery, Episode, Sender
@@ -209,23 +208,13 @@ class DeliveryAdmin(admin.ModelAdmin):
         return format_html("<pre>{}</pre>", Truncator(text).chars(PAYLOAD_SHOWN))
 
 
-admin.site.unregister(Incident)
+def deliveries(request: HttpRequest, incident: Incident) -> Iterator[Origin]:
+    """Those that opened the incident."""
+    linked = admin.site.get_model_admin(Delivery).has_view_permission(request)
+    episodes = Episode.objects.filter(incident=incident, opened_by__isnull=False).order_by("pk")
+    for sender, pk in episodes.values_list("sender__name", "opened_by")[:ORIGINS_SHOWN]:
+        url = reverse("admin:intake_delivery_change", args=[pk]) if linked else None
+        yield Origin(sender, gettext("delivery №%d") % pk, url)
 
 
-@admin.register(Incident)
-class IncidentWithDeliveriesAdmin(IncidentAdmin):
-    def origins(self, request: HttpRequest, incident: Incident) -> list[Origin]:
-        episodes = Episode.objects.filter(incident=incident, opened_by__isnull=False)
-        rows = episodes.order_by("pk").values_list("sender__name", "opened_by")[:ORIGINS_SHOWN]
-        linked = self.admin_site.get_model_admin(Delivery).has_view_permission(request)
-        return [
-            *super().origins(request, incident),
-            *(
-                Origin(
-                    sender,
-                    gettext("delivery №%d") % pk,
-                    reverse("admin:intake_delivery_change", args=[pk]) if linked else None,
-                )
-                for sender, pk in rows
-            ),
-        ]
+origins.append(deliveries)

@@ -1,5 +1,6 @@
 """The admin's pages of chats, cards and accounts, and what the pages of incidents and users show of Telegram."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django import forms
@@ -20,9 +21,9 @@ from identity.admin import UserAdmin
 from identity.models import User
 from identity.time_zones import TimeZoneInput, validate_time_zone
 from incidents.admin.change_list import BoundedPaginator
-from incidents.admin.incident_page import ORIGINS_SHOWN, Origin
+from incidents.admin.incident_page import ORIGINS_SHOWN, Origin, origins
 from incidents.models import Incident
-from intake.admin import DeliveryAdmin, IncidentWithDeliveriesAdmin
+from intake.admin import DeliveryAdmin
 from intake.models import Delivery
 from telegram import accounts, sending
 from telegram.models import Account, Bot, Card, Chat, Message
@@ -164,20 +165,16 @@ class AccountAdmin(admin.ModelAdmin):
         return False
 
 
-admin.site.unregister(Incident)
+def messages_and_cards(request: HttpRequest, incident: Incident) -> Iterator[Origin]:
+    roles = (Message.Role.PRESS, Message.Role.COMMENT)
+    messages = incident.messages.exclude(role__in=roles).select_related("alias__chat").order_by("pk")[:ORIGINS_SHOWN]
+    for message in messages:
+        yield Origin(str(message.alias.chat), message.get_role_display(), message.link)
+    for card in incident.cards.select_related("chat").order_by("pk")[:ORIGINS_SHOWN]:
+        yield Origin(str(card.chat), _("card, %s") % _describe(card), _card_link(card))
 
 
-@admin.register(Incident)
-class IncidentWithMessagesAdmin(IncidentWithDeliveriesAdmin):
-    def origins(self, request: HttpRequest, incident: Incident) -> list[Origin]:
-        messages = incident.messages.exclude(role__in=(Message.Role.PRESS, Message.Role.COMMENT))
-        messages = messages.select_related("alias__chat").order_by("pk")[:ORIGINS_SHOWN]
-        cards = incident.cards.select_related("chat").order_by("pk")[:ORIGINS_SHOWN]
-        return [
-            *super().origins(request, incident),
-            *(Origin(str(one.alias.chat), one.get_role_display(), one.link) for one in messages),
-            *(Origin(str(card.chat), _("card, %s") % _describe(card), _card_link(card)) for card in cards),
-        ]
+origins.append(messages_and_cards)
 
 
 admin.site.unregister(Delivery)

@@ -13,11 +13,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, override
 
 from core import bot_api
-from incidents.models import Incident, Status
+from identity.time_zones import zone_named
+from incidents.models import UNRESOLVED, Incident
 from telegram.cards import cut, put_off_button
 from telegram.models import Card, Chat, Message
 
-UNRESOLVED = (Status.OPEN, Status.IN_PROGRESS)
 MOST_LISTED = 100  # more lines than a message holds
 LINE = 120  # UTF-16 units of a description
 PUT_OFF = timedelta(hours=4)
@@ -107,11 +107,7 @@ def listing(heading: str, incidents: Iterable[Incident], number: int, chat: Chat
 
 
 def zone_of(chat: Chat) -> ZoneInfo:
-    """UTC where the chat's zone is none."""
-    try:
-        return ZoneInfo(chat.time_zone)
-    except (KeyError, ValueError, OSError):
-        return ZoneInfo("UTC")
+    return zone_named(chat.time_zone, "UTC")
 
 
 def _line(incident: Incident, zone: ZoneInfo) -> str:

@@ -23,12 +23,12 @@ from django.utils.translation import override
 
 from core import bot_api
 from core.db.postgresql import is_unavailable
-from incidents.models import IncidentChange, Source, Status
+from incidents.models import UNRESOLVED, IncidentChange, Source, Status
 from telegram.cards import card_text, cut, keyboard
 from telegram.chats import migrate
 from telegram.failures import Action, action_of
 from telegram.models import Card, Chat, ChatAlias
-from telegram.reminders import UNRESOLVED, interval, note_sent, open_list, reminder_for, zone_of
+from telegram.reminders import interval, note_sent, open_list, reminder_for, zone_of
 from telegram.sweep import Sweep, sendable
 
 logger = logging.getLogger(__name__)

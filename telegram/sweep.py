@@ -8,10 +8,10 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from core import bot_api
-from incidents.models import Channel, Incident, IncidentChange
+from incidents.models import UNRESOLVED, Channel, Incident, IncidentChange
 from telegram import chats
 from telegram.models import Card, Chat, Message
-from telegram.reminders import UNRESOLVED, interval
+from telegram.reminders import interval
 
 DEBOUNCE = timedelta(seconds=1)  # in which the changes of an incident are one edit
 # Rows are seen when they are committed, which is later than their timestamps and ids say, but by no more than this.

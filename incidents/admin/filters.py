@@ -14,15 +14,11 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
-from incidents.models import Channel, Incident, Status
-
-UNRESOLVED = (Status.OPEN, Status.IN_PROGRESS)
+from incidents.models import UNRESOLVED, Channel, Incident, Status
 
 
 class ChoicesFilter(admin.FieldListFilter):
     """Several choices of a field at once: each is a link that adds or removes it."""
-
-    template = "admin/incidents/incident/filter.html"
 
     def expected_parameters(self) -> list[str | None]:
         return [f"{self.field_path}__in", f"{self.field_path}__exact"]
@@ -119,7 +115,6 @@ class CreatedFilter(admin.ListFilter):
 class OpenForFilter(admin.SimpleListFilter):
     title = _("open longer than")
     parameter_name = "open_for"
-    template = "admin/incidents/incident/filter.html"
     AGES = {
         "1h": (timedelta(hours=1), _("1 hour")),
         "4h": (timedelta(hours=4), _("4 hours")),
@@ -144,7 +139,6 @@ class ChannelFilter(admin.SimpleListFilter):
 
     title = _("channel")
     parameter_name = "channel"
-    template = "admin/incidents/incident/filter.html"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[Any, Any]]:
         return Channel.choices

@@ -15,27 +15,20 @@ from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
+from incidents import buttons
 from incidents.admin import export
 from incidents.admin.change_list import BoundedChangeList, BoundedPaginator, number_in, words_in
 from incidents.admin.filters import ChannelFilter, ChoicesFilter, CreatedFilter, OpenForFilter, StatusFilter
-from incidents.admin.incident_page import STATUS_BUTTONS, IncidentPage
+from incidents.admin.incident_page import IncidentPage
 from incidents.admin.set_status import moves_view, set_status, status_view
 from incidents.listing.search import mentions
 from incidents.models import Incident, Status
 from incidents.templatetags import desk
 
-# The statuses that a row's buttons set, by its own.
-PRESSES: dict[str, tuple[Status, ...]] = {
-    Status.OPEN: (Status.IN_PROGRESS, Status.RESOLVED),
-    Status.IN_PROGRESS: (Status.RESOLVED,),
-    Status.RESOLVED: (Status.OPEN,),
-    Status.CLOSED: (Status.OPEN,),
-}
-
 
 @admin.register(Incident)
 class IncidentAdmin(IncidentPage):
-    list_display = ("number", "status_pill", "short_description", "source", "created", "taken_by", "buttons")
+    list_display = ("number", "status_pill", "short_description", "source", "created", "taken_by", "status_buttons")
     list_display_links = ("number", "short_description")
     list_filter = (
         ("status", StatusFilter),
@@ -55,7 +48,7 @@ class IncidentAdmin(IncidentPage):
     actions = ("take", "resolve", "close", "reopen")
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        return [name for name in self.list_display if name != "buttons" or self.has_change_permission(request)]
+        return [name for name in self.list_display if name != "status_buttons" or self.has_change_permission(request)]
 
     @admin.display(description="№")
     def number(self, incident: Incident) -> str:
@@ -78,11 +71,11 @@ class IncidentAdmin(IncidentPage):
         return incident.taken_by  # type: ignore[attr-defined]  # set by BoundedChangeList
 
     @admin.display(description="")
-    def buttons(self, incident: Incident) -> SafeString:
+    def status_buttons(self, incident: Incident) -> SafeString:
         url = reverse("admin:incidents_incident_status", args=[incident.pk], query={"shown": incident.status})
         # Of the page's own form, which has the CSRF token
         button = '<button class="desk-button" formaction="{}" formmethod="post" name="status" value="{}">{}</button>'
-        return format_html_join(" ", button, ((url, each, STATUS_BUTTONS[each]) for each in PRESSES[incident.status]))
+        return format_html_join(" ", button, ((url, *each) for each in buttons.in_row(incident.status)))
 
     def has_delete_permission(self, request: HttpRequest, obj: Incident | None = None) -> bool:
         return False  # a record is never lost
@@ -95,19 +88,19 @@ class IncidentAdmin(IncidentPage):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedChangeList]:
         return BoundedChangeList
 
-    @admin.action(description=STATUS_BUTTONS[Status.IN_PROGRESS], permissions=["change"])
+    @admin.action(description=buttons.LABELS[Status.IN_PROGRESS], permissions=["change"])
     def take(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
         return set_status(self, request, queryset, Status.IN_PROGRESS)
 
-    @admin.action(description=STATUS_BUTTONS[Status.RESOLVED], permissions=["change"])
+    @admin.action(description=buttons.LABELS[Status.RESOLVED], permissions=["change"])
     def resolve(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
         return set_status(self, request, queryset, Status.RESOLVED)
 
-    @admin.action(description=STATUS_BUTTONS[Status.CLOSED], permissions=["change"])
+    @admin.action(description=buttons.LABELS[Status.CLOSED], permissions=["change"])
     def close(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
         return set_status(self, request, queryset, Status.CLOSED)
 
-    @admin.action(description=STATUS_BUTTONS[Status.OPEN], permissions=["change"])
+    @admin.action(description=buttons.LABELS[Status.OPEN], permissions=["change"])
     def reopen(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
         return set_status(self, request, queryset, Status.OPEN)
 
@@ -125,7 +118,7 @@ class IncidentAdmin(IncidentPage):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         query = request.GET.get(SEARCH_VAR, "")
-        number = number_in(query)
+        number = number_in(query) if self.has_view_or_change_permission(request) else None
         if number and request.method == "GET" and self.get_queryset(request).filter(pk=number).exists():
             if query.strip().isdecimal():
                 url = reverse("admin:incidents_incident_changelist", query={SEARCH_VAR: f'"{number}"'})

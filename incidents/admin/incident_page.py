@@ -1,6 +1,6 @@
 """The page of an incident: its form, its time line and comments, and what happens where two people edit at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
 from functools import wraps
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.api.exceptions import PreconditionFailed, ServiceUnavailable
 from core.api.preconditions import Preconditions
+from incidents import buttons
 from incidents.actors import Named
 from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
 from incidents.history import taken_by
@@ -30,13 +31,6 @@ CONFLICT = _("Nothing has been saved yet: others changed this incident after you
 ENTRIES_SHOWN = 100
 LABELS = {"status": dict(Status.choices), "source": dict(Source.choices)}
 ORIGINS_SHOWN = 10
-STATUS_BUTTONS = {
-    Status.IN_PROGRESS: _("Take"),
-    Status.RESOLVED: _("Resolve"),
-    Status.CLOSED: _("Close"),
-    Status.OPEN: _("Reopen"),
-}
-NEXT_STATUS = {Status.OPEN: Status.IN_PROGRESS, Status.IN_PROGRESS: Status.RESOLVED, Status.RESOLVED: Status.CLOSED}
 
 
 class TextField(forms.CharField):
@@ -149,6 +143,10 @@ class Origin(NamedTuple):
     url: str | None = None
 
 
+# What the apps above know of an incident: each at most ORIGINS_SHOWN of either. Registered by their admin modules.
+origins: list[Callable[[HttpRequest, Incident], Iterable[Origin]]] = []
+
+
 class UnknownIncident(Http404):
     pass
 
@@ -176,10 +174,6 @@ def leads_back_if_unknown(view: Any) -> Any:
 class IncidentPage(admin.ModelAdmin):
     fields = WRITABLE
     formfield_overrides = {models.TextField: {"form_class": TextField}}
-
-    def origins(self, request: HttpRequest, incident: Incident) -> list[Origin]:
-        """For the apps above, which register a subclass: what they know of the incident, a bounded number."""
-        return []
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.comment_view)
@@ -281,12 +275,8 @@ class IncidentPage(admin.ModelAdmin):
                 "taken_by": taken_by([obj.pk]).get(obj.pk),
                 "entries": entries[:ENTRIES_SHOWN],
                 "more_entries": len(entries) > ENTRIES_SHOWN,
-                "origins": self.origins(request, obj),
-                "buttons": [
-                    (status, label, status == NEXT_STATUS.get(Status(obj.status)))
-                    for status, label in STATUS_BUTTONS.items()
-                    if status != obj.status
-                ],
+                "origins": [origin for origins_of in origins for origin in origins_of(request, obj)],
+                "buttons": buttons.on_page(obj.status),
             }
         else:
             context["title"] = _("New incident")

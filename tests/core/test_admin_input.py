@@ -41,6 +41,14 @@ def test_parameter_with_a_nul_is_a_wrong_filter(staff, parameter):
     assert staff.get(f"{INCIDENTS}?{parameter}=a%00b&e=1").status_code == 404
 
 
+@pytest.mark.parametrize("path", ["", "export/csv/"])
+@pytest.mark.parametrize("query", ["description__regex=(", "status__iregex=(a|a)*$"])
+def test_regular_expression_is_a_wrong_filter(staff, path, query):
+    make_incident(description="a" * 30)
+    response = staff.get(f"{INCIDENTS}{path}?{query}")
+    assert (response.status_code, response["Location"]) == (302, f"{INCIDENTS}{path}?e=1")
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -1,11 +1,15 @@
 """Raw statements on PostgreSQL pass Django's cursor wrappers, and return the same with and without them."""
 
+import runpy
+
 import pytest
 from django.db import DataError, IntegrityError, connection, transaction
 from django.db.transaction import TransactionManagementError
 from querycount.middleware import QueryCountMiddleware  # type: ignore[import-untyped]
 
 from core.db.postgresql import fetch
+from identity.models import User
+from tests.helpers.identity import PASSWORD
 from tests.helpers.incidents import make_incident
 
 pytestmark = pytest.mark.django_db
@@ -22,6 +26,20 @@ def test_django_querycount_counts_raw_statements(api, incident, settings, rf):
     settings.DEBUG = True
     middleware = QueryCountMiddleware(lambda request: api.get(f"{URL}{incident.pk}/"))
     assert middleware(rf.get(URL))["X-DjangoQueryCount-Count"] == "1"
+
+
+def test_django_querycount_takes_binary_values(client, settings, rf, monkeypatch):
+    User.objects.create_user("chief", password=PASSWORD)
+    monkeypatch.setenv("DEBUG", "True")
+    settings.QUERYCOUNT = runpy.run_path("config/settings.py")["QUERYCOUNT"]
+    settings.DEBUG = True
+    body = {"username": "chief", "password": PASSWORD}
+
+    def log_in(request):  # deletes failures by the hash of the name
+        return client.post("/api/identity/auth/jwt/create/", body, content_type="application/json")
+
+    middleware = QueryCountMiddleware(log_in)
+    assert middleware(rf.get(URL)).status_code == 200
 
 
 def test_execute_wrapper_sees_raw_statements(api, incident):

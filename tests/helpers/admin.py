@@ -1,9 +1,12 @@
-"""What a browser sends of the admin's pages."""
+"""What an operator reads on the pages of the admin, and what a browser sends of them."""
 
+import html
 from html.parser import HTMLParser
 from typing import Any
 
+from django.contrib.messages import get_messages
 from django.test import Client
+from django.utils.html import conditional_escape, strip_tags
 
 INCIDENTS = "/api/admin/incidents/incident/"
 
@@ -20,7 +23,7 @@ class _Forms(HTMLParser):
         name = values.get("name") or ""
         if tag == "form":
             self.forms.append({})
-            self.ids.append(values.get("id"))
+            self.ids.append(values.get("id") or values.get("class"))
         elif tag == "input" and self.forms and name:
             self.forms[-1][name] = values.get("value") or ""
         elif tag == "select":
@@ -43,7 +46,7 @@ class _Forms(HTMLParser):
 
 
 def form_of(page: Any, form_id: str = "incident_form") -> dict[str, str]:
-    """The fields of a form as the page shows them, hidden ones too."""
+    """The fields of a form as the page shows them, hidden ones too. A form without an id goes by its class."""
     parser = _Forms()
     parser.feed(page.content.decode())
     return parser.forms[parser.ids.index(form_id)]
@@ -53,3 +56,16 @@ def open_form(client: Client, path: str, form_id: str = "incident_form") -> dict
     page = client.get(INCIDENTS + path)
     assert page.status_code == 200
     return form_of(page, form_id)
+
+
+def told(response: Any) -> list[str]:
+    """The messages, without the button that undoes."""
+    texts = (
+        conditional_escape(message.message).partition("<form")[0] for message in get_messages(response.wsgi_request)
+    )
+    return [html.unescape(strip_tags(text)).strip() for text in texts]
+
+
+def undo(client: Client) -> Any:
+    """The response to the button in the message above the list."""
+    return client.post(f"{INCIDENTS}moves/", open_form(client, "", "undo"))

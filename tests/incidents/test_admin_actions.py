@@ -1,8 +1,5 @@
 """The status of many incidents at once, in the admin: it asks first, is bounded, and says what it did."""
 
-import html
-import re
-
 import pytest
 from django.core import signing
 
@@ -10,13 +7,12 @@ from incidents.actors import Named
 from incidents.admin import change_list, set_status
 from incidents.models import Incident, IncidentChange
 from incidents.services import change_incident
-from tests.helpers.desk import told
+from tests.helpers.admin import form_of, told, undo
 from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 URL = "/api/admin/incidents/incident/"
-HIDDEN = re.compile(r'<input type="hidden" name="(moves|next)" value="([^"]*)"')
 
 
 def fill(count):
@@ -29,9 +25,7 @@ def choose(site, action, incidents, url=URL, **data):
 
 
 def confirm(site, page):
-    """What the browser sends of the page's form."""
-    action = re.search(r'<form class="card confirmation" method="post" action="([^"]+)"', page.content.decode())[1]
-    return site.post(action, {name: html.unescape(value) for name, value in HIDDEN.findall(page.content.decode())})
+    return site.post(f"{URL}moves/", form_of(page, "card confirmation"))
 
 
 def statuses():
@@ -120,12 +114,6 @@ def test_the_most_that_are_allowed_are_changed_and_undone(site):
     assert statuses() == {"closed"}
     undo(site)
     assert statuses() == {"open"}
-
-
-def undo(site):
-    """Presses the button in the message above the list."""
-    found = HIDDEN.findall(site.get(URL).content.decode().partition('class="undo"')[2].partition("</form>")[0])
-    return site.post(f"{URL}moves/", dict(found))
 
 
 def test_one_press_undoes_all_of_it(site):

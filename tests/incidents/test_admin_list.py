@@ -4,11 +4,13 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
+from identity.models import User
 from incidents.actors import Named
 from incidents.services import add_comment, change_incident
-from tests.helpers.desk import told
+from tests.helpers.admin import told
 from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -180,6 +182,12 @@ def test_a_number_of_no_incident_is_searched_for(site, number):
     make_incident()
     assert found(site, f"q={number}") == [f"Самокат {number}"]
     assert found(site, f"q=№{number}") in ([f"Самокат {number}"], [])
+
+
+def test_a_number_tells_nothing_without_the_permission_to_view():
+    client = Client()
+    client.force_login(User.objects.create_user("newcomer", is_staff=True))
+    assert client.get(URL, {"q": make_incident().pk}).status_code == 403
 
 
 def test_a_number_that_is_nowhere(site):

@@ -7,8 +7,8 @@ import pytest
 from django.db import IntegrityError, connection
 
 from incidents.history import taken_by
-from incidents.models import Incident
-from incidents.reports import last_weeks, oldest_unfinished, resolved_per_day
+from incidents.models import Incident, IncidentChange
+from incidents.reports import last_weeks, oldest_unresolved, resolved_per_day
 from tests.helpers.concurrency import at_once
 from tests.helpers.database import explained
 
@@ -139,16 +139,20 @@ def test_the_planner_knows_which_combinations_are_rare():
 @pytest.mark.parametrize(
     ("report", "index"),
     [
-        (lambda: oldest_unfinished(15), "incident_status_newest"),
+        (lambda: oldest_unresolved(15), "incident_status_newest"),
         (lambda: resolved_per_day(30), "incident_change_resolved"),
         (last_weeks, "incident_change_resolved"),
         (lambda: taken_by(range(50)), "incident_change_history"),
     ],
 )
 def test_the_board_has_its_indexes(report, index):
+    comment = {"at": CREATED, "actor": "a", "channel": "api", "changes": {"comment": [None, "a"]}}
+    incidents = Incident.objects.bulk_create(Incident(description="a", source="operator") for _ in range(1000))
+    IncidentChange.objects.bulk_create(IncidentChange(incident=incident, **comment) for incident in incidents)
     with connection.cursor() as cursor:
+        cursor.execute("ANALYZE incidents_incidentchange")  # any index of an empty table costs the same
         for way in ("seqscan", "bitmapscan", "sort"):
             cursor.execute(f"SET LOCAL enable_{way} = off")
     with explained() as plans:
         report()
-    assert all(index in plan or "incidents_count" in plan for plan in plans)
+    assert [plan for plan in plans if index not in plan and "incidents_count" not in plan] == []

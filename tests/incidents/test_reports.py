@@ -12,7 +12,7 @@ from incidents.reports import (
     counts_by_status_and_source,
     created_per_day,
     last_weeks,
-    oldest_unfinished,
+    oldest_unresolved,
     resolved_per_day,
 )
 from incidents.services import change_incident
@@ -78,7 +78,7 @@ def test_nothing_is_reported_as_zeros():
     zeros = {(TODAY - timedelta(days=number)).date(): 0 for number in range(3)}
     assert created_per_day(3) == resolved_per_day(3) == zeros
     assert [(week.created, week.resolved, week.median) for week in last_weeks()] == [(0, 0, None)] * 2
-    assert oldest_unfinished(5) == []
+    assert oldest_unresolved(5) == []
 
 
 def test_resolved_per_day(become, django_assert_num_queries):
@@ -115,7 +115,7 @@ def test_the_oldest_of_what_is_not_finished(django_assert_num_queries):
         for number, status in enumerate(statuses)
     ]
     with django_assert_num_queries(2):
-        found = oldest_unfinished(4)
+        found = oldest_unresolved(4)
         assert {incident.excerpt for incident in found} == {"ж" * 300}
     assert found == [incidents[number] for number in (6, 5, 4, 1)]
 

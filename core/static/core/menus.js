@@ -1,18 +1,13 @@
 "use strict";
-
-// An open menu closes when something else is pressed, or Escape.
-{
+// An open menu above a list closes when something else is pressed, or Escape.
+(() => {
     const close = (but) => {
         for (const menu of document.querySelectorAll(".list-menu[open]")) {
-            if (!menu.contains(but)) {
-                menu.open = false;
-            }
+            if (!menu.contains(but)) menu.open = false;
         }
     };
     document.addEventListener("click", (event) => close(event.target));
     document.addEventListener("keydown", (event) => {
-        if (event.key === "Escape") {
-            close(null);
-        }
+        if (event.key === "Escape") close(null);
     });
-}
+})();
