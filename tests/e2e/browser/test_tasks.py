@@ -43,7 +43,7 @@ def test_take_and_resolve_on_the_board(desk):
         expect(row).to_contain_text("В работе")
         expect(row).to_contain_text("petrova")
     with desk.task("resolve on the board", presses=1) as page:
-        desk.press(page.get_by_role("button", name=f"Решён №{number}"))
+        desk.press(page.get_by_role("button", name=f"Решить №{number}"))
         expect(page.locator(".board-open li").filter(has_text=f"№{number}")).to_have_count(0)
         expect(page.locator(".messagelist")).to_contain_text(f"№{number}")
 
@@ -55,7 +55,7 @@ def test_take_and_resolve_in_the_list(desk, record):
         expect(row_of(page, number)).to_contain_text("В работе")
         expect(row_of(page, number)).to_contain_text("petrova")
     with desk.task("resolve in the list", presses=1, path=LIST) as page:
-        desk.press(row_of(page, number).get_by_role("button", name="Решён"))
+        desk.press(row_of(page, number).get_by_role("button", name="Решить"))
         expect(row_of(page, number)).to_contain_text("Решён")
 
 
@@ -66,7 +66,7 @@ def test_take_and_resolve_on_its_page(desk, record):
         expect(page.locator(".incident-head")).to_contain_text("Кто взял: petrova")
         expect(page.locator(".timeline li").first).to_contain_text("В работе")
     with desk.task("resolve on its page", presses=1, path=of(number)) as page:
-        desk.press(page.get_by_role("button", name="Решён"))
+        desk.press(page.get_by_role("button", name="Решить"))
         expect(page.locator(".incident-head .pill")).to_have_text("Решён")
 
 
