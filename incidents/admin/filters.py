@@ -7,9 +7,11 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import ValidationError
 from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from incidents.models import UNRESOLVED, Channel, Incident, Status
@@ -68,6 +70,8 @@ class CreatedFilter(admin.ListFilter):
         super().__init__(request, params, model, model_admin)
         given = {name: params.pop(name, [""])[-1] for name in self.expected_parameters()}
         self.used: dict[str, str] = {name: value for name, value in given.items() if value}
+        # The board's links to a period, by which Django filters; here they are only shown.
+        self.bounds = [params[name][-1] for name in ("created_at__gte", "created_at__lt") if name in params]
 
     def expected_parameters(self) -> list[Any]:
         return ["created", "created_from", "created_to"]
@@ -83,7 +87,9 @@ class CreatedFilter(admin.ListFilter):
             )
             if days := self.used.get("created"):
                 first, last = (timezone.localdate() - timedelta(days=ago) for ago in self.DAYS[days][:2])
-        except (KeyError, ValueError) as exc:
+            created_at = Incident._meta.get_field("created_at")
+            self.period = [timezone.localtime(created_at.get_prep_value(value)) for value in self.bounds]
+        except (KeyError, ValidationError, ValueError) as exc:
             raise IncorrectLookupParameters(exc) from exc
         if first:
             queryset = queryset.filter(created_at__gte=_midnight(first))
@@ -96,7 +102,11 @@ class CreatedFilter(admin.ListFilter):
         # For the form of the range
         self.others = [item for item in changelist.params.items() if item[0] not in self.expected_parameters()]
         link = changelist.get_query_string
-        yield {"selected": not used, "query_string": link(remove=["created"]), "display": _("All")}
+        whole = not used and not self.period
+        yield {"selected": whole, "query_string": link(remove=["created"]), "display": _("All")}
+        if self.period:
+            display = " – ".join(date_format(at, "SHORT_DATETIME_FORMAT") for at in self.period)
+            yield {"selected": True, "query_string": link(), "display": display}
         for value, (_first, _last, label) in self.DAYS.items():
             selected = used.get("created") == value
             yield {"selected": selected, "query_string": link({"created": value}, ["created"]), "display": label}

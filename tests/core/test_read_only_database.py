@@ -47,7 +47,8 @@ def test_write_is_503_with_retry_after(api, read_only, method, path, body, heade
     [
         ("add/", {"description": "x", "source": "operator", "status": "open"}),
         ("{pk}/change/", {"description": "y", "source": "operator", "status": "open"}),
-        ("", {"action": "close", "_selected_action": "{pk}", "confirmed": "yes"}),
+        ("{pk}/status/", {"shown": "open", "status": "closed"}),
+        ("{pk}/comment/", {"text": "y"}),
     ],
 )
 def test_write_in_the_admin_is_503(request, admin_client, path, body):

@@ -1,5 +1,5 @@
 """
-Alerts, and a dialogue in a chat, sent to the npm package telegram-test-api (`npm ci --prefix tests/e2e/telegram`).
+Alerts, and a dialogue in a chat, sent to the npm package telegram-test-api (`npm ci --prefix tests/e2e`).
 
 It has no edits by people, no offsets, long polls, refusals or limits: tests/helpers/bot_api.py has those.
 """
@@ -27,7 +27,7 @@ class TelegramTestAPI:
     def __init__(self):
         self.url = f"http://127.0.0.1:{(port := free_port())}"
         program = f"new (require('telegram-test-api'))({{host: '127.0.0.1', port: {port}}}).start()"
-        self.process = subprocess.Popen(["node", "-e", program], cwd=Path(__file__).with_name("telegram"))
+        self.process = subprocess.Popen(["node", "-e", program], cwd=Path(__file__).parent)
         wait_until(self.is_up)
 
     def is_up(self):

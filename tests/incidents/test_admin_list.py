@@ -112,6 +112,12 @@ def test_days_of_creation_are_those_of_the_time_zone(site, days, settings, query
         assert found(site, query) == expected
 
 
+def test_a_period_of_the_board_is_shown_and_cleared(site):
+    period = "created_at__gte=2024-01-15T10:30:00%2B00:00&created_at__lt=2024-01-22T00:00:00%2B00:00"
+    page = site.get(f"{URL}?{period}").content.decode()
+    assert "<b>15.01.2024 13:30 – 22.01.2024 03:00</b>" in page and 'href="?">Сбросить</a>' in page
+
+
 @pytest.mark.parametrize(
     ("query", "expected"), [("1h", ["30", "7", "1", "0"]), ("4h", ["30", "7"]), ("1d", ["30"]), ("1w", [])]
 )
@@ -143,6 +149,8 @@ def test_the_channel_is_that_of_the_creation(site):
         "created_from=2024-13-01",
         "created_to=x",
         "created_to=9999-12-31",
+        "created_at__gte=x",
+        "created_at__gte=0001-01-01T00:00:00%2B00:00&created_at__lt=9999-12-31T23:59:59%2B00:00",
         "open_for=2h",
         "created_from=\0",
         "bogus=1",
