@@ -75,7 +75,7 @@ def test_deactivation_ends_tokens_and_sessions_at_once(root, user):
     assert LogEntry.objects.get().object_repr == "operator"
 
 
-def test_nobody_deactivates_themselves_and_managers_no_superusers(root, manager, user):
+def test_managers_deactivate_neither_themselves_nor_superusers(root, manager, user):
     refused = "You cannot deactivate yourself, and only superusers deactivate superusers."
     assert deactivate(admin_for(manager), root, manager, user) == ["1 user was deactivated.", refused]
     assert deactivate(admin_for(root), root) == ["0 users were deactivated.", refused]
