@@ -1,6 +1,7 @@
 """Deployments by both compose files."""
 
 import json
+import re
 import shutil
 import subprocess
 
@@ -30,8 +31,10 @@ def test_the_api_through_nginx(production, client):
 
 def test_static_files_are_kept_by_browsers(production):
     page = requests.get(f"{production.url}/api/v1/schema/swagger-ui/").text
-    path = page.split('href="', 1)[1].split('"')[0]
-    assert "immutable" in requests.get(production.url + path).headers["Cache-Control"]
+    paths = re.findall(r'"(/static/[^"]+)"', page)
+    assert len(paths) > 3
+    for path in paths:
+        assert "immutable" in requests.get(production.url + path).headers["Cache-Control"], path
 
 
 def test_containers_have_no_more_rights_than_they_need(production):
