@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework.exceptions import Throttled
 
+from core.admin import GuardedForm
 from identity.models import User
 from identity.throttling import throttle
 from identity.time_zones import TimeZoneInput
@@ -70,7 +71,7 @@ class PasswordLink(auth.ReadOnlyPasswordHashWidget):
     template_name = "identity/password.html"
 
 
-class UserForm(auth.UserChangeForm):
+class UserForm(GuardedForm, auth.UserChangeForm):
     password = auth.ReadOnlyPasswordHashField(label=gettext_lazy("Password"), widget=PasswordLink)
 
 
