@@ -16,6 +16,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from core.admin import GuardedAdmin
 from identity.forms import SettingsForm, UserForm, UserPasswordForm
 from identity.models import USERNAME_TAKEN, User
 from identity.permissions import holds_permissions_of, may_manage, permissions_of
@@ -26,7 +27,7 @@ SUPERUSERS_ONLY = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 @admin.register(User)
-class UserAdmin(auth.UserAdmin):
+class UserAdmin(GuardedAdmin, auth.UserAdmin):
     """Rights come from groups. Users are deactivated, never deleted: their names stay in the incidents' history."""
 
     form = UserForm
@@ -152,7 +153,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(auth.GroupAdmin):
+class GroupAdmin(GuardedAdmin, auth.GroupAdmin):
     """Users edit only groups all of whose permissions they have, and add only permissions that they have."""
 
     filter_horizontal = ()

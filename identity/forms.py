@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework.exceptions import Throttled
 
+from core.admin import GuardedForm
 from identity.models import User
 from identity.throttling import throttle
 from identity.time_zones import TimeZoneInput
@@ -44,7 +45,22 @@ class LoginForm(AdminAuthenticationForm):
         return super().clean()
 
 
-class PasswordChangeForm(AdminPasswordChangeForm):
+class PasswordOnly(auth.SetPasswordMixin):
+    """Hashing takes long: what was changed of the user meanwhile stays."""
+
+    def set_password_and_save(
+        self,
+        user: Any,
+        password_field_name: str = "password1",  # noqa: S107  # of a field
+        commit: bool = True,
+    ) -> Any:
+        user = super().set_password_and_save(user, password_field_name=password_field_name, commit=False)
+        if commit:
+            user.save(update_fields=["password"])
+        return user
+
+
+class PasswordChangeForm(PasswordOnly, AdminPasswordChangeForm):
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.request = request
@@ -70,11 +86,11 @@ class PasswordLink(auth.ReadOnlyPasswordHashWidget):
     template_name = "identity/password.html"
 
 
-class UserForm(auth.UserChangeForm):
+class UserForm(GuardedForm, auth.UserChangeForm):
     password = auth.ReadOnlyPasswordHashField(label=gettext_lazy("Password"), widget=PasswordLink)
 
 
-class UserPasswordForm(auth.AdminPasswordChangeForm):
+class UserPasswordForm(PasswordOnly, auth.AdminPasswordChangeForm):
     # Django's own text is put together when it is imported, so that it stays in English.
     usable_password_help_text = gettext_lazy(  # type: ignore[assignment]
         "If disabled, the current password for this user will be lost."

@@ -16,6 +16,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from core.admin import GuardedAdmin, GuardedForm
 from incidents.admin.change_list import BoundedPaginator
 from incidents.admin.incident_page import ORIGINS_SHOWN, Origin, origins
 from incidents.models import Incident
@@ -31,7 +32,7 @@ PREVIEWED_CALLS, PREVIEWED_PARTS, PREVIEWED_SIZE = 10, 20, 1_000_000
 REPLAYED = 1_000
 
 
-class SenderForm(forms.ModelForm):
+class SenderForm(GuardedForm):
     class Meta:
         widgets = {"sentry_client_secret": forms.PasswordInput(attrs={"autocomplete": "new-password"})}
 
@@ -41,7 +42,7 @@ class SenderForm(forms.ModelForm):
 
 
 @admin.register(Sender)
-class SenderAdmin(admin.ModelAdmin):
+class SenderAdmin(GuardedAdmin):
     form = SenderForm
     show_facets = admin.ShowFacets.NEVER  # they would count the whole table
     list_display = ("name", "format", "source", "is_active", "works")

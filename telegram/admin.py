@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
@@ -16,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from core import bot_api
-from core.admin import RetryAdmin
+from core.admin import GuardedAdmin, GuardedForm, RetryAdmin
 from identity.admin import UserAdmin
 from identity.models import User
 from identity.time_zones import TimeZoneInput, validate_time_zone
@@ -32,7 +31,7 @@ from telegram.reports import message_link
 EMPTY = "—"
 
 
-class ChatForm(forms.ModelForm):
+class ChatForm(GuardedForm):
     class Meta:
         widgets = {"time_zone": TimeZoneInput}
 
@@ -42,7 +41,7 @@ class ChatForm(forms.ModelForm):
 
 
 @admin.register(Chat)
-class ChatAdmin(RetryAdmin):
+class ChatAdmin(GuardedAdmin, RetryAdmin):
     """Superusers allow chats and set them up."""
 
     form = ChatForm

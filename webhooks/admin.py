@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from core.admin import RetryAdmin
+from core.admin import GuardedAdmin, GuardedForm, RetryAdmin
 from incidents.admin.change_list import BoundedPaginator
 from incidents.models import Source, Status
 from webhooks.models import Event, EventType, Subscription, send_again
@@ -32,14 +32,14 @@ def _choices(label: Any, choices: Any) -> forms.MultipleChoiceField:
     )
 
 
-class SubscriptionForm(forms.ModelForm):
+class SubscriptionForm(GuardedForm):
     events = _choices(_("events"), EventType.choices)
     statuses = _choices(_("statuses, before or after"), Status.choices)
     sources = _choices(_("sources, before or after"), Source.choices)
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(SuperuserAdmin):
+class SubscriptionAdmin(GuardedAdmin, SuperuserAdmin):
     form = SubscriptionForm
     fields = (
         *("name", "url", "events", "statuses", "sources", "is_active"),

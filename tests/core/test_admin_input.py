@@ -66,6 +66,26 @@ def test_parameter_out_of_range(staff, query):
     assert staff.get(f"{INCIDENTS}?{query}").status_code in (200, 302)
 
 
+@pytest.mark.parametrize(
+    "lookup", ["regex=[", "iregex=(", "regex=(a%2B)%2B$", "range=1,2", "year__range=1", "contained_by=1"]
+)
+@pytest.mark.parametrize("field", ["description", "created_at", "id"])
+def test_lookup_that_no_page_offers(staff, lookup, field):
+    make_incident()
+    url = f"{INCIDENTS}?{field}__{lookup}"
+    assert (staff.get(url).status_code, staff.get(url)["Location"]) == (302, f"{INCIDENTS}?e=1")
+    assert staff.post(url, {"action": "close", "_selected_action": 1, "index": 0}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "lookup", ["contains=1", "contains=[", "contained_by=1", "has_key=%22", "a%22b=1", "0__regex=["]
+)
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_lookup_in_json(staff, method, lookup):
+    url = f"/api/admin/webhooks/subscription/?events__{lookup}"
+    assert getattr(staff, method)(url).status_code in (200, 302, 404)
+
+
 @pytest.mark.parametrize("query", ["created_at__year=999999", "id=" + "9" * 30, "updated_at__year=-1", "q=%00"])
 def test_parameter_out_of_range_of_an_action(staff, query):
     incident = make_incident()

@@ -14,7 +14,7 @@ INCIDENTS = "/api/admin/incidents/incident/"
 class _Forms(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.forms: list[dict[str, str]] = []
+        self.forms: list[dict[str, Any]] = []
         self.ids: list[str | None] = []
         self._select = self._text = ""
 
@@ -25,7 +25,7 @@ class _Forms(HTMLParser):
             self.forms.append({})
             self.ids.append(values.get("id") or values.get("class"))
         elif tag == "input" and self.forms and name:
-            self.forms[-1][name] = values.get("value") or ""
+            self._add(name, values)
         elif tag == "select":
             self._select = name
         elif tag == "option" and "selected" in values and self.forms:
@@ -33,6 +33,14 @@ class _Forms(HTMLParser):
         elif tag == "textarea":
             self._text = name
             self.forms[-1][name] = ""
+
+    def _add(self, name: str, attrs: dict[str, str | None]) -> None:
+        is_checkbox = attrs.get("type") == "checkbox"
+        if attrs.get("type") == "submit" or (is_checkbox and "checked" not in attrs):
+            return
+        value = attrs.get("value", "on" if is_checkbox else "")
+        others = self.forms[-1].get(name, [])
+        self.forms[-1][name] = [*([others] if isinstance(others, str) else others), value] if others else value
 
     def handle_data(self, data: str) -> None:
         if self._text:
@@ -45,14 +53,18 @@ class _Forms(HTMLParser):
             self._text = ""
 
 
-def form_of(page: Any, form_id: str = "incident_form") -> dict[str, str]:
-    """The fields of a form as the page shows them, hidden ones too. A form without an id goes by its class."""
+def form_of(page: Any, form_id: str = "incident_form") -> dict[str, Any]:
+    """
+    The fields of a form as the page shows them, hidden ones too: a list where a name has several values.
+
+    A form without an id goes by its class.
+    """
     parser = _Forms()
     parser.feed(page.content.decode())
     return parser.forms[parser.ids.index(form_id)]
 
 
-def open_form(client: Client, path: str, form_id: str = "incident_form") -> dict[str, str]:
+def open_form(client: Client, path: str, form_id: str = "incident_form") -> dict[str, Any]:
     page = client.get(INCIDENTS + path)
     assert page.status_code == 200
     return form_of(page, form_id)

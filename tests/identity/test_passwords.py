@@ -56,6 +56,23 @@ def test_changed_in_the_admin(petrova, password):
     assert logs_in_only_with("petrova", password)
 
 
+@pytest.mark.parametrize("path", ["identity/user/{}/password/", "password_change/"])
+def test_a_deactivation_while_a_password_is_hashed_stays(root, petrova, monkeypatch, path):
+    set_password = User.set_password
+
+    def deactivate_and_set(user, password):
+        User.objects.filter(pk=user.pk).update(is_active=False)
+        set_password(user, password)
+
+    monkeypatch.setattr(User, "set_password", deactivate_and_set)
+    new = dict.fromkeys(["password1", "password2", "new_password1", "new_password2"], PASSWORD + "!")
+    editor = petrova if path == "password_change/" else root
+    body = new | {"old_password": PASSWORD, "set-password": "1"}
+    assert admin_for(editor).post(f"/api/admin/{path.format(petrova.pk)}", body).status_code == 302
+    petrova.refresh_from_db()
+    assert not petrova.is_active and petrova.check_password(PASSWORD + "!")
+
+
 @pytest.mark.parametrize(("password", "code"), FAULTS)
 def test_faults_of_a_password_in_the_api(root, petrova, password, code):
     response = log_in(password)

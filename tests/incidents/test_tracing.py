@@ -36,6 +36,16 @@ def test_of_a_change_in_the_admin(site):
     assert (response.status_code, request_ids()[1:]) == (302, ["order-66"])
 
 
+@pytest.mark.parametrize("page", ["change", "history"])
+def test_shown_in_the_admin(site, api, page):
+    body = {"description": "Насос стоит", "source": "operator"}
+    pk = api.post(LIST, body, "application/json", headers={"x-request-id": "order-66"}).json()["id"]
+    other = make_incident().pk
+    url = "/api/admin/incidents/incident/{}/{}/"
+    assert 'title="Запрос: order-66"' in site.get(url.format(pk, page)).text
+    assert "Запрос: " not in site.get(url.format(other, page)).text
+
+
 def test_none_outside_of_requests_and_jobs():
     make_incident()
     assert request_ids() == [""]

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.helpers.browser import PASSWORD
+from tests.helpers.browser import PASSWORD, PHONE
 
 pytestmark = pytest.mark.e2e
 
@@ -37,6 +37,13 @@ def test_page(sit_down, device, name):
     desk.page.emulate_media(color_scheme="dark")
     assert desk.accessibility(runOnly=["color-contrast"]) == []
     desk.name += "-dark"
+
+
+@pytest.mark.parametrize("name", ["user", "chat", "delivery"])
+def test_a_phone_shows_every_field(sit_down, name):
+    page = sit_down("admin", device=PHONE).goto(PAGES[name])
+    rows = page.locator(".form-row")
+    expect(rows.filter(visible=True)).to_have_count(rows.count())
 
 
 def test_log_in(sit_down, device):
