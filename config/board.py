@@ -43,7 +43,7 @@ class Bar:
 
     day: date
     created: Number
-    resolved: int
+    resolved: Number
     x: int
     created_height: int
     resolved_height: int
@@ -71,6 +71,7 @@ def context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
         "weeks": weeks,
         "medians": [week.median and timesince(week.until - week.median, week.until) for week in weeks],
         "created": [Number(week.created, _created(week.since, week.until)) for week in weeks],
+        "resolved": [Number(week.resolved, _resolved(week.since, week.until)) for week in weeks],
     }
 
 
@@ -97,9 +98,10 @@ def _bars(created: dict[date, int], resolved: dict[date, int]) -> list[Bar]:
     bars = []
     for number, day in enumerate(created):
         midnight = datetime.combine(day, time.min, UTC)
+        period = midnight, midnight + timedelta(days=1)
         heights = (round(HEIGHT * n / most) for n in (created[day], resolved[day]))
-        new = Number(created[day], _created(midnight, midnight + timedelta(days=1)))
-        bars.append(Bar(day, new, resolved[day], number * STEP, *heights))
+        new, done = Number(created[day], _created(*period)), Number(resolved[day], _resolved(*period))
+        bars.append(Bar(day, new, done, number * STEP, *heights))
     return bars
 
 
@@ -123,6 +125,10 @@ def _faults(request: HttpRequest, site: AdminSite) -> Iterator[Number]:
 
 def _created(since: datetime, until: datetime) -> str:
     return _url(Incident, created_at__gte=since.isoformat(), created_at__lt=until.isoformat())
+
+
+def _resolved(since: datetime, until: datetime) -> str:
+    return _url(Incident, resolved_from=since.isoformat(), resolved_to=until.isoformat())
 
 
 def _url(model: type[Model], **filters: Any) -> str:

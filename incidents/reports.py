@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from django.db import connection
-from django.db.models import Aggregate, Count, F, Q
+from django.db.models import Aggregate, Count, F, QuerySet
 from django.db.models.functions import Left, TruncDate
 from django.utils import timezone
 
@@ -44,10 +44,16 @@ def created_per_day(days: int) -> dict[date, int]:
 
 
 def resolved_per_day(days: int) -> dict[date, int]:
-    """How often an incident was resolved on each of the last `days` days in UTC, as with `created_per_day`."""
+    """How many incidents were resolved on each of the last `days` days in UTC, as with `created_per_day`."""
     first = _first(days)
-    since = _resolved().filter(at__gte=datetime.combine(first, time.min, UTC))
-    return _zeros(first, days) | _sums(since.values_list(TruncDate("at", tzinfo=UTC)).annotate(Count("at")))
+    since = resolutions().filter(at__gte=datetime.combine(first, time.min, UTC))
+    days_of = since.values_list(TruncDate("at", tzinfo=UTC))
+    return _zeros(first, days) | _sums(days_of.annotate(Count("incident", distinct=True)))
+
+
+def resolutions() -> QuerySet[IncidentChange]:
+    """The changes by which incidents became resolved. Few are read where `at` is bounded."""
+    return IncidentChange.objects.filter(changes__status__1=Status.RESOLVED.value)  # as in incident_change_resolved
 
 
 @dataclass(frozen=True)
@@ -81,22 +87,20 @@ def oldest_unresolved(limit: int) -> list[Incident]:
 
 
 class _Median(Aggregate):
-    template = "percentile_cont(0.5) WITHIN GROUP (ORDER BY %(expressions)s)%(filter)s"
-
-
-def _resolved() -> Any:
-    return IncidentChange.objects.filter(changes__status__1=Status.RESOLVED.value)  # as in incident_change_resolved
+    template = "percentile_cont(0.5) WITHIN GROUP (ORDER BY %(expressions)s)"
 
 
 def _period(since: datetime, until: datetime) -> Period:
-    resolved = _resolved().filter(at__gte=since, at__lt=until)
+    resolved = resolutions().filter(at__gte=since, at__lt=until)
+    count = resolved.values("incident").distinct().count()
     # One that was recorded as resolved has no such time.
-    later = Q(at__gt=F("incident__created_at"))
+    timed = resolved.filter(at__gt=F("incident__created_at"))
     if connection.vendor == "postgresql":
-        found = resolved.aggregate(count=Count("*"), median=_Median(F("at") - F("incident__created_at"), filter=later))
-        return Period(since, until, _created_between(since, until), found["count"], found["median"])
-    times = [at - created for at, created in resolved.filter(later).values_list("at", "incident__created_at")]
-    return Period(since, until, _created_between(since, until), resolved.count(), median(times) if times else None)
+        middle = timed.aggregate(median=_Median(F("at") - F("incident__created_at")))["median"]
+    else:
+        times: list[Any] = [at - created for at, created in timed.values_list("at", "incident__created_at")]
+        middle = median(times) if times else None
+    return Period(since, until, _created_between(since, until), count, middle)
 
 
 def _created_between(since: datetime, until: datetime) -> int:

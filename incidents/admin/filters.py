@@ -15,6 +15,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from incidents.models import UNRESOLVED, Channel, Incident, Status
+from incidents.reports import resolutions
 
 
 class ChoicesFilter(admin.FieldListFilter):
@@ -105,11 +106,41 @@ class CreatedFilter(admin.ListFilter):
         whole = not used and not self.period
         yield {"selected": whole, "query_string": link(remove=["created"]), "display": _("All")}
         if self.period:
-            display = " – ".join(date_format(at, "SHORT_DATETIME_FORMAT") for at in self.period)
-            yield {"selected": True, "query_string": link(), "display": display}
+            yield {"selected": True, "query_string": link(), "display": _period(self.period)}
         for value, (_first, _last, label) in self.DAYS.items():
             selected = used.get("created") == value
             yield {"selected": selected, "query_string": link({"created": value}, ["created"]), "display": label}
+
+
+class ResolvedFilter(admin.ListFilter):
+    """The board's links to what was resolved in a period: two timestamps. Shown only where it is used."""
+
+    title = _("resolved")
+
+    def __init__(
+        self, request: HttpRequest, params: dict[str, Any], model: type[Incident], model_admin: admin.ModelAdmin
+    ) -> None:
+        super().__init__(request, params, model, model_admin)
+        self.bounds = [value for name in self.expected_parameters() if (value := params.pop(name, [""])[-1])]
+
+    def expected_parameters(self) -> list[Any]:
+        return ["resolved_from", "resolved_to"]
+
+    def has_output(self) -> bool:
+        return bool(self.bounds)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Incident]) -> QuerySet[Incident]:
+        try:
+            since, until = (datetime.fromisoformat(value) for value in self.bounds)
+            self.period = [timezone.localtime(since), timezone.localtime(until)]
+        except (OverflowError, ValueError) as exc:
+            raise IncorrectLookupParameters(exc) from exc
+        return queryset.filter(pk__in=resolutions().filter(at__gte=since, at__lt=until).values("incident"))
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        link = changelist.get_query_string
+        yield {"selected": False, "query_string": link(remove=self.expected_parameters()), "display": _("All")}
+        yield {"selected": True, "query_string": link(), "display": _period(self.period)}
 
 
 class OpenForFilter(admin.SimpleListFilter):
@@ -151,6 +182,10 @@ class ChannelFilter(admin.SimpleListFilter):
         return queryset.filter(
             changes__channel=self.value(), changes__changes__status__0=None, changes__at=F("created_at")
         )
+
+
+def _period(bounds: Iterable[datetime]) -> str:
+    return " – ".join(date_format(at, "SHORT_DATETIME_FORMAT") for at in bounds)
 
 
 def _midnight(day: date) -> datetime:

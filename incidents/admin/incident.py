@@ -18,7 +18,14 @@ from django.views.decorators.http import require_GET, require_POST
 from incidents import buttons
 from incidents.admin import export
 from incidents.admin.change_list import BoundedChangeList, BoundedPaginator, number_in, words_in
-from incidents.admin.filters import ChannelFilter, ChoicesFilter, CreatedFilter, OpenForFilter, StatusFilter
+from incidents.admin.filters import (
+    ChannelFilter,
+    ChoicesFilter,
+    CreatedFilter,
+    OpenForFilter,
+    ResolvedFilter,
+    StatusFilter,
+)
 from incidents.admin.incident_page import IncidentPage
 from incidents.admin.set_status import moves_view, set_status, status_view
 from incidents.listing.search import mentions
@@ -34,6 +41,7 @@ class IncidentAdmin(IncidentPage):
         ("status", StatusFilter),
         ("source", ChoicesFilter),
         CreatedFilter,
+        ResolvedFilter,
         OpenForFilter,
         ChannelFilter,
     )
