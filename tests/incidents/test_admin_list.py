@@ -29,7 +29,7 @@ def test_a_row_in_russian(site):
     incident = make_incident(description="Очень длинное описание " * 20, source="partner")
     change_incident(incident, values={"status": "in_progress"}, actor=Named("sidorov"), channel="api")
     page = site.get(URL).content.decode()
-    for text in (f"№{incident.pk}", "В работе</span>", "Партнёр", "только что</time>", "sidorov", "Инциденты"):
+    for text in (f"№{incident.pk}", "В работе</span>", "Партнёр", "только что</time>", "sidorov", "Новый инцидент"):
         assert text in page
     assert "…" in page and "Очень длинное описание " * 20 not in page
 
