@@ -10,7 +10,7 @@ PAGES = ["", "identity/user/settings/", "identity/user/", "identity/user/add/", 
 MARKED = ["", "identity/user/settings/", "identity/user/", "identity/user/", "incidents/incident/", "auth/group/"]
 
 
-@pytest.mark.parametrize(("path", "marked"), zip(PAGES, MARKED, strict=True))
+@pytest.mark.parametrize(("path", "marked"), list(zip(PAGES, MARKED, strict=True)))
 def test_one_is_marked(admin_client, path, marked):
     header = admin_client.get(f"/api/admin/{path}").text.partition("</header>")[0]
     assert re.findall(r'<a href="/api/admin/([\w/]*)" aria-current="page"', header) == [marked]
