@@ -68,7 +68,6 @@ def context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
         "sources": Source.labels,
         "bars": _bars(reports.created_per_day(DAYS), reports.resolved_per_day(DAYS)),
         "chart": {"width": DAYS * STEP, "height": HEIGHT, "step": STEP},
-        "weeks": weeks,
         "medians": [week.median and timesince(week.until - week.median, week.until) for week in weeks],
         "created": [Number(week.created, _created(week.since, week.until)) for week in weeks],
         "resolved": [Number(week.resolved, _resolved(week.since, week.until)) for week in weeks],
