@@ -64,7 +64,7 @@ def test_twenty_thousand_characters_fit(api):
         ({"description": ["x"], "source": "operator"}, {("invalid", "description")}),
         ({"description": True, "source": "operator"}, {("invalid", "description")}),
         ({"description": "a\0b", "source": "operator"}, {("null_characters_not_allowed", "description")}),
-        ({"description": "x", "source": "nobody"}, {("invalid_choice", "source")}),
+        ({"description": "x", "source": "customer"}, {("invalid_choice", "source")}),
         ({"description": "x", "source": "operator", "status": "bogus"}, {("invalid_choice", "status")}),
         ({"description": "x", "source": "operator", "status": None}, {("null", "status")}),
         ({"description": "x", "source": ["operator"]}, {("invalid_choice", "source")}),

@@ -7,7 +7,7 @@ from tests.helpers.browser import PASSWORD
 
 pytestmark = pytest.mark.e2e
 
-# Of an operation that is open in Swagger UI: fields without a name, and the colours of what it highlights
+# axe rules that the markup of the Swagger UI bundle violates in an expanded operation
 OF_THE_BUNDLE = ("color-contrast", "label", "scrollable-region-focusable", "select-name")
 SWAGGER, REDOC = "/api/v1/schema/swagger-ui/", "/api/schema/redoc/"
 
