@@ -5,6 +5,7 @@ The test database: a PostgreSQL started here, unless the environment names a run
 """
 
 import os
+import shlex
 import sys
 import tempfile
 from pathlib import Path
@@ -14,7 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 import django
 import pytest
 
-SQLITE = "sqlite" in sys.argv
+from tests.helpers.options import database_option
+
+SQLITE = database_option([*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *sys.argv[1:]]) == "sqlite"
 
 
 def start_postgres() -> None:

@@ -11,6 +11,8 @@ COUNTED = 10_000
 MOST_AT_ONCE = 500  # Django reads a form of at most DATA_UPLOAD_MAX_NUMBER_FIELDS, which is 1000
 MOST_WORDS = 20
 NUMBER = re.compile(r"\s*[№#]?\s*([0-9]{1,19})\s*")
+# The trigram index of PostgreSQL knows three letters or digits in a row: without them, every description is read.
+INDEXED = re.compile(r"[^\W_]{3}")
 
 
 def number_in(query: str) -> int | None:
@@ -27,6 +29,11 @@ def words_in(query: str) -> list[str]:
     if NUMBER.fullmatch(query):
         query = query.lstrip("№# ")
     return query.split(maxsplit=MOST_WORDS - 1)
+
+
+def is_too_short(words: list[str]) -> bool:
+    """Whether no index can find the words. Shorter words are searched for together with a longer one."""
+    return bool(words) and not any(map(INDEXED.search, words))
 
 
 class BoundedPaginator(Paginator):
@@ -62,6 +69,10 @@ class BoundedChangeList(ChangeList):
     def number(self) -> int | None:
         """The incident's number, if that is what is searched for."""
         return number_in(self.query)
+
+    @property
+    def is_too_short(self) -> bool:
+        return is_too_short(words_in(self.query))
 
     @property
     def can_select_all(self) -> bool:

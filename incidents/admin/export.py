@@ -3,7 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from django.db.models import QuerySet
@@ -18,8 +18,9 @@ from incidents.history import taken_by
 from incidents.models import Incident, Source, Status
 
 CHUNK = 2_000
-# A spreadsheet takes what begins so for a formula: https://owasp.org/www-community/attacks/CSV_Injection
-FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]")
+# A spreadsheet takes a cell that begins so for a formula, and begins a cell also at the separators that it was told of,
+# whichever the file has: https://owasp.org/www-community/attacks/CSV_Injection
+FORMULA = re.compile(r"""(^[\s"]*|[,;\t\r\n][\s"]*)(?=[=+\-@＝＋－＠])|^(?=[\t\r\n])""")
 CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -28,8 +29,20 @@ CONTENT_TYPES = {
 
 def response(form: str, incidents: QuerySet[Incident]) -> StreamingHttpResponse:
     """`form` is of CONTENT_TYPES. The latest numbers come first."""
-    names = _("number"), _("status"), _("source"), _("description"), _("created"), _("updated"), _("taken by")
-    columns = dict(zip(map(capfirst, names), (10, 12, 14, 80, 20, 20, 20), strict=True))
+    created, updated = capfirst(_("created")), capfirst(_("updated"))
+    zone = timezone.get_current_timezone_name()
+    columns = {
+        capfirst(_("number")): 10,
+        capfirst(_("status")): 12,
+        capfirst(_("source")): 14,
+        capfirst(_("description")): 80,
+        f"{created} ({zone})": 20,
+        f"{updated} ({zone})": 20,
+        capfirst(_("taken by")): 20,
+        # At the end of summer time an hour of local time happens twice.
+        f"{created}, UTC": 20,
+        f"{updated}, UTC": 20,
+    }
     chunks = _chunks(incidents)
     # Excel expects the separator of the country.
     separator = ";" if get_language() == "ru" else ","
@@ -43,7 +56,7 @@ def _chunks(incidents: QuerySet[Incident]) -> Iterator[list[list[Any]]]:
     labels = {value: str(label) for value, label in (*Status.choices, *Source.choices)}
     zone = timezone.get_current_timezone()
 
-    def local(at: datetime) -> datetime:
+    def naive(at: datetime, zone: tzinfo) -> datetime:
         return at.astimezone(zone).replace(microsecond=0, tzinfo=None)
 
     def chunks() -> Iterator[list[list[Any]]]:
@@ -54,7 +67,17 @@ def _chunks(incidents: QuerySet[Incident]) -> Iterator[list[list[Any]]]:
         while chunk:
             takers = taken_by(pk for pk, *_ in chunk)
             yield [
-                [pk, labels[status], labels[source], text, local(created), local(updated), takers.get(pk, "")]
+                [
+                    pk,
+                    labels[status],
+                    labels[source],
+                    text,
+                    naive(created, zone),
+                    naive(updated, zone),
+                    takers.get(pk, ""),
+                    naive(created, UTC),
+                    naive(updated, UTC),
+                ]
                 for pk, status, source, text, created, updated in chunk
             ]
             chunk = list(newest.filter(pk__lt=chunk[-1][0])[:CHUNK])
@@ -70,11 +93,12 @@ class _Lines:
 
 
 def _csv(separator: str, columns: dict[str, int], chunks: Iterator[list[list[Any]]]) -> Iterator[str]:
-    writer = csv.writer(_Lines(), delimiter=separator)
+    # Unquoted, a text would be torn by a spreadsheet that splits at commas, semicolons and tabs alike.
+    writer = csv.writer(_Lines(), delimiter=separator, quoting=csv.QUOTE_ALL)
     yield "\ufeff" + writer.writerow(columns)  # Excel tells UTF-8 by the byte order mark.
     for chunk in chunks:
         yield "".join(writer.writerow(map(_without_formula, row)) for row in chunk)
 
 
 def _without_formula(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
+    return FORMULA.sub(r"\1'", value) if isinstance(value, str) else value

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from incidents import buttons
 from incidents.admin import export
-from incidents.admin.change_list import BoundedChangeList, BoundedPaginator, number_in, words_in
+from incidents.admin.change_list import BoundedChangeList, BoundedPaginator, is_too_short, number_in, words_in
 from incidents.admin.filters import (
     ChannelFilter,
     ChoicesFilter,
@@ -91,7 +91,10 @@ class IncidentAdmin(IncidentPage):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Incident], search_term: str
     ) -> tuple[QuerySet[Incident], bool]:
-        return queryset.filter(mentions(*words)) if (words := words_in(search_term)) else queryset, False
+        words = words_in(search_term)
+        if is_too_short(words):
+            return queryset.none(), False
+        return queryset.filter(mentions(*words)) if words else queryset, False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedChangeList]:
         return BoundedChangeList
@@ -128,7 +131,7 @@ class IncidentAdmin(IncidentPage):
         query = request.GET.get(SEARCH_VAR, "")
         number = number_in(query) if self.has_view_or_change_permission(request) else None
         if number and request.method == "GET" and self.get_queryset(request).filter(pk=number).exists():
-            if query.strip().isdecimal():
+            if query.strip().isdecimal() and not is_too_short([query]):
                 url = reverse("admin:incidents_incident_changelist", query={SEARCH_VAR: f'"{number}"'})
                 link = format_html('<a href="{}">{}</a>', url, _("Search the descriptions for %d") % number)
                 messages.info(request, format_html("{} {}", _("This is incident №%d.") % number, link))

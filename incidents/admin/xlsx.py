@@ -9,12 +9,14 @@ import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from string import ascii_uppercase
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 # Excel's limits
 MOST_ROWS = 1_048_576
 MOST_UNITS = 32_767  # of UTF-16 in a cell
+CUT = " […]"
 # Of XML in a sheet: from 2 GiB on a part needs the extension Zip64, which Excel refuses in a stream.
 MOST_BYTES = 2_000_000_000
 
@@ -80,21 +82,24 @@ def write(title: str, columns: dict[str, int], chunks: Iterable[list[list[Any]]]
         f'<col min="{number}" max="{number}" width="{width}" customWidth="1"/>'
         for number, width in enumerate(columns.values(), 1)
     )
-    start = (SHEET.format(columns=widths) + _row(list(columns)).replace("<c ", '<c s="2" ')).encode()
+    start = (SHEET.format(columns=widths) + _row(1, list(columns)).replace("<c ", '<c s="2" ')).encode()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:  # type: ignore[call-overload]
         archive.writestr("[Content_Types].xml", CONTENT_TYPES)
         archive.writestr("_rels/.rels", ROOT)
         archive.writestr("xl/styles.xml", STYLES)
-        rows = (_row(row).encode() for chunk in chunks for row in chunk)
+        rows = (row for chunk in chunks for row in chunk)
         sheets, row = 0, next(rows, None)
         while row or not sheets:
             sheets += 1
             with archive.open(f"xl/worksheets/sheet{sheets}.xml", "w") as sheet:
                 sheet.write(start)
                 number, size = 1, len(start)
-                while row and number < MOST_ROWS and size + len(row) < MOST_BYTES:
-                    sheet.write(row)
-                    number, size, row = number + 1, size + len(row), next(rows, None)
+                while row and number < MOST_ROWS:
+                    written = _row(number + 1, row).encode()
+                    if size + len(written) >= MOST_BYTES:
+                        break
+                    sheet.write(written)
+                    number, size, row = number + 1, size + len(written), next(rows, None)
                     if part := stream.take():
                         yield part
                 sheet.write(SHEET_END.encode())
@@ -118,18 +123,20 @@ def _workbook(titles: list[str]) -> str:
     return f'{XML}<workbook xmlns="{MAIN}" xmlns:r="{RELATIONS}"><sheets>{sheets}</sheets></workbook>'
 
 
-def _row(row: list[Any]) -> str:
-    return f"<row>{''.join(map(_cell, row))}</row>"
+def _row(number: int, row: list[Any]) -> str:
+    """The row `number`, counted from 1. Gnumeric shows no cell without its reference."""
+    cells = (_cell(f"{letter}{number}", value) for letter, value in zip(ascii_uppercase, row, strict=False))
+    return f'<row r="{number}">{"".join(cells)}</row>'
 
 
-def _cell(value: Any) -> str:
+def _cell(reference: str, value: Any) -> str:
     match value:
         case datetime():
-            return f'<c s="1"><v>{(value - EPOCH) / timedelta(days=1)}</v></c>'
+            return f'<c r="{reference}" s="1"><v>{(value - EPOCH) / timedelta(days=1)}</v></c>'
         case str():
             text = ESCAPED.sub("_x005F_", ILLEGAL.sub("", value))
-            if len(text) * 2 > MOST_UNITS:
-                text = text.encode("utf-16-le")[: MOST_UNITS * 2].decode("utf-16-le", "ignore")
-            return f'<c t="inlineStr"><is><t xml:space="preserve">{escape(text)}</t></is></c>'
+            if len(text) * 2 > MOST_UNITS and len(units := text.encode("utf-16-le")) > MOST_UNITS * 2:
+                text = units[: (MOST_UNITS - len(CUT)) * 2].decode("utf-16-le", "ignore") + CUT
+            return f'<c r="{reference}" t="inlineStr"><is><t xml:space="preserve">{escape(text)}</t></is></c>'
         case _:
-            return f"<c><v>{value}</v></c>"
+            return f'<c r="{reference}"><v>{value}</v></c>'

@@ -148,7 +148,7 @@ FILTERS = (
         f"id IN (SELECT incident_id {search.FOUND})",
         search.mentions,
         counted=False,
-        description="A part of the description, whatever its case.",
+        description="A part of the description, whatever its case; е finds ё.",
     ),
 )
 _FIELDS = {each.name: each.field for each in FILTERS} | {

@@ -1,24 +1,30 @@
 """
-Case-insensitive substring match on the description.
+Case-insensitive substring match on the description, in which е finds ё.
 
 PostgreSQL has the table and the index of migration 0005_search; SQLite reads the descriptions.
 """
 
 from django.db import connection
-from django.db.models import F, Q, Value
-from django.db.models.expressions import RawSQL
-from django.db.models.functions import Upper
+from django.db.models import F, Q, TextField, Value
+from django.db.models.expressions import Combinable, RawSQL
+from django.db.models.functions import Replace, Upper
 from django.db.models.lookups import Contains
 
 from incidents.text import normalize_line_breaks
 
-# The parameter is a pattern(); incidents_fold() is of migration 0011_fold_search.
+# The parameter is a pattern(); incidents_fold() is of migration 0020_search_yo_as_ye.
 CONTAINS = "text LIKE incidents_fold(%(search)s)"
 FOUND = f"FROM incidents_search WHERE {CONTAINS}"
 
 
 def pattern(text: str) -> str:
     return f"%{connection.ops.prep_for_like_query(text)}%"
+
+
+def _fold(text: Combinable) -> Replace:
+    """What incidents_fold() does on PostgreSQL; `Е` with a combining diaeresis is a `Ё` too."""
+    ye, field = Value("Е"), TextField()
+    return Replace(Replace(Upper(text), Value("Ё"), ye, output_field=field), Value("Е\u0308"), ye, output_field=field)
 
 
 def mentions(*texts: str) -> Q:
@@ -28,4 +34,4 @@ def mentions(*texts: str) -> Q:
         # In one condition, so that one scan of the index finds what has all of them.
         found = " AND ".join([CONTAINS % {"search": "%s"}] * len(texts))
         return Q(pk__in=RawSQL(f"SELECT incident_id FROM incidents_search WHERE {found}", list(map(pattern, texts))))  # noqa: S608, S611
-    return Q(*(Contains(Upper(F("description")), Upper(Value(text))) for text in texts))
+    return Q(*(Contains(_fold(F("description")), _fold(Value(text))) for text in texts))

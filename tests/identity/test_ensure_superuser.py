@@ -13,7 +13,9 @@ def test_first_superuser_in_development(capsys, settings, monkeypatch):
     settings.DEBUG = True
     call_command("ensure_superuser")
     output = capsys.readouterr().out
-    assert User.objects.get(username="admin").check_password(output.split("password ")[1].split()[0])
+    password = output.split("password ")[1].split()[0]
+    assert User.objects.get(username="admin").check_password(password)
+    assert password[0].isalpha() and password.isalnum()
     call_command("ensure_superuser")
     assert capsys.readouterr().out == ""
 

@@ -23,7 +23,12 @@ from tests.helpers.identity import AUTH
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 LIST = "/api/v1/incidents/"
-UNSET = object()
+
+
+class UNSET:
+    """No claim of this name."""
+
+
 NOT_VALID = (401, [("401 token_not_valid", None)])
 
 

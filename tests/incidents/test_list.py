@@ -181,6 +181,16 @@ def test_search_folds_the_case_of_every_letter(api, text):
     assert ids(api, f"?search={quote(text.upper())}") == [row.pk]
 
 
+@pytest.mark.parametrize("text", ["поперек", "ПОПЕРЁК", "поперёк", "попере\u0308к", "ПОПЕРЕ\u0308К"])
+def test_search_takes_ye_for_yo(api, text):
+    """Also where ё is written as е with a combining diaeresis; й stays apart from и."""
+    found = [
+        row.pk for word in ("поперёк", "ПОПЕРЕК", "попере\u0308к") for row in add(description=f"Лежит {word} пути")
+    ]
+    add(description="поперйк попер")
+    assert ids(api, f"?search={quote(text)}") == found[::-1]
+
+
 def test_search_does_not_know_languages(api):
     """The upper case of i is I: İ is another letter, as for Python."""
     add(description="İSTANBUL")

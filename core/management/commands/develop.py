@@ -19,7 +19,6 @@ class Command(RunServer):
         if os.environ.get("RUN_MAIN") != "true":
             if is_migration_missing():
                 call_command("migrate", verbosity=0)
-            call_command("ensure_superuser")
         else:
             Runner().start()
         super().handle(*args, **options)
@@ -28,3 +27,5 @@ class Command(RunServer):
         host = "127.0.0.1" if self.addr in ("0", "0.0.0.0", "::") else self.addr  # type: ignore[attr-defined]  # noqa: S104
         base = f"http://{f'[{host}]' if ':' in host else host}:{server_port}/api"
         self.stdout.write(f"Swagger UI  {base}/v1/schema/swagger-ui/\nAdmin       {base}/admin/")
+        # Last, so that the password is still on the screen after the first pages.
+        call_command("ensure_superuser")

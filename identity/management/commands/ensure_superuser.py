@@ -1,10 +1,11 @@
 import os
-import secrets
+import string
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError
+from django.utils.crypto import get_random_string
 
 from identity.models import User
 
@@ -23,8 +24,10 @@ class Command(BaseCommand):
         if not password and not settings.DEBUG:
             return
         email = os.environ.get("DJANGO_SUPERUSER_EMAIL") or ""
+        # Begins with a letter: a shell or a form may take a hyphen or an underscore for something else.
+        random = get_random_string(1, string.ascii_letters) + get_random_string(15)
         try:
-            User.objects.create_superuser(username, email, password or (random := secrets.token_urlsafe(12)))
+            User.objects.create_superuser(username, email, password or random)
         except IntegrityError:
             raise CommandError(f"{username} exists and is not a superuser: set DJANGO_SUPERUSER_USERNAME.") from None
         if not password:

@@ -15,11 +15,14 @@ from tqdm import tqdm
 from incidents.models import Incident, IncidentChange, Source
 
 BATCH = 5_000
-YEAR = timedelta(days=365)
-# The statuses that an incident passes through, and how many in a hundred take each path.
-type Path = tuple[str, ...]
-PATHS: list[Path] = [("open",), ("open", "in_progress"), ("open", "in_progress", "resolved"), ("open", "closed")]
-SHARES = [5, 5, 20, 70]
+# As many a day as make a desk look lived in: a small sample is of the last weeks, a large one of the last year.
+PER_DAY = 20
+SHORTEST, LONGEST = timedelta(days=14), timedelta(days=365)
+# The statuses that incidents pass through, how many in a hundred take each path, and how long a step takes at most:
+# what is still open is a few days old.
+PATHS = (("in_progress", "resolved"), ("in_progress", "resolved", "closed"), ("closed",))
+SHARES = (55, 25, 20)
+LONGEST_STEP = timedelta(days=3)
 REPORTS = (
     "Самокат номер {number} не в сети",
     "Самокат номер {number} не в сети: последний сигнал у метро «{place}», требуется выезд техника",
@@ -38,12 +41,13 @@ PLACES = ("Сокол", "Таганская", "Чистые пруды", "Пар
 ACTORS = ("petrova", "sidorov", "kuznetsova", "akhmetov", "smirnov")
 
 
+type Step = tuple[datetime, str]
 INCIDENT_COLUMNS = ("id", "description", "status", "source", "created_at", "updated_at")
 CHANGE_COLUMNS = ("incident_id", "at", "actor", "channel", "changes")
 
 
 class Command(BaseCommand):
-    help = "Adds believable incidents of the last year, with their histories."
+    help = "Adds believable incidents of the last weeks, of the last year if there are many, with their histories."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--count", type=int, default=1_000, help="how many (1000)")
@@ -52,14 +56,15 @@ class Command(BaseCommand):
         if count < 1:
             raise CommandError("--count takes a number from 1")
         now = timezone.now()
+        period = min(max(timedelta(days=count / PER_DAY), SHORTEST), LONGEST)
         with tqdm(total=count, unit=" incidents", disable=None) as progress:
             for start in range(0, count, BATCH):
                 size = min(BATCH, count - start)
                 with transaction.atomic(), connection.cursor() as cursor:
-                    timestamps = (now - YEAR * ((count - number) / count) for number in range(start, start + size))
+                    timestamps = (now - period * ((count - number) / count) for number in range(start, start + size))
                     rows = [incident(pk, at, now) for pk, at in zip(new_ids(cursor, size), timestamps, strict=True)]
                     insert(cursor, Incident, INCIDENT_COLUMNS, [row for row, _ in rows])
-                    changes = [change for row, path in rows for change in history(row, path)]
+                    changes = [change for row, steps in rows for change in history(row, steps)]
                     insert(cursor, IncidentChange, CHANGE_COLUMNS, changes)
                 progress.update(size)
         if connection.vendor == "postgresql":
@@ -68,26 +73,30 @@ class Command(BaseCommand):
         self.stdout.write(f"{count} incidents added")
 
 
-def incident(pk: int, created_at: datetime, now: datetime) -> tuple[tuple[Any, ...], Path]:
-    """A row of incidents_incident, and the statuses that it has passed through."""
-    (path,) = random.choices(PATHS, SHARES)
-    updated_at = created_at + (now - created_at) * random.random() ** 3 if len(path) > 1 else created_at
+def incident(pk: int, created_at: datetime, now: datetime) -> tuple[tuple[Any, ...], list[Step]]:
+    """A row of incidents_incident, and the statuses that it had until `now`, each with its time."""
+    steps = [(created_at, "open")]
+    for status in random.choices(PATHS, SHARES)[0]:
+        at = steps[-1][0] + LONGEST_STEP * random.random() ** 4  # most within hours
+        if at > now:
+            break
+        steps.append((at, status))
+    updated_at, status = steps[-1]
     description = random.choice(REPORTS).format(
         number=random.randrange(100_000, 1_000_000),
         point=random.randrange(1, 1_000),
         percent=random.randrange(1, 20),
         place=random.choice(PLACES),
     )
-    return (pk, description, path[-1], random.choice(Source.values), created_at, updated_at), path
+    return (pk, description, status, random.choice(Source.values), created_at, updated_at), steps
 
 
-def history(row: tuple[Any, ...], path: Path) -> Iterator[tuple[Any, ...]]:
-    """The rows of history that the services would have written, the last at the incident's last change."""
-    pk, description, _, source, created_at, updated_at = row
-    created = {"description": [None, description], "status": [None, path[0]], "source": [None, source]}
+def history(row: tuple[Any, ...], steps: list[Step]) -> Iterator[tuple[Any, ...]]:
+    """The rows of history that the services would have written."""
+    pk, description, _, source, created_at, _ = row
+    created = {"description": [None, description], "status": [None, "open"], "source": [None, source]}
     yield pk, created_at, "sample", "command", json.dumps(created)
-    for step, (old, new) in enumerate(pairwise(path), 1):
-        at = created_at + (updated_at - created_at) * step / (len(path) - 1)
+    for (_, old), (at, new) in pairwise(steps):
         yield pk, at, random.choice(ACTORS), "admin", json.dumps({"status": [old, new]})
 
 
