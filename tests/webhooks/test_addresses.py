@@ -3,7 +3,6 @@
 import socket
 import ssl
 import subprocess
-import threading
 from ipaddress import ip_address
 
 import pytest
@@ -141,54 +140,3 @@ def test_certificate_of_the_name_is_accepted(secure):
 def test_certificate_of_another_name_is_refused(secure, host):
     assert failure(f"https://{host}:{secure.port}/") == Failure.TLS
     assert secure.requests == []
-
-
-@pytest.fixture
-def raw(settings):
-    """A server that sends the bytes of `reply`, and then `drip` for as long as it is connected."""
-    settings.WEBHOOK_ALLOW_PRIVATE = True
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield lambda reply, drip=b"": _serve_once(listener, reply, drip)
-
-
-def _serve_once(listener, reply, drip):
-    stopped = threading.Event()
-
-    def serve_once():
-        connected, _ = listener.accept()
-        with connected:
-            try:
-                connected.sendall(reply)
-                while drip and not stopped.wait(0.05):
-                    connected.sendall(drip)
-            except OSError:
-                stopped.set()
-
-    threading.Thread(target=serve_once, daemon=True).start()
-    return f"http://127.0.0.1:{listener.getsockname()[1]}/"
-
-
-def test_endless_body_is_not_read(raw):
-    assert post(raw(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 65536, b"x" * 65536), b"{}", {}).status == 200
-
-
-def test_response_that_comes_byte_by_byte_meets_the_deadline(raw, monkeypatch):
-    monkeypatch.setattr(http, "DEADLINE", 0.5)
-    assert failure(raw(b"HTTP/1.1 2", b"0")) == Failure.UNREACHABLE
-
-
-def test_silent_receiver_times_out(settings, monkeypatch):
-    settings.WEBHOOK_ALLOW_PRIVATE = True
-    monkeypatch.setattr(http, "READ_TIMEOUT", 0.2)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        assert failure(f"http://127.0.0.1:{listener.getsockname()[1]}/") == Failure.TIMEOUT
-
-
-@pytest.mark.parametrize("reply", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"\0" * 100])
-def test_no_http_is_a_failure(raw, reply):
-    assert failure(raw(reply)) == Failure.UNREACHABLE
-
-
-def test_plain_http_where_tls_is_expected(raw):
-    url = raw(b"HTTP/1.1 200 OK\r\n\r\n").replace("http", "https")
-    assert failure(url) == Failure.TLS
