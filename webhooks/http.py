@@ -17,6 +17,7 @@ import certifi
 from django.conf import settings
 from django.utils.encoding import iri_to_uri
 
+from webhooks.addresses import ascii_host, authority
 from webhooks.models import Failure
 
 DEADLINE_SECONDS = 15.0  # for connection, request and response together
@@ -40,8 +41,11 @@ class FailureError(Exception):
 
 def post(url: str, body: bytes, headers: dict[str, str]) -> Response:
     """The response, whose body is not read; redirects are not followed. Raises FailureError."""
-    parts = urlsplit(url)
-    host = str(parts.hostname).encode("idna").decode()
+    try:
+        parts = urlsplit(url)
+        host = ascii_host(parts)
+    except ValueError:
+        raise FailureError(Failure.UNRESOLVED) from None
     port = parts.port or (443 if parts.scheme == "https" else 80)
     addresses = resolve(host, port)
     deadline = monotonic() + DEADLINE_SECONDS
@@ -49,12 +53,12 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> Response:
         # Its name is not resolved again: another answer of the DNS could lead elsewhere (DNS rebinding).
         with _connect(addresses, port, deadline) as connected:
             secure = parts.scheme == "https"
-            with tls_context().wrap_socket(connected, server_hostname=host) if secure else connected as sock:
+            name = host.removesuffix(".")  # of certificates (RFC 6066, 3)
+            with tls_context().wrap_socket(connected, server_hostname=name) if secure else connected as sock:
                 stream = _Stream(sock, deadline)
                 connection = HTTPConnection(host, port)
                 connection.sock = stream
-                name = f"[{host}]" if ":" in host else host
-                headers = {"Host": f"{name}:{parts.port}" if parts.port else name, **headers, "Connection": "close"}
+                headers = {"Host": authority(host, parts.port), **headers, "Connection": "close"}
                 target = iri_to_uri((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
                 connection.request("POST", target, body, headers)
                 return _read_response(BufferedReader(stream))

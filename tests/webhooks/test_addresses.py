@@ -82,6 +82,21 @@ def test_rebound_name_is_not_followed(names, monkeypatch):
     assert connected == [("8.8.8.8", 80)]
 
 
+@pytest.mark.parametrize("host", ["faß.example", "xn--fa-hia.example", "FAẞ.example"])
+def test_international_name_is_that_of_idna_2008(names, settings, host):
+    """By IDNA 2003, as Python's own codec has it, faß.example is fass.example, which may be a stranger's."""
+    settings.WEBHOOK_ALLOW_PRIVATE = True
+    names |= {"xn--fa-hia.example": [["127.0.0.1"]], "fass.example": [["127.0.0.2"]]}
+    with serve(Receiver()) as receiver:
+        assert post(f"http://{host}:{receiver.port}/", b"{}", {}).status == 204
+    assert receiver.requests[0][1]["host"] == f"xn--fa-hia.example:{receiver.port}"
+
+
+@pytest.mark.parametrize("url", ["http://a_ä.example/", "http://[::1/", "http://ma\u200dn.example/"])
+def test_address_of_an_earlier_release_that_is_no_longer_valid(url):
+    assert failure(url) == Failure.UNRESOLVED
+
+
 def test_host_header_keeps_the_name(names, settings):
     settings.WEBHOOK_ALLOW_PRIVATE = True
     names["hooks.example"] = [["127.0.0.1"]]
@@ -116,27 +131,41 @@ def test_proxies_of_the_environment_are_not_asked(settings, monkeypatch):
 
 @pytest.fixture
 def secure(settings, tmp_path, monkeypatch, names):
-    """An HTTPS receiver whose certificate is for hooks.example, and is trusted."""
+    """An HTTPS receiver whose certificate is for two names, and is trusted; it keeps the names it was asked for."""
     settings.WEBHOOK_ALLOW_PRIVATE = True
-    names |= {"hooks.example": [["127.0.0.1"]], "other.example": [["127.0.0.1"]]}
+    names |= {host: [["127.0.0.1"]] for host in ("hooks.example", "hooks.example.", "xn--fa-hia.example")}
+    names |= {host: [["127.0.0.1"]] for host in ("other.example", "fass.example")}
     certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=hooks.example"]
-    command += ["-addext", "subjectAltName=DNS:hooks.example", "-keyout", key, "-out", certificate]
-    subprocess.run(command, check=True, capture_output=True)
+    command += ["-addext", "subjectAltName=DNS:hooks.example,DNS:xn--fa-hia.example", "-keyout", key]
+    subprocess.run([*command, "-out", certificate], check=True, capture_output=True)
     monkeypatch.setattr(http.certifi, "where", lambda: str(certificate))
     http.tls_context.cache_clear()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
+    context.sni_callback = lambda _socket, name, _context: secure_names.append(name)
+    secure_names = []
     with serve(Receiver(), context) as receiver:
+        receiver.server_names = secure_names
         yield receiver
     http.tls_context.cache_clear()
 
 
-def test_certificate_of_the_name_is_accepted(secure):
-    assert post(f"https://hooks.example:{secure.port}/", b"{}", {}).status == 204
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("hooks.example", "hooks.example"),
+        ("hooks.example.", "hooks.example"),
+        ("faß.example", "xn--fa-hia.example"),
+        ("xn--fa-hia.example", "xn--fa-hia.example"),
+    ],
+)
+def test_certificate_of_the_name_is_accepted(secure, host, name):
+    assert post(f"https://{host}:{secure.port}/", b"{}", {}).status == 204
+    assert secure.server_names == [name]
 
 
-@pytest.mark.parametrize("host", ["other.example", "127.0.0.1"])
+@pytest.mark.parametrize("host", ["other.example", "fass.example", "127.0.0.1"])
 def test_certificate_of_another_name_is_refused(secure, host):
     assert failure(f"https://{host}:{secure.port}/") == Failure.TLS
     assert secure.requests == []
