@@ -1,12 +1,16 @@
 """Makes events of the changes of incidents."""
 
 from django.db import connection
+from django.db.models import CharField, OuterRef, Subquery
+from django.db.models.fields.json import KT
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from incidents.models import IncidentChange
+from incidents.models import Incident, IncidentChange
 from webhooks.models import Event, EventType, Subscription, last_change_id
 
 MAX_PAGE = 500  # changes
+FILTERED = ("status", "source")
 
 # An INSERT locks the table before it takes an id, and until its transaction ends; readers, such as pg_dump, take other
 # locks. pg_locks shows those of all roles, where pg_stat_activity hides when a transaction of another role began.
@@ -67,7 +71,7 @@ class Collector:
         position, more = self._positions[subscription.pk], False
         if position < self._newest:
             changes = IncidentChange.objects.filter(pk__gt=position, pk__lte=self._newest)
-            page = list(changes.order_by("pk").select_related("incident").defer("incident__description")[:MAX_PAGE])
+            page = list(changes.order_by("pk")[:MAX_PAGE])
             more = len(page) == MAX_PAGE
             position = page[-1].pk if more else self._newest
             Event.objects.bulk_create(_events(subscription, page), ignore_conflicts=True)
@@ -79,17 +83,19 @@ class Collector:
 
 def _events(subscription: Subscription, page: list[IncidentChange]) -> list[Event]:
     now = timezone.now()
+    filtered = bool(subscription.statuses or subscription.sources)
+    values = values_then(page) if page and filtered else [{} for _ in page]
     return [
         Event(
             subscription=subscription,
             change=change,
-            incident=change.incident,
+            incident_id=change.incident_id,
             type=type_of(change),
             created_at=now,
             due_at=now,
         )
-        for change in page
-        if _matches(subscription, change)
+        for change, then in zip(page, values, strict=True)
+        if _matches(subscription, type_of(change), then)
     ]
 
 
@@ -100,10 +106,33 @@ def type_of(change: IncidentChange) -> EventType:
     return EventType.CREATED if created else EventType.CHANGED
 
 
-def _matches(subscription: Subscription, change: IncidentChange) -> bool:
+def values_then(page: list[IncidentChange]) -> list[dict[str, list[str | None]]]:
+    """
+    Each change's status and source of the incident at the time of the change: old and new where the change is of them.
+
+    `page` is in order and without gaps. What a field was before it is the old value of the field's next change, and the
+    present value where none follows.
+    """
+    following = IncidentChange.objects.filter(incident=OuterRef("pk"), pk__gte=page[0].pk).order_by("pk")
+    old = [following.filter(changes__has_key=field).values(old=KT(f"changes__{field}__0"))[:1] for field in FILTERED]
+    before = [
+        Coalesce(Subquery(first), field, output_field=CharField()) for field, first in zip(FILTERED, old, strict=True)
+    ]
+    incidents = Incident.objects.filter(pk__in={change.incident_id for change in page})
+    current = {pk: dict(zip(FILTERED, values, strict=True)) for pk, *values in incidents.values_list("pk", *before)}
+    result = []
+    for change in page:
+        values = current[change.incident_id]
+        result.append({field: change.changes.get(field, [values[field]]) for field in FILTERED})
+        values.update({field: change.changes[field][1] for field in FILTERED if field in change.changes})
+    return result
+
+
+def _matches(subscription: Subscription, event_type: EventType, values: dict[str, list[str | None]]) -> bool:
     """By the values before or after the change: a subscription to open incidents gets that one was closed."""
-    incident = change.incident
-    status = change.changes.get("status", [incident.status])
-    source = change.changes.get("source", [incident.source])
-    wanted = ((subscription.events, [type_of(change)]), (subscription.statuses, status), (subscription.sources, source))
-    return all(not chosen or not set(chosen).isdisjoint(values) for chosen, values in wanted)
+    wanted = (
+        (subscription.events, [event_type]),
+        (subscription.statuses, values.get("status", [])),
+        (subscription.sources, values.get("source", [])),
+    )
+    return all(not chosen or not set(chosen).isdisjoint(found) for chosen, found in wanted)
