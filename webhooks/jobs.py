@@ -130,13 +130,13 @@ class Sender:
             del self._in_flight[pk]
         paused = False
         with transaction.atomic():
-            _record(event, outcome)
-            if outcome.failure:
-                self._failing.add(pk)
-                paused = _record_failure(subscription, outcome)
-            else:
-                self._failing.discard(pk)
-                _record_success(subscription)
+            if _record(event, outcome):
+                if outcome.failure:
+                    self._failing.add(pk)
+                    paused = _record_failure(subscription, outcome)
+                else:
+                    self._failing.discard(pk)
+                    _record_success(subscription)
             if pk in self._failing and pk not in self._in_flight:
                 self._failing.discard(pk)
                 _pause(subscription)
@@ -186,17 +186,24 @@ def retry_after(header: str) -> timedelta:
     return timedelta(seconds=min(max(seconds, 0.0), MAX_RETRY_AFTER.total_seconds()))
 
 
-def _record(event: Event, outcome: Outcome) -> None:
+def _record(event: Event, outcome: Outcome) -> bool:
+    """
+    Returns whether the event was still as it was sent.
+
+    Otherwise the outcome counts for nothing: the event was sent again by a person meanwhile, or by another process.
+    """
     now, attempts = timezone.now(), event.attempts + 1
     state, due_at = Event.State.PENDING, event.due_at
     if not outcome.failure:
         state = Event.State.DELIVERED
     elif attempts > len(BACKOFF):
         state = Event.State.FAILED
-        logger.warning("The event %s was given up after %d attempts", event, attempts)
     else:
         due_at = now + max(BACKOFF[attempts - 1], outcome.retry_after)
-    Event.objects.filter(pk=event.pk).update(
+    unchanged = Event.objects.filter(
+        pk=event.pk, state=Event.State.PENDING, attempts=event.attempts, due_at=event.due_at
+    )
+    recorded = unchanged.update(
         state=state,
         due_at=due_at,
         attempts=attempts,
@@ -204,6 +211,9 @@ def _record(event: Event, outcome: Outcome) -> None:
         status_code=outcome.status,
         failure=outcome.failure,
     )
+    if recorded and state == Event.State.FAILED:
+        logger.warning("The event %s was given up after %d attempts", event, attempts)
+    return bool(recorded)
 
 
 def _record_success(subscription: Subscription) -> None:
