@@ -23,7 +23,8 @@ from webhooks.models import Failure
 DEADLINE_SECONDS = 15.0  # for connection, request and response together
 CONNECT_SECONDS = 5.0  # for each address
 MAX_ADDRESSES = 3
-MAX_RESPONSE_BYTES = 256 * 1024  # without the body, but with interim responses
+MAX_HEAD_BYTES = 64 * 1024  # of the final response and the interim ones before it, without the body
+BUFFER_BYTES = 8 * 1024
 STATUS_LINE = re.compile(rb"HTTP/1\.\d +([1-9]\d\d)(?: .*)?\r?\n")  # RFC 9112, 4
 NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 
@@ -61,7 +62,7 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> Response:
                 headers = {"Host": authority(host, parts.port), **headers, "Connection": "close"}
                 target = iri_to_uri((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
                 connection.request("POST", target, body, headers)
-                return _read_response(BufferedReader(stream))
+                return _read_response(BufferedReader(stream, BUFFER_BYTES))
     except ssl.SSLError:
         raise FailureError(Failure.TLS) from None
     except TimeoutError:
@@ -77,7 +78,7 @@ def _read_response(reader: BufferedReader) -> Response:
     http.client skips 100 alone, and takes a connection that ends within the headers for their end.
     """
     while True:
-        line = STATUS_LINE.fullmatch(reader.readline(MAX_RESPONSE_BYTES))
+        line = STATUS_LINE.fullmatch(reader.readline(MAX_HEAD_BYTES))
         if not line:
             raise HTTPException
         status, headers = int(line[1]), parse_headers(reader)
@@ -90,7 +91,7 @@ class _Stream(RawIOBase):
     A socket as HTTPConnection and BufferedReader use one, up to a deadline.
 
     A time-out of the socket bounds each read: a response that comes byte by byte would last for hours. Raises OSError,
-    TimeoutError among it, and HTTPException where the end comes, or MAX_RESPONSE_BYTES, before a response.
+    TimeoutError among it, and HTTPException where the end comes, or MAX_HEAD_BYTES, before a response.
     """
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
@@ -109,7 +110,7 @@ class _Stream(RawIOBase):
         self._sock.settimeout(_remaining(self._deadline))
         count = self._sock.recv_into(buffer)
         self._received += count
-        if not count or self._received > MAX_RESPONSE_BYTES:
+        if not count or self._received > MAX_HEAD_BYTES:
             raise HTTPException
         return count
 
