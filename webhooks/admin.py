@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from core.admin import GuardedAdmin, GuardedForm, RetryAdmin
 from incidents.admin.change_list import BoundedPaginator
 from incidents.models import Source, Status
+from webhooks.addresses import mask_userinfo, normalize_url
 from webhooks.models import Event, EventType, Subscription, send_again
 
 
@@ -36,6 +37,16 @@ class SubscriptionForm(GuardedForm):
     events = _choices(_("events"), EventType.choices)
     statuses = _choices(_("statuses, before or after"), Status.choices)
     sources = _choices(_("sources, before or after"), Source.choices)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if url := self.initial.get("url"):
+            self.initial["url"] = mask_userinfo(url)
+
+    def clean_url(self) -> str:
+        """An address of an earlier release may be left as it is: the rest of the form can be saved."""
+        url: str = self.cleaned_data["url"]
+        return normalize_url(url) if "url" in self.changed_data else url
 
 
 @admin.register(Subscription)

@@ -1,21 +1,27 @@
 """Makes events of the changes of incidents."""
 
-from datetime import datetime
-
 from django.db import connection
-from django.db.models import Exists, OuterRef
+from django.db.models import CharField, OuterRef, Subquery
+from django.db.models.fields.json import KT
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from incidents.models import IncidentChange
+from incidents.models import Incident, IncidentChange
 from webhooks.models import Event, EventType, Subscription, last_change_id
 
-PAGE = 500
+MAX_PAGE = 500  # changes
+FILTERED = ("status", "source")
 
-# A transaction that has taken an id and not ended is older than the timestamp that comes with a later id.
-MARK = "SELECT coalesce(max(id), 0), clock_timestamp() FROM incidents_incidentchange"
-OLDEST = """
-SELECT min(xact_start) FROM pg_stat_activity
-WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+# An INSERT locks the table before it takes an id, and until its transaction ends; readers, such as pg_dump, take other
+# locks. pg_locks shows those of all roles, where pg_stat_activity hides when a transaction of another role began.
+# The snapshot of max(id) is older than the list of locks: a transaction with a smaller id is in the list, or has ended
+# and is seen by the next statement. Two-phase commits are not expected: they give a transaction another name.
+LOOK = """
+SELECT (SELECT coalesce(max(id), 0) FROM incidents_incidentchange), array(
+    SELECT virtualtransaction FROM pg_locks
+    WHERE relation = 'incidents_incidentchange'::regclass AND mode = 'RowExclusiveLock' AND granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()
+)
 """
 
 
@@ -24,60 +30,73 @@ class Collector:
     Follows the history by its ids.
 
     They are not in the order of the commits: a cursor at the last one seen would pass those that are committed later.
-    Timestamps do not help: a report may be older than its record. Here a cursor moves only to ids below which every
-    transaction has ended, and what is above it is looked at again.
+    Timestamps do not help: a report may be older than its record. Here the open transactions that write history are
+    known, with an id below all of theirs: when one ends, reading goes on from there.
     """
 
     def __init__(self) -> None:
-        self._mark: tuple[int, datetime] | None = None
-        self._settled = 0
-        # Where a subscription's look through the history goes on, and what was settled when it began
-        self._positions: dict[int, tuple[int, int]] = {}
+        self._newest = 0  # the largest id at the last look
+        self._writers: dict[str, int] = {}  # open transactions that write history; all of their ids are larger
+        self._positions: dict[int, int] = {}  # of each subscription: what was committed up to there has been read
 
     def collect(self) -> bool:
-        """One page for each subscription; returns whether more is left."""
-        self._settle()
-        subscriptions = Subscription.objects.filter(is_active=True, rests_since=None)
-        left = [self._collect(subscription) for subscription in subscriptions]
+        """Reads a page for each subscription; returns whether more is left."""
+        reread_from, settled = self._look()
+        subscriptions = list(Subscription.objects.filter(is_active=True, rests_since=None))
+        self._positions = {
+            subscription.pk: max(subscription.cursor, min(self._positions.get(subscription.pk, 0), reread_from))
+            for subscription in subscriptions
+        }
+        left = [self._collect(subscription, settled) for subscription in subscriptions]
         return any(left)
 
-    def _settle(self) -> None:
-        if connection.vendor != "postgresql":  # SQLite has one writer at a time: its ids are in order.
-            self._settled = last_change_id()
-            return
-        with connection.cursor() as cursor:
-            cursor.execute(OLDEST)
-            (oldest,) = cursor.fetchone()
-            if self._mark is None or oldest is None or oldest > self._mark[1]:
-                self._settled = self._mark[0] if self._mark else 0
-                cursor.execute(MARK)
-                self._mark = cursor.fetchone()
+    def _look(self) -> tuple[int, int]:
+        """Returns the id above which changes were committed since the last look, and that below which none can be."""
+        newest, writers = self._newest_and_writers()
+        ended = [position for writer, position in self._writers.items() if writer not in writers]
+        reread_from = min([self._newest, *ended])
+        self._writers = {writer: self._writers.get(writer, self._newest) for writer in writers}
+        self._newest = newest
+        return reread_from, min([newest, *self._writers.values()])
 
-    def _collect(self, subscription: Subscription) -> bool:
-        position, settled = self._positions.pop(subscription.pk, (subscription.cursor, self._settled))
-        known = Event.objects.filter(subscription=subscription, change=OuterRef("pk"))
-        changes = IncidentChange.objects.filter(~Exists(known), pk__gt=position).order_by("pk")
-        page = list(changes.select_related("incident").defer("incident__description")[:PAGE])
-        now = timezone.now()
-        events = [
-            Event(
-                subscription=subscription,
-                change=change,
-                incident=change.incident,
-                type=type_of(change),
-                created_at=now,
-                due_at=now,
-            )
-            for change in page
-            if matches(subscription, change)
-        ]
-        Event.objects.bulk_create(events, ignore_conflicts=True)
-        if len(page) == PAGE:
-            self._positions[subscription.pk] = (page[-1].pk, settled)
-            return True
-        if settled > subscription.cursor:
-            Subscription.objects.filter(pk=subscription.pk).update(cursor=settled)
-        return False
+    def _newest_and_writers(self) -> tuple[int, list[str]]:
+        if connection.vendor != "postgresql":  # SQLite has one writer at a time: its ids are in order.
+            return last_change_id(), []
+        with connection.cursor() as cursor:
+            cursor.execute(LOOK)
+            newest, writers = cursor.fetchone()
+        return newest, writers
+
+    def _collect(self, subscription: Subscription, settled: int) -> bool:
+        position, more = self._positions[subscription.pk], False
+        if position < self._newest:
+            changes = IncidentChange.objects.filter(pk__gt=position, pk__lte=self._newest)
+            page = list(changes.order_by("pk")[:MAX_PAGE])
+            more = len(page) == MAX_PAGE
+            position = page[-1].pk if more else self._newest
+            Event.objects.bulk_create(_events(subscription, page), ignore_conflicts=True)
+        self._positions[subscription.pk] = position
+        if (cursor := min(position, settled)) > subscription.cursor:
+            Subscription.objects.filter(pk=subscription.pk, cursor__lt=cursor).update(cursor=cursor)
+        return more
+
+
+def _events(subscription: Subscription, page: list[IncidentChange]) -> list[Event]:
+    now = timezone.now()
+    filtered = bool(subscription.statuses or subscription.sources)
+    values = values_then(page) if page and filtered else [{} for _ in page]
+    return [
+        Event(
+            subscription=subscription,
+            change=change,
+            incident_id=change.incident_id,
+            type=type_of(change),
+            created_at=now,
+            due_at=now,
+        )
+        for change, then in zip(page, values, strict=True)
+        if _matches(subscription, type_of(change), then)
+    ]
 
 
 def type_of(change: IncidentChange) -> EventType:
@@ -87,10 +106,33 @@ def type_of(change: IncidentChange) -> EventType:
     return EventType.CREATED if created else EventType.CHANGED
 
 
-def matches(subscription: Subscription, change: IncidentChange) -> bool:
-    """By the values before or after the change: who follows open incidents hears that one was closed."""
-    incident = change.incident
-    status = change.changes.get("status", [incident.status])
-    source = change.changes.get("source", [incident.source])
-    wanted = ((subscription.events, [type_of(change)]), (subscription.statuses, status), (subscription.sources, source))
-    return all(not chosen or not set(chosen).isdisjoint(values) for chosen, values in wanted)
+def values_then(page: list[IncidentChange]) -> list[dict[str, list[str | None]]]:
+    """
+    Each change's status and source of the incident at the time of the change: old and new where the change is of them.
+
+    `page` is in order and without gaps. What a field was before it is the old value of the field's next change, and the
+    present value where none follows.
+    """
+    following = IncidentChange.objects.filter(incident=OuterRef("pk"), pk__gte=page[0].pk).order_by("pk")
+    old = [following.filter(changes__has_key=field).values(old=KT(f"changes__{field}__0"))[:1] for field in FILTERED]
+    before = [
+        Coalesce(Subquery(first), field, output_field=CharField()) for field, first in zip(FILTERED, old, strict=True)
+    ]
+    incidents = Incident.objects.filter(pk__in={change.incident_id for change in page})
+    current = {pk: dict(zip(FILTERED, values, strict=True)) for pk, *values in incidents.values_list("pk", *before)}
+    result = []
+    for change in page:
+        values = current[change.incident_id]
+        result.append({field: change.changes.get(field, [values[field]]) for field in FILTERED})
+        values.update({field: change.changes[field][1] for field in FILTERED if field in change.changes})
+    return result
+
+
+def _matches(subscription: Subscription, event_type: EventType, values: dict[str, list[str | None]]) -> bool:
+    """By the values before or after the change: a subscription to open incidents gets that one was closed."""
+    wanted = (
+        (subscription.events, [event_type]),
+        (subscription.statuses, values.get("status", [])),
+        (subscription.sources, values.get("source", [])),
+    )
+    return all(not chosen or not set(chosen).isdisjoint(found) for chosen, found in wanted)

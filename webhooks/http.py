@@ -1,14 +1,15 @@
 """A POST to an address that a person chose: bounded in time, and never into the networks behind the service."""
 
-import os
+import re
 import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Buffer
 from functools import cache
-from http.client import HTTPConnection, HTTPException
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, parse_headers
+from io import BufferedReader, RawIOBase
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from threading import Timer
+from time import monotonic
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -16,11 +17,15 @@ import certifi
 from django.conf import settings
 from django.utils.encoding import iri_to_uri
 
+from webhooks.addresses import ascii_host, authority
 from webhooks.models import Failure
 
-CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 10.0
-DEADLINE = 15.0  # seconds for request and response together, from the connection on
-ADDRESSES_TRIED = 3
+DEADLINE_SECONDS = 15.0  # for connection, request and response together
+CONNECT_SECONDS = 5.0  # for each address
+MAX_ADDRESSES = 3
+MAX_HEAD_BYTES = 64 * 1024  # of the final response and the interim ones before it, without the body
+BUFFER_BYTES = 8 * 1024
+STATUS_LINE = re.compile(rb"HTTP/1\.\d +([1-9]\d\d)(?: .*)?\r?\n")  # RFC 9112, 4
 NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 
 
@@ -37,29 +42,85 @@ class FailureError(Exception):
 
 def post(url: str, body: bytes, headers: dict[str, str]) -> Response:
     """The response, whose body is not read; redirects are not followed. Raises FailureError."""
-    parts = urlsplit(url)
-    host = str(parts.hostname).encode("idna").decode()
+    try:
+        parts = urlsplit(url)
+        host = ascii_host(parts)
+    except ValueError:
+        raise FailureError(Failure.UNRESOLVED) from None
     port = parts.port or (443 if parts.scheme == "https" else 80)
+    addresses = resolve(host, port)
+    deadline = monotonic() + DEADLINE_SECONDS
     try:
         # Its name is not resolved again: another answer of the DNS could lead elsewhere (DNS rebinding).
-        with _connect(resolve(host, port), port) as connected, _deadline(connected):
+        with _connect(addresses, port, deadline) as connected:
             secure = parts.scheme == "https"
-            with tls_context().wrap_socket(connected, server_hostname=host) if secure else connected as sock:
-                sock.settimeout(READ_TIMEOUT)
+            name = host.removesuffix(".")  # of certificates (RFC 6066, 3)
+            with tls_context().wrap_socket(connected, server_hostname=name) if secure else connected as sock:
+                stream = _Stream(sock, deadline)
                 connection = HTTPConnection(host, port)
-                connection.sock = sock
-                name = f"[{host}]" if ":" in host else host
-                headers = {"Host": f"{name}:{parts.port}" if parts.port else name, **headers, "Connection": "close"}
+                connection.sock = stream
+                headers = {"Host": authority(host, parts.port), **headers, "Connection": "close"}
                 target = iri_to_uri((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
                 connection.request("POST", target, body, headers)
-                response = connection.getresponse()
-                return Response(response.status, response.getheader("Retry-After"))
+                return _read_response(BufferedReader(stream, BUFFER_BYTES))
     except ssl.SSLError:
         raise FailureError(Failure.TLS) from None
     except TimeoutError:
         raise FailureError(Failure.TIMEOUT) from None
     except (OSError, HTTPException):
         raise FailureError(Failure.UNREACHABLE) from None
+
+
+def _read_response(reader: BufferedReader) -> Response:
+    """
+    Reads to the end of the final response's headers, past any interim responses (RFC 9110, 15.2).
+
+    http.client skips 100 alone, and takes a connection that ends within the headers for their end.
+    """
+    while True:
+        line = STATUS_LINE.fullmatch(reader.readline(MAX_HEAD_BYTES))
+        if not line:
+            raise HTTPException
+        status, headers = int(line[1]), parse_headers(reader)
+        if status >= 200 or status == HTTPStatus.SWITCHING_PROTOCOLS:  # which was not asked for: final, and a failure
+            return Response(status, headers["Retry-After"])
+
+
+class _Stream(RawIOBase):
+    """
+    A socket as HTTPConnection and BufferedReader use one, up to a deadline.
+
+    A time-out of the socket bounds each read: a response that comes byte by byte would last for hours. Raises OSError,
+    TimeoutError among it, and HTTPException where the end comes, or MAX_HEAD_BYTES, before a response.
+    """
+
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        self._sock, self._deadline, self._received = sock, deadline, 0
+
+    def sendall(self, data: Buffer) -> None:
+        view = memoryview(data)
+        while view:
+            self._sock.settimeout(_remaining(self._deadline))
+            view = view[self._sock.send(view) :]
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        self._sock.settimeout(_remaining(self._deadline))
+        count = self._sock.recv_into(buffer)
+        self._received += count
+        if not count or self._received > MAX_HEAD_BYTES:
+            raise HTTPException
+        return count
+
+
+def _remaining(deadline: float) -> float:
+    """Seconds, more than none. Raises TimeoutError."""
+    seconds = deadline - monotonic()
+    if seconds <= 0:
+        raise TimeoutError
+    return seconds
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -86,33 +147,17 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
     return address.is_global and not (address.is_multicast or address.is_reserved)
 
 
-def _connect(addresses: list[str], port: int) -> socket.socket:
-    """Raises OSError."""
+def _connect(addresses: list[str], port: int, deadline: float) -> socket.socket:
+    """Its time-out, until another is set, is the deadline: for the handshake of TLS. Raises OSError."""
     error = OSError()
-    for address in addresses[:ADDRESSES_TRIED]:
+    for address in addresses[:MAX_ADDRESSES]:
         try:
-            return socket.create_connection((address, port), CONNECT_TIMEOUT)
+            sock = socket.create_connection((address, port), min(CONNECT_SECONDS, _remaining(deadline)))
+            sock.settimeout(_remaining(deadline))
+            return sock
         except OSError as exc:
             error = exc
     raise error
-
-
-@contextmanager
-def _deadline(sock: socket.socket) -> Iterator[None]:
-    """A time-out alone bounds each read: a response that comes byte by byte would last for hours."""
-    with socket.socket(fileno=os.dup(sock.fileno())) as duplicate:  # wrap_socket takes the descriptor of the original
-        timer = Timer(DEADLINE, _shut_down, [duplicate])
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-            timer.join()
-
-
-def _shut_down(sock: socket.socket) -> None:
-    with suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)
 
 
 @cache

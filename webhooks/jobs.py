@@ -1,11 +1,10 @@
 """Sends events: at least once each, and those of an incident one after the other."""
 
 import logging
-from collections import defaultdict
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections import deque
 from datetime import datetime, timedelta
-from itertools import islice, zip_longest
+from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -24,70 +23,125 @@ from webhooks.models import ROTATION, Event, Failure, Rest, Subscription
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 8
-BATCH = 500  # events that a step reads
-STEP = 5.0  # seconds, after which AT_ONCE attempts may follow: less than half a lease
+MAX_AT_ONCE = 8  # attempts for one subscription
+MAX_AT_ONCE_OF_ALL = 64  # but one for each subscription in any case
+MAX_EVENTS = 500  # that a step reads
+STEP_SECONDS = 1.0  # for collecting, and again for sending
 # Before each next attempt, 27 hours together
 BACKOFF = [
     *(timedelta(seconds=5), timedelta(minutes=5), timedelta(minutes=30)),
     *(timedelta(hours=hours) for hours in (2, 5, 10, 10)),
 ]
-# Of a subscription, after consecutive failures: a dead receiver must not hold up the others.
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(minutes=5)
+# Of a subscription, after consecutive failures: a dead receiver is asked less and less.
+FIRST_PAUSE, MAX_PAUSE = timedelta(seconds=5), timedelta(minutes=5)
 REST_AFTER = timedelta(days=1)
 GONE = 410
 BUSY = (429, 503)  # with Retry-After
-NONE, LONGEST_RETRY_AFTER = timedelta(), timedelta(days=1)
-PURGED = 1000
+MAX_RETRY_AFTER = timedelta(days=1)
+PURGE_BATCH = 1000
+SENDING: dict[str, Any] = {"is_active": True, "rests_since": None}
+
+
+class Outcome(NamedTuple):
+    status: int | None
+    failure: str  # a Failure, or "" for a success
+    retry_after: timedelta = timedelta()  # for which the receiver wants nothing
 
 
 class Sender:
+    """
+    Sends each event in a thread, which may outlast the step that started it.
+
+    Each subscription has its own share of the threads: a slow receiver takes none from the others. Only HTTP runs in
+    them: they have no connection to the database. They end with the process.
+    """
+
     def __init__(self) -> None:
         self._collector = Collector()
+        self._in_flight: dict[int, set[int]] = {}  # the incidents whose events are being sent, by subscription
+        # Subscriptions with a failure since their last success. Nothing more is started while others are in flight:
+        # their outcomes decide whether the receiver fails, or the event alone.
+        self._failing: set[int] = set()
+        self._finished: SimpleQueue[tuple[Event, Outcome]] = SimpleQueue()
 
     def step(self) -> bool:
-        more = self._collector.collect()
-        return send_due() or more
+        """Returns whether there may be more to do."""
+        until = monotonic() + STEP_SECONDS
+        while (more := self._collector.collect()) and monotonic() < until:
+            pass
+        return self._send() or more
 
+    def _send(self) -> bool:
+        """Starts attempts and records those that end meanwhile; returns whether there were any."""
+        waiting = self._due(timezone.now())
+        until = monotonic() + STEP_SECONDS
+        self._start(waiting)
+        busy = bool(self._in_flight)
+        while self._in_flight and (seconds := until - monotonic()) > 0:
+            try:
+                event, outcome = self._finished.get(timeout=seconds)
+            except Empty:
+                break
+            if self._finish(event, outcome):
+                waiting.pop(event.subscription_id, None)
+            self._start(waiting)
+        return busy
 
-def send_due() -> bool:
-    """One attempt for each of some events, AT_ONCE at a time; returns whether there were any."""
-    events = _due(timezone.now())
-    until = monotonic() + STEP
-    resting: set[int] = set()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        waiting = iter(events)
-        # A subscription that fails, or asks for it, has its pause from then on.
-        while monotonic() < until and (batch := list(islice(_of_others(waiting, resting), AT_ONCE))):
-            requests = [_request(event) for event in batch]
-            # Only HTTP runs in the threads: they have no connection to the database.
-            resting |= _record(batch, list(pool.map(_attempt, requests)))
-    return bool(events)
+    def _due(self, now: datetime) -> dict[int, deque[Event]]:
+        """The oldest event of each incident, by subscription, without those in flight."""
+        pending = Event.objects.filter(state=Event.State.PENDING)
+        due = pending.filter(due_at__lte=now)
+        ready = Subscription.objects.filter(
+            Exists(due.filter(subscription=OuterRef("pk"))), Q(retry_at=None) | Q(retry_at__lte=now), **SENDING
+        )
+        subscriptions = list(ready.values_list("pk", flat=True))
+        waiting = {}
+        for pk in subscriptions:
+            of_each = pending.filter(subscription=pk).order_by().values("incident")
+            oldest = of_each.annotate(oldest=Min("change")).values("oldest")
+            found = due.filter(subscription=pk, change__in=oldest).exclude(incident__in=self._in_flight.get(pk, ()))
+            ordered = found.select_related("subscription", "incident", "change").order_by("due_at", "change")
+            waiting[pk] = deque(ordered[: max(MAX_AT_ONCE, MAX_EVENTS // len(subscriptions))])
+        return waiting
 
+    def _start(self, waiting: dict[int, deque[Event]]) -> None:
+        """Starts attempts for as many as each subscription may have."""
+        subscriptions = len(waiting.keys() | self._in_flight.keys())
+        share = max(1, min(MAX_AT_ONCE, MAX_AT_ONCE_OF_ALL // max(1, subscriptions)))
+        for pk, events in waiting.items():
+            while events and len(self._in_flight.get(pk, ())) < (1 if pk in self._failing else share):
+                event = events.popleft()
+                threading.Thread(target=self._attempt, args=[event, _request(event)], daemon=True).start()
+                self._in_flight.setdefault(pk, set()).add(event.incident_id)
 
-def _of_others(events: Iterator[Event], resting: set[int]) -> Iterator[Event]:
-    return (event for event in events if event.subscription_id not in resting)
+    def _attempt(self, event: Event, request: tuple[str, bytes, dict[str, str]]) -> None:
+        try:
+            outcome = _attempt(request)
+        except Exception:
+            logger.exception("The event %s could not be sent", event)
+            outcome = Outcome(None, Failure.UNREACHABLE)
+        self._finished.put((event, outcome))
 
-
-def _due(now: datetime) -> list[Event]:
-    """The oldest of each incident, of the subscriptions in turn: first those that were tried the longest ago."""
-    pending = Event.objects.filter(state=Event.State.PENDING)
-    due = pending.filter(due_at__lte=now)
-    ready = Subscription.objects.filter(
-        Exists(due.filter(subscription=OuterRef("pk"))), Q(retry_at=None) | Q(retry_at__lte=now), **SENDING
-    )
-    subscriptions = list(ready.order_by(F("tried_at").asc(nulls_first=True), "pk"))
-    limit = max(AT_ONCE, BATCH // len(subscriptions)) if subscriptions else 0
-    events = []
-    for subscription in subscriptions:
-        of_each = pending.filter(subscription=subscription).order_by().values("incident")
-        oldest = of_each.annotate(oldest=Min("change")).values("oldest")
-        found = due.filter(subscription=subscription, change__in=oldest).order_by("due_at", "change")
-        events.append(found.select_related("subscription", "incident", "change")[:limit])
-    return [event for turn in zip_longest(*events) for event in turn if event]
-
-
-SENDING: dict[str, Any] = {"is_active": True, "rests_since": None}
+    def _finish(self, event: Event, outcome: Outcome) -> bool:
+        """Records the outcome; returns whether the subscription has a pause from now on."""
+        pk, subscription = event.subscription_id, event.subscription
+        self._in_flight[pk].remove(event.incident_id)
+        if not self._in_flight[pk]:
+            del self._in_flight[pk]
+        paused = False
+        with transaction.atomic():
+            if _record(event, outcome):
+                if outcome.failure:
+                    self._failing.add(pk)
+                    paused = _record_failure(subscription, outcome)
+                else:
+                    self._failing.discard(pk)
+                    _record_success(subscription)
+            if pk in self._failing and pk not in self._in_flight:
+                self._failing.discard(pk)
+                _pause(subscription)
+                paused = True
+        return paused
 
 
 def _request(event: Event) -> tuple[str, bytes, dict[str, str]]:
@@ -111,12 +165,6 @@ def _request(event: Event) -> tuple[str, bytes, dict[str, str]]:
     return event.subscription.url, body, headers
 
 
-class Outcome(NamedTuple):
-    status: int | None
-    failure: str  # a Failure, or "" for a success
-    pause: timedelta = NONE  # for which the receiver wants nothing
-
-
 def _attempt(request: tuple[str, bytes, dict[str, str]]) -> Outcome:
     try:
         response = post(*request)
@@ -124,59 +172,78 @@ def _attempt(request: tuple[str, bytes, dict[str, str]]) -> Outcome:
         return Outcome(None, exc.failure)
     if 200 <= response.status < 300:
         return Outcome(response.status, "")
-    asks = response.status in BUSY and response.retry_after
-    return Outcome(response.status, Failure.RESPONSE, retry_after(asks) if asks else NONE)
+    header = response.retry_after if response.status in BUSY else None
+    return Outcome(response.status, Failure.RESPONSE, retry_after(header or ""))
 
 
 def retry_after(header: str) -> timedelta:
-    """Of a Retry-After (RFC 9110, 10.2.3), which is seconds or an HTTP date: between none and LONGEST_RETRY_AFTER."""
+    """Reads a Retry-After, seconds or an HTTP date (RFC 9110, 10.2.3): up to MAX_RETRY_AFTER, none if it is neither."""
     header = header.strip()
     if header.isascii() and header.isdecimal():
         seconds = float(header)
     else:
         seconds = (parse_http_date_safe(header) or 0) - timezone.now().timestamp()
-    return timedelta(seconds=min(max(seconds, 0.0), LONGEST_RETRY_AFTER.total_seconds()))
+    return timedelta(seconds=min(max(seconds, 0.0), MAX_RETRY_AFTER.total_seconds()))
 
 
-def _record(events: list[Event], outcomes: list[Outcome]) -> set[int]:
-    """The subscriptions that are to be left alone for now."""
+def _record(event: Event, outcome: Outcome) -> bool:
+    """
+    Returns whether the event was still as it was sent.
+
+    Otherwise the outcome counts for nothing: the event was sent again by a person meanwhile, or by another process.
+    """
+    now, attempts = timezone.now(), event.attempts + 1
+    state, due_at = Event.State.PENDING, event.due_at
+    if not outcome.failure:
+        state = Event.State.DELIVERED
+    elif attempts > len(BACKOFF):
+        state = Event.State.FAILED
+    else:
+        due_at = now + max(BACKOFF[attempts - 1], outcome.retry_after)
+    unchanged = Event.objects.filter(
+        pk=event.pk, state=Event.State.PENDING, attempts=event.attempts, due_at=event.due_at
+    )
+    recorded = unchanged.update(
+        state=state,
+        due_at=due_at,
+        attempts=attempts,
+        attempted_at=now,
+        status_code=outcome.status,
+        failure=outcome.failure,
+    )
+    if recorded and state == Event.State.FAILED:
+        logger.warning("The event %s was given up after %d attempts", event, attempts)
+    return bool(recorded)
+
+
+def _record_success(subscription: Subscription) -> None:
+    # Not `retry_at`: an attempt beside this one may have set it.
+    Subscription.objects.filter(pk=subscription.pk).update(tried_at=timezone.now(), failures=0, failing_since=None)
+
+
+def _record_failure(subscription: Subscription, outcome: Outcome) -> bool:
+    """Returns whether nothing more may be sent for now, whatever the attempts beside this one say."""
     now = timezone.now()
-    by_subscription = defaultdict(list)
-    for event, outcome in zip(events, outcomes, strict=True):
-        event.attempts += 1
-        event.attempted_at, event.status_code, event.failure = now, outcome.status, outcome.failure
-        if not outcome.failure:
-            event.state = Event.State.DELIVERED
-        elif event.attempts > len(BACKOFF):
-            event.state = Event.State.FAILED
-            logger.warning("The event %s was given up after %d attempts", event, event.attempts)
-        else:
-            event.due_at = now + max(BACKOFF[event.attempts - 1], outcome.pause)
-        by_subscription[event.subscription].append(outcome)
-    with transaction.atomic():
-        fields = ("attempts", "attempted_at", "status_code", "failure", "state", "due_at")
-        Event.objects.bulk_update(events, fields)
-        return {one.pk for one, its in by_subscription.items() if _record_of(one, its)}
-
-
-def _record_of(subscription: Subscription, outcomes: list[Outcome]) -> bool:
-    """Whether the subscription is to be left alone for now."""
-    now = timezone.now()
-    row = Subscription.objects.filter(pk=subscription.pk)  # as it is: its settings may have been changed meanwhile
-    gone = any(outcome.status == GONE for outcome in outcomes)
-    if gone:
+    row = Subscription.objects.filter(pk=subscription.pk)
+    row.update(tried_at=now)
+    if outcome.retry_after:
+        row.update(retry_at=now + outcome.retry_after)
+    if outcome.status == GONE:
         _rest(subscription, Rest.GONE)
-    pause = max(outcome.pause for outcome in outcomes)
-    if not all(outcome.failure for outcome in outcomes):
-        row.update(tried_at=now, failures=0, failing_since=None, retry_at=now + pause if pause else None)
-        return gone or bool(pause)
-    subscription.refresh_from_db(fields=["failures", "failing_since"])  # a success of this step may have reset them
+    return bool(outcome.retry_after) or outcome.status == GONE
+
+
+def _pause(subscription: Subscription) -> None:
+    """For longer after each failure in a row; after a day of them until a person resumes it."""
+    now = timezone.now()
+    subscription.refresh_from_db(fields=["failures", "failing_since", "retry_at"])
     since = subscription.failing_since or now
-    pause = max(pause, min(FIRST_PAUSE * 2 ** min(subscription.failures, 10), LONGEST_PAUSE))
-    row.update(tried_at=now, failures=F("failures") + 1, failing_since=since, retry_at=now + pause)
+    retry_at = now + min(FIRST_PAUSE * 2 ** min(subscription.failures, 10), MAX_PAUSE)
+    Subscription.objects.filter(pk=subscription.pk).update(
+        failures=F("failures") + 1, failing_since=since, retry_at=max(retry_at, subscription.retry_at or now)
+    )
     if now - since >= REST_AFTER:
         _rest(subscription, Rest.FAILING)
-    return True
 
 
 def _rest(subscription: Subscription, reason: Rest) -> None:
@@ -198,6 +265,6 @@ def purge() -> bool:
         created_at__lt=now - timedelta(days=settings.DELIVERY_RETENTION_DAYS),
         change__lte=F("subscription__cursor"),
     )
-    ids = list(old.order_by("created_at").values_list("pk", flat=True)[:PURGED])
+    ids = list(old.order_by("created_at").values_list("pk", flat=True)[:PURGE_BATCH])
     Event.objects.filter(pk__in=ids).delete()
-    return len(ids) == PURGED
+    return len(ids) == PURGE_BATCH

@@ -1,9 +1,7 @@
 import base64
 import secrets
 from datetime import timedelta
-from urllib.parse import urlsplit
 
-from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -38,18 +36,6 @@ class Rest(models.TextChoices):
     GONE = "gone", _("The receiver wants no more: 410")
 
 
-def validate_url(url: str) -> None:
-    """Raises ValidationError."""
-    try:
-        parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and not parts.username
-        (parts.hostname or "").encode("idna")
-    except ValueError:
-        valid = False
-    if not valid or any(character.isspace() for character in url):
-        raise ValidationError(_("Write an http or https address without a user name."))
-
-
 def last_change_id() -> int:
     return IncidentChange.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
 
@@ -63,7 +49,7 @@ class Subscription(models.Model):
     """An address that gets the events of incidents. Empty lists of events, statuses and sources mean all."""
 
     name = models.CharField(_("name"), max_length=100)
-    url = models.CharField(_("address"), max_length=2000, validators=[validate_url])
+    url = models.CharField(_("address"), max_length=2000)  # normalized by the form
     events = models.JSONField(_("events"), default=list, blank=True)
     statuses = models.JSONField(_("statuses"), default=list, blank=True)
     sources = models.JSONField(_("sources"), default=list, blank=True)

@@ -3,7 +3,7 @@
 import json
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,8 +20,10 @@ class Receiver:
     # Of the next responses, and then of all others
     statuses: list[int] = field(default_factory=list)
     status: int = 204
+    status_of: dict[int, int] = field(default_factory=dict)  # by the incident's id
     location: str = ""
     retry_after: str = ""
+    before_response: Callable[[Any], Any] = lambda body: None
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
 
     @property
@@ -47,7 +49,11 @@ def serve(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Iterator[Rec
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             receiver.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
-            self.send_response(receiver.statuses.pop(0) if receiver.statuses else receiver.status)
+            content = json.loads(body)
+            receiver.before_response(content)
+            status = receiver.statuses.pop(0) if receiver.statuses else receiver.status
+            number = content["data"]["incident"]["id"] if content else 0
+            self.send_response(receiver.status_of.get(number, status))
             if receiver.location:
                 self.send_header("Location", receiver.location)
             if receiver.retry_after:

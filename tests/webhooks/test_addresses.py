@@ -3,7 +3,6 @@
 import socket
 import ssl
 import subprocess
-import threading
 from ipaddress import ip_address
 
 import pytest
@@ -83,6 +82,21 @@ def test_rebound_name_is_not_followed(names, monkeypatch):
     assert connected == [("8.8.8.8", 80)]
 
 
+@pytest.mark.parametrize("host", ["faß.example", "xn--fa-hia.example", "FAẞ.example"])
+def test_international_name_is_that_of_idna_2008(names, settings, host):
+    """By IDNA 2003, as Python's own codec has it, faß.example is fass.example, which may be a stranger's."""
+    settings.WEBHOOK_ALLOW_PRIVATE = True
+    names |= {"xn--fa-hia.example": [["127.0.0.1"]], "fass.example": [["127.0.0.2"]]}
+    with serve(Receiver()) as receiver:
+        assert post(f"http://{host}:{receiver.port}/", b"{}", {}).status == 204
+    assert receiver.requests[0][1]["host"] == f"xn--fa-hia.example:{receiver.port}"
+
+
+@pytest.mark.parametrize("url", ["http://a_ä.example/", "http://[::1/", "http://ma\u200dn.example/"])
+def test_address_of_an_earlier_release_that_is_no_longer_valid(url):
+    assert failure(url) == Failure.UNRESOLVED
+
+
 def test_host_header_keeps_the_name(names, settings):
     settings.WEBHOOK_ALLOW_PRIVATE = True
     names["hooks.example"] = [["127.0.0.1"]]
@@ -117,78 +131,41 @@ def test_proxies_of_the_environment_are_not_asked(settings, monkeypatch):
 
 @pytest.fixture
 def secure(settings, tmp_path, monkeypatch, names):
-    """An HTTPS receiver whose certificate is for hooks.example, and is trusted."""
+    """An HTTPS receiver whose certificate is for two names, and is trusted; it keeps the names it was asked for."""
     settings.WEBHOOK_ALLOW_PRIVATE = True
-    names |= {"hooks.example": [["127.0.0.1"]], "other.example": [["127.0.0.1"]]}
+    names |= {host: [["127.0.0.1"]] for host in ("hooks.example", "hooks.example.", "xn--fa-hia.example")}
+    names |= {host: [["127.0.0.1"]] for host in ("other.example", "fass.example")}
     certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=hooks.example"]
-    command += ["-addext", "subjectAltName=DNS:hooks.example", "-keyout", key, "-out", certificate]
-    subprocess.run(command, check=True, capture_output=True)
+    command += ["-addext", "subjectAltName=DNS:hooks.example,DNS:xn--fa-hia.example", "-keyout", key]
+    subprocess.run([*command, "-out", certificate], check=True, capture_output=True)
     monkeypatch.setattr(http.certifi, "where", lambda: str(certificate))
     http.tls_context.cache_clear()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
+    context.sni_callback = lambda _socket, name, _context: secure_names.append(name)
+    secure_names = []
     with serve(Receiver(), context) as receiver:
+        receiver.server_names = secure_names
         yield receiver
     http.tls_context.cache_clear()
 
 
-def test_certificate_of_the_name_is_accepted(secure):
-    assert post(f"https://hooks.example:{secure.port}/", b"{}", {}).status == 204
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("hooks.example", "hooks.example"),
+        ("hooks.example.", "hooks.example"),
+        ("faß.example", "xn--fa-hia.example"),
+        ("xn--fa-hia.example", "xn--fa-hia.example"),
+    ],
+)
+def test_certificate_of_the_name_is_accepted(secure, host, name):
+    assert post(f"https://{host}:{secure.port}/", b"{}", {}).status == 204
+    assert secure.server_names == [name]
 
 
-@pytest.mark.parametrize("host", ["other.example", "127.0.0.1"])
+@pytest.mark.parametrize("host", ["other.example", "fass.example", "127.0.0.1"])
 def test_certificate_of_another_name_is_refused(secure, host):
     assert failure(f"https://{host}:{secure.port}/") == Failure.TLS
     assert secure.requests == []
-
-
-@pytest.fixture
-def raw(settings):
-    """A server that sends the bytes of `reply`, and then `drip` for as long as it is connected."""
-    settings.WEBHOOK_ALLOW_PRIVATE = True
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield lambda reply, drip=b"": _serve_once(listener, reply, drip)
-
-
-def _serve_once(listener, reply, drip):
-    stopped = threading.Event()
-
-    def serve_once():
-        connected, _ = listener.accept()
-        with connected:
-            try:
-                connected.sendall(reply)
-                while drip and not stopped.wait(0.05):
-                    connected.sendall(drip)
-            except OSError:
-                stopped.set()
-
-    threading.Thread(target=serve_once, daemon=True).start()
-    return f"http://127.0.0.1:{listener.getsockname()[1]}/"
-
-
-def test_endless_body_is_not_read(raw):
-    assert post(raw(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 65536, b"x" * 65536), b"{}", {}).status == 200
-
-
-def test_response_that_comes_byte_by_byte_meets_the_deadline(raw, monkeypatch):
-    monkeypatch.setattr(http, "DEADLINE", 0.5)
-    assert failure(raw(b"HTTP/1.1 2", b"0")) == Failure.UNREACHABLE
-
-
-def test_silent_receiver_times_out(settings, monkeypatch):
-    settings.WEBHOOK_ALLOW_PRIVATE = True
-    monkeypatch.setattr(http, "READ_TIMEOUT", 0.2)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        assert failure(f"http://127.0.0.1:{listener.getsockname()[1]}/") == Failure.TIMEOUT
-
-
-@pytest.mark.parametrize("reply", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"\0" * 100])
-def test_no_http_is_a_failure(raw, reply):
-    assert failure(raw(reply)) == Failure.UNREACHABLE
-
-
-def test_plain_http_where_tls_is_expected(raw):
-    url = raw(b"HTTP/1.1 200 OK\r\n\r\n").replace("http", "https")
-    assert failure(url) == Failure.TLS

@@ -91,11 +91,76 @@ def test_old_secret_is_forgotten_after_the_day(admin, hook):
         *("", "hooks.example", "ftp://hooks.example/", "file:///etc/passwd", "http://", "http://u:p@hooks.example/"),
         *("http://hooks.example:99999/", "http://hooks.example:x/", "http://[::1/", "http://a b/", "http://a/\r\nX: y"),
         *("http://" + "a" * 70 + ".example/", "http://a..example/", "gopher://hooks.example/"),
+        *("http://:pw@hooks.example/", "http://u@hooks.example/", "http://@hooks.example/", "http://:@hooks.example/"),
+        *("http://good.example\\@evil.example/", "http://evil.example\\.good.example/", "http:\\\\a.example/"),
+        *(
+            "http://hooks\t.example/",
+            "http://hooks\n.example/",
+            "http://hooks.example/\u00a0a",
+            "http://a\x1f.example/",
+        ),
+        *("http://hooks%2eexample/", "http://%68ooks.example/", "http://f%C3%A4.example/", "http://hooks.example%00/"),
+        *("http://ma\u200dn.example/", "http://\u2100.example/", "http://i\u2764.example/", "http://a_ä.example/"),
+        *("http://[::1]evil.example/", "http://[fe80::1%25eth0]/", "http://[v1.a]/", "http://[hooks.example]/"),
+        *("http://2130706433/", "http://0x7f.1/", "http://127.1/", "http://0177.0.0.1/", "http://1.2.3.4.5/"),
+        *(
+            "http://\uff10x7f.1/",
+            "http://hooks.example:0/",
+            "http://hooks.example:+80/",
+            "http://hooks.example:\uff18/",
+        ),
     ],
 )
 def test_bad_address_is_refused(admin, url):
     assert "errorlist" in add(admin, url)
     assert not Subscription.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("https://faß.example/", "https://xn--fa-hia.example/"),
+        ("https://FAẞ.example/", "https://xn--fa-hia.example/"),
+        ("https://fass.example/", "https://fass.example/"),
+        ("https://xn--fa-hia.example/", "https://xn--fa-hia.example/"),
+        ("https://Инциденты.РФ:8443/путь?a=б", "https://xn--d1achayd9a1a4c.xn--p1ai:8443/путь?a=б"),
+        ("https://вебхук.example/", "https://xn--90abjv8bl.example/"),
+        ("https://βόλος.example/", "https://xn--nxasmm1c.example/"),
+        ("https://ශ්\u200dරී.example/", "https://xn--10cl1a0b660p.example/"),
+        ("https://\uff48ooks\u3002example/", "https://hooks.example/"),
+        ("https://\u0430pple.example/", "https://xn--pple-43d.example/"),
+        ("https://Hooks.Example/Path", "https://hooks.example/Path"),
+        ("HTTP://hooks.example./#part", "http://hooks.example./"),
+        ("http://my_receiver:8000", "http://my_receiver:8000"),
+        ("http://[2001:DB8:0::1]:8000/", "http://[2001:db8::1]:8000/"),
+        ("http://127.0.0.1:8000/a@b", "http://127.0.0.1:8000/a@b"),
+    ],
+)
+def test_shown_address_is_the_one_connected_to(admin, typed, stored):
+    add(admin, typed)
+    subscription = Subscription.objects.get()
+    assert subscription.url == stored
+    assert f'value="{stored}"' in admin.get(f"{SUBSCRIPTIONS}{subscription.pk}/change/").content.decode()
+
+
+def test_password_of_an_earlier_release_is_not_shown_and_does_not_hinder(admin, hook):
+    Subscription.objects.update(url="http://:hunter2@hooks.example:8000/path")
+    page = f"{SUBSCRIPTIONS}{hook.pk}/change/"
+    content = admin.get(page).content.decode()
+    assert "hunter2" not in content and "http://***@hooks.example:8000/path" in content
+    masked = "http://***@hooks.example:8000/path"
+    body = {
+        "name": "billing",
+        "url": masked,
+        "initial-url": masked,
+        "initial-name": "billing",
+        "initial-is_active": "True",
+    }
+    assert "hunter2" not in admin.post(page, body, follow=True).content.decode()
+    hook.refresh_from_db()
+    assert (hook.is_active, hook.url) == (False, "http://:hunter2@hooks.example:8000/path")
+    assert "hunter2" not in admin.get(SUBSCRIPTIONS).content.decode()
+    assert "errorlist" in admin.post(page, body | {"url": masked.replace("path", "other")}).content.decode()
 
 
 def test_edit_does_not_undo_what_the_job_wrote(admin, hook):

@@ -1,5 +1,6 @@
 """A receiver that is busy says when it wants more: Retry-After with 429 and 503."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -73,14 +74,22 @@ def test_nothing_is_sent_before_and_all_after(hook, receiver, clock):
     assert {event.state for event in Event.objects.all()} == {"delivered"}
 
 
-def test_while_others_are_taken(hook, receiver, clock):
-    receiver.statuses, receiver.retry_after = [204, 204, 429], "3600"
-    for _ in range(20):
-        make_incident()
-    run()
+def test_pause_that_a_receiver_asks_for_outlasts_the_success_of_others(hook, receiver, clock, monkeypatch):
+    monkeypatch.setattr(jobs, "MAX_AT_ONCE", 2)
+    monkeypatch.setattr(jobs, "STEP_SECONDS", 0.05)
+    release, first = threading.Event(), make_incident()
+    make_incident()
+    make_incident()
+    receiver.retry_after, receiver.status_of = "3600", {first.pk: 429}
+    receiver.before_response = lambda body: body["data"]["incident"]["id"] == first.pk or release.wait(60)
+    sender = jobs.Sender()
+    while not Event.objects.filter(incident=first, attempts=1).exists():
+        sender.step()
+    release.set()
+    while sender.step():
+        pass
     hook.refresh_from_db()
-    assert len(receiver.requests) == jobs.AT_ONCE
-    assert (hook.retry_at - clock.now, hook.failing_since) == (HOUR, None)
+    assert (len(receiver.requests), hook.retry_at - clock.now, hook.failing_since) == (2, HOUR, None)
 
 
 def test_a_press_in_the_admin_does_not_wait(hook, receiver, clock):

@@ -111,34 +111,18 @@ def test_dead_receiver_gets_no_more_than_was_under_way(hook, receiver, clock):
     for _ in range(50):
         make_incident()
     run()
-    assert len(receiver.requests) == jobs.AT_ONCE
+    assert len(receiver.requests) == jobs.MAX_AT_ONCE
 
 
-def test_a_failure_after_a_success_of_the_same_step_begins_a_new_day(hook, receiver, clock):
+def test_a_failure_after_a_success_begins_a_new_day(hook, receiver, clock):
     type(hook).objects.update(failing_since=clock.now - timedelta(hours=23), failures=9)
-    receiver.statuses, receiver.status = [204] * jobs.AT_ONCE, 500
-    for _ in range(2 * jobs.AT_ONCE):
+    receiver.statuses, receiver.status = [204] * jobs.MAX_AT_ONCE, 500
+    for _ in range(2 * jobs.MAX_AT_ONCE):
         make_incident()
     run()
     hook.refresh_from_db()
     assert (hook.failing_since, hook.failures) == (clock.now, 1)
     assert hook.retry_at == clock.now + jobs.FIRST_PAUSE
-
-
-def test_a_step_ends_in_time_and_the_next_goes_on(hook, receiver, monkeypatch):
-    now = 0.0
-
-    def later():
-        nonlocal now
-        now += jobs.STEP * 0.6
-        return now
-
-    monkeypatch.setattr(jobs, "monotonic", later)
-    for _ in range(3 * jobs.AT_ONCE):
-        make_incident()
-    sender = jobs.Sender()
-    assert sender.step() and len(receiver.requests) == jobs.AT_ONCE
-    assert sender.step() and len(receiver.requests) == 2 * jobs.AT_ONCE
 
 
 def test_subscription_rests_after_a_day_and_says_so_once(hook, receiver, clock, caplog):

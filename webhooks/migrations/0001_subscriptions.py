@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=100, verbose_name='name')),
-                ('url', models.CharField(max_length=2000, validators=[webhooks.models.validate_url], verbose_name='address')),
+                ('url', models.CharField(max_length=2000, verbose_name='address')),
                 ('events', models.JSONField(blank=True, default=list, verbose_name='events')),
                 ('statuses', models.JSONField(blank=True, default=list, verbose_name='statuses')),
                 ('sources', models.JSONField(blank=True, default=list, verbose_name='sources')),
