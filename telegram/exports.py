@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import ijson
 
 from telegram import reports
+from telegram.export_file import RepairedFile
 from telegram.reports import ZERO_CHANNEL_ID, Fields, NotUnderstoodError, Report
 from telegram.values import dictionary, integer, sequence, string
 
@@ -51,7 +52,7 @@ def read(file: BinaryIO, *, only: int | None = None, zone: tzinfo = UTC) -> Iter
     a group became a supergroup, they are negative.
     Raises NotUnderstoodError, after what came before, where the file is no export or ends early.
     """
-    entries = _entries(ijson.basic_parse(_Repaired(file), buf_size=BUFFER_SIZE))
+    entries = _entries(ijson.basic_parse(RepairedFile(file), buf_size=BUFFER_SIZE))
     header, chat, topics, latest = None, None, set[int](), None
     while following := _next(entries):
         of_chat, entry = following
@@ -126,32 +127,6 @@ def _items(events: Iterator[tuple[str, Any]]) -> Iterator[object]:
                 container = item
             elif container is None:
                 yield item
-
-
-class _Repaired:
-    """A file as it was meant: Desktop writes control characters as `\\x1F`, which JSON does not have."""
-
-    _ESCAPE = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|.)", re.DOTALL)
-    _BEGUN = re.compile(rb"\\x?[0-9A-Fa-f]?\Z")
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._rest = file.read(3).removeprefix(b"\xef\xbb\xbf")
-
-    def read(self, size: int = -1) -> bytes:
-        while size and (chunk := self._file.read(size)):
-            chunk, self._rest = self._rest + chunk, b""
-            begun = self._BEGUN.search(chunk, max(0, len(chunk) - 3))
-            if begun and (begun.start() - len(chunk[: begun.start()].rstrip(b"\\"))) % 2 == 0:
-                chunk, self._rest = chunk[: begun.start()], chunk[begun.start() :]
-            if b"\\x" in chunk:
-                chunk = self._ESCAPE.sub(lambda found: b"\\u00" + found[1] if found[1] else found[0], chunk)
-            if chunk:
-                return chunk
-        if size == 0:  # a look at what type it returns
-            return b""
-        chunk, self._rest = self._rest, b""
-        return chunk
 
 
 def _chat(header: Fields) -> Fields | None:
