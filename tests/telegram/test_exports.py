@@ -85,7 +85,17 @@ def test_an_entry_gives_the_report_that_the_bot_made_of_the_message():
         ({"media_type": "sticker", "file": "s.webp", "sticker_emoji": "👍"}, {"sticker": {"emoji": "👍"}}),
         ({"game_title": "Chess"}, {"game": {"title": "Chess"}}),
         ({"giveaway_information": {}}, {"giveaway": {}}),
-        ({"invoice_information": "{}"}, {"invoice": {}}),
+        (
+            {"invoice_information": '{\n "title": "Насос \\\\x1F\\"3\\"",\n "description": "",\n "amount": 5\n}'},
+            {"invoice": {"title": 'Насос \\x1F"3"'}},
+        ),
+        ({"invoice_information": '{"title": "a\\\\u2028b"}'.replace("\\\\", "\\")}, {"invoice": {"title": "a\u2028b"}}),
+        ({"invoice_information": {"title": "Насос"}}, {"invoice": {"title": "Насос"}}),
+        ({"invoice_information": "{"}, {"invoice": {}}),
+        ({"photo_file_size": 0, "self_destruct_period_seconds": 5}, {"photo": []}),
+        ({"self_destruct_period_seconds": 5}, {"photo": []}),
+        ({"file_size": 0, "self_destruct_period_seconds": 5}, {"document": {}}),
+        ({"file_size": 0, "media_type": "voice_message", "duration_seconds": 5}, {"voice": {"duration": 5}}),
         ({"paid_stars_amount": 5}, {"paid_media": {}}),
         ({"hologram": 5}, {"hologram": 5}),
         (
@@ -95,6 +105,14 @@ def test_an_entry_gives_the_report_that_the_bot_made_of_the_message():
         ({"forwarded_from": None, "text": "x"}, {"forward_origin": {"type": "hidden_user"}, "text": "x"}),
         ({"reply_to_message_id": 5, "text": "x"}, {"reply_to_message": {"message_id": 5}, "text": "x"}),
         ({"reply_to_message_id": 5, "reply_to_peer_id": "channel9", "text": "x"}, {"text": "x"}),
+        (
+            {"reply_to_message_id": 5, "reply_to_peer_id": "channel1234567890", "text": "x"},
+            {"reply_to_message": {"message_id": 5}, "text": "x"},
+        ),
+        (
+            {"text": ["см. ", {"type": "text_link", "text": "лог", "href": "http://e.org/1"}]},
+            {"text": "см. лог", "entities": [{"type": "text_link", "offset": 4, "length": 3, "url": "http://e.org/1"}]},
+        ),
         ({"edited_unixtime": str(DATE + 5), "edited": "x", "text": "x"}, {"edit_date": DATE + 5, "text": "x"}),
     ],
 )
@@ -203,6 +221,18 @@ def test_topics_of_one_chat_are_none_of_another():
     started = entry(id=5, type="service", action="topic_created", text="")
     file = account(CHAT | {"messages": [started]}, CHAT | {"messages": [entry(reply_to_message_id=5)]})
     assert [report.reply_to for report in exports.read(file)] == [None, 5]
+
+
+@pytest.mark.parametrize(
+    ("chat", "peer"),
+    [
+        ({"type": "private_group", "id": 4001}, "chat4001"),
+        ({"type": "personal_chat", "id": 7000000001}, "user7000000001"),
+    ],
+)
+def test_a_reply_that_names_its_own_chat(chat, peer):
+    (report,) = read(entry(reply_to_message_id=5, reply_to_peer_id=peer), chat={"name": "A"} | chat)
+    assert report.reply_to == 5 - 1_000_000_000
 
 
 def test_a_bad_entry_or_chat_stops_nothing():
