@@ -26,11 +26,14 @@ def take(body: bytes) -> None:
     """
     Stores an update, and then processes it: the jobs do where that fails.
 
-    What a chat says that is not allowed is not stored. Raises django.db's errors where it could not be stored.
+    Updates of chats that are not allowed are not stored; of kinds that are not handled, their kind and id alone. Raises
+    django.db's errors where it could not be stored.
     """
     update, external_id = _identify(body)
     if update and not _is_wanted(update):
         return
+    if update and not _is_content_kept(update):
+        body = json.dumps({"update_id": update.id, update.kind: {}}).encode()
     delivery = receive(channel=Channel.TELEGRAM, external_id=external_id, body=body)
     try:
         process(delivery.pk)
@@ -63,6 +66,20 @@ def _is_wanted(update: Update) -> bool:
     except Exception:
         logger.exception("The chat of an update was not understood")
         return True
+
+
+def _is_content_kept(update: Update) -> bool:
+    """
+    Not of kinds that nothing is made of: they may be of any chat, or of none.
+
+    A kind that is not known may be handled one day: of an allowed chat it is kept for a replay.
+    """
+    if update.is_handled:
+        return True
+    if update.kind in parsing.OTHER_UPDATES or update.chat is None:
+        return False
+    alias = ChatAlias.objects.filter(bot_id=bot_api.bot_id(), telegram_id=update.chat.id).select_related("chat").first()
+    return alias is not None and chats.is_allowed(alias.chat)
 
 
 def _admit(update: Update) -> bool:
