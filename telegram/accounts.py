@@ -24,13 +24,13 @@ def new_code(user: User) -> str:
 
 
 @transaction.atomic
-def tie(code: str, author: Author) -> User | None:
+def tie(code: str, author: Author | None) -> User | None:
     """The user whose code it is, now with the author's account; None for a wrong code or an account of many people."""
     found = LinkCode.objects.select_for_update().filter(
         code_hash=_hash(code), expires_at__gt=timezone.now(), user__is_active=True
     )
     link = found.first()
-    if link is None or author.user_id is None:
+    if link is None or author is None or author.user_id is None:
         return None
     Account.objects.update_or_create(telegram_id=author.user_id, defaults={"user": link.user})
     link.delete()

@@ -1,8 +1,8 @@
 """
-What the bot sends: cards, lists of open incidents, reminders, and the responses to presses of buttons.
+What the bot sends: cards, lists of open incidents, reminders.
 
-All but the last come from rows that say what is due, so that nothing is lost or sent twice when a process dies. One job
-sends them, a call at a time in each chat; the calls of different chats do not wait for each other.
+They come from rows that say what is due, so that nothing is lost or sent twice when a process dies. One job sends them,
+a call at a time in each chat; the calls of different chats do not wait for each other.
 """
 
 import logging
@@ -24,6 +24,7 @@ from django.utils.translation import override
 from core import bot_api
 from core.db.postgresql import is_unavailable
 from incidents.models import UNRESOLVED, IncidentChange, Source, Status
+from telegram import answers
 from telegram.cards import card_text, cut, keyboard
 from telegram.chats import migrate
 from telegram.failures import Action, action_of
@@ -34,7 +35,6 @@ from telegram.sweep import Sweep, sendable
 logger = logging.getLogger(__name__)
 
 TIMEOUT = (5, 25)  # seconds; Telegram holds requests back in chats with slow mode
-PRESS_TIMEOUT = (3, 5)
 # A call that was begun this long ago is over: its process has died.
 IN_FLIGHT = timedelta(seconds=60)
 MOST_IN_FLIGHT = 20  # calls
@@ -47,13 +47,8 @@ STALE_LIST = timedelta(minutes=10)
 
 
 def answer_press(callback_id: str, text: str) -> None:
-    """Tells the presser of a button, at once: Telegram takes the response for some seconds only. Raises nothing."""
-    params = {"callback_query_id": callback_id, "text": cut(text, 200)}
-    try:
-        bot_api.request("answerCallbackQuery", params, timeout=PRESS_TIMEOUT)
-    except bot_api.TelegramError as exc:
-        if "query is too old" not in exc.description:
-            logger.warning("The presser of a button was not told: %s", exc)
+    """Tells the presser of a button."""
+    answers.send(callback_id, "answerCallbackQuery", {"callback_query_id": callback_id, "text": cut(text, 200)})
 
 
 def show_open(chat: Chat, thread_id: int | None = None) -> None:

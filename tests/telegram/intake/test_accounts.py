@@ -1,5 +1,6 @@
 """A Telegram account is tied to a user by a one-time code that is sent to the bot in private."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -8,10 +9,10 @@ from django.utils import timezone
 from identity.models import User
 from incidents.models import IncidentChange
 from intake.models import Delivery
-from telegram import accounts
-from telegram.models import Account, Bot, LinkCode
-from tests.helpers.telegram_messages import ANNA, GROUP
-from tests.helpers.updates import write
+from telegram import accounts, chats, parsing
+from telegram.models import Account, Bot, Chat, LinkCode
+from tests.helpers.telegram_messages import ANNA, GROUP, message
+from tests.helpers.updates import descriptions, take, wait_for_answers, write
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 PRIVATE = {"id": ANNA["id"], "type": "private", "first_name": "Анна"}
@@ -29,6 +30,11 @@ def tied():
 
 def start(code, **fields):
     write(**{"chat": PRIVATE, "text": f"/start {code}"} | fields)
+    wait_for_answers()
+
+
+def told(telegram_api):
+    return [params["text"] for params in telegram_api.called("sendMessage")]
 
 
 def test_a_code_ties_the_account_once(petrova, telegram_api):
@@ -37,12 +43,43 @@ def test_a_code_ties_the_account_once(petrova, telegram_api):
     assert tied() == [(ANNA["id"], "petrova")]
     start(code, message_id=11, **{"from": ANNA | {"id": 7000000002}})
     assert len(tied()) == 1
-    assert ["petrova" in params["text"] for params in telegram_api.called("sendMessage")] == [True, False]
+    assert ["petrova" in text for text in told(telegram_api)] == [True, False]
 
 
-def test_the_code_is_not_stored(petrova):
+def test_the_code_is_not_stored(petrova, group):
     start(accounts.new_code(petrova))
+    chats.find(group.bot_id, parsing.chat_of(PRIVATE))
+    Chat.objects.update(allowed=True)
+    start("a-code")
+    take("edited_message", message(chat=PRIVATE, text="/start another-code"))
+    wait_for_answers()
     assert not Delivery.objects.exists()
+
+
+def test_wrong_codes_are_slowed_down_for_an_account(petrova, telegram_api):
+    code = accounts.new_code(petrova)
+    for number in range(5):
+        start("wrong", message_id=number + 1)
+    start(code, message_id=6)
+    assert tied() == []
+    assert told(telegram_api)[-1] == "Too many wrong codes. Try again in 15 minutes."
+    peter = {"id": 7000000002, "is_bot": False, "first_name": "Пётр"}
+    telegram_api.add_chat(PRIVATE | {"id": peter["id"]})
+    start(code, chat=PRIVATE | {"id": peter["id"]}, **{"from": peter})
+    assert tied() == [(peter["id"], "petrova")]
+
+
+def test_answers_that_telegram_takes_slowly_hold_back_no_report(petrova, telegram_api, monkeypatch):
+    released = threading.Event()
+    monkeypatch.setattr(telegram_api, "_send_message", lambda params: released.wait(10))
+    for number in range(40):
+        write(chat=PRIVATE, message_id=number + 1, text="/start wrong")
+    write(text="Насос")
+    assert descriptions() == ["Насос"]
+    assert len(told(telegram_api)) <= 1  # the answer to a chat waits for the one before
+    released.set()
+    wait_for_answers()
+    assert 1 <= len(told(telegram_api)) <= 2 and "Too many" in told(telegram_api)[-1]
 
 
 def test_the_authors_reports_are_the_users(petrova):
