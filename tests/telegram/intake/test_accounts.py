@@ -91,6 +91,58 @@ def test_the_authors_reports_are_the_users(petrova):
     assert IncidentChange.objects.last().actor == "Анна"
 
 
+IMPOSTORS = [
+    {"first_name": "operator1"},
+    {"first_name": "Operator1"},
+    {"first_name": "оperator1"},  # the first letter is Cyrillic
+    {"first_name": "οperator1"},  # Greek
+    {"first_name": "ｏｐｅｒａｔｏｒ１"},
+    {"first_name": "oper\u200bator1"},
+    {"first_name": "operator1", "last_name": "\u3164"},
+    {"first_name": "", "username": "operator1"},
+    {"first_name": "Петрова"},
+    {"first_name": "Пeтрова"},  # the second letter is Latin
+    {"first_name": "Анна", "last_name": "Ли"},
+    {"first_name": "ли", "last_name": "анна Ивановна"},
+]
+
+
+@pytest.mark.parametrize("named", IMPOSTORS)
+def test_a_name_that_could_be_taken_for_a_users_is_marked(group, named):
+    User.objects.create_user("operator1", first_name="Анна", last_name="Ли")
+    User.objects.create_user("петрова")
+    write(text="x", **{"from": ANNA | named})
+    actor = IncidentChange.objects.get().actor
+    assert actor.endswith(" (Telegram)") and actor != "operator1"
+
+
+@pytest.mark.parametrize("name", ["operator2", "kuznetsov", "a.petrova", "иванов"])
+def test_a_name_that_a_later_user_could_have_is_marked(group, name):
+    write(text="x", **{"from": ANNA | {"first_name": name}})
+    User.objects.create_user(name)
+    assert IncidentChange.objects.get().actor == f"{name} (Telegram)"
+
+
+@pytest.mark.parametrize("name", ["Анна", "Анна Ли", "Ops (дежурный)", "José", "李明", "Grafana", "O’Neil"])
+def test_other_names_stay_as_they_are(group, name):
+    User.objects.create_user("operator1", first_name="Анна", last_name="Петрова")
+    write(text="x", **{"from": ANNA | {"first_name": name}})
+    assert IncidentChange.objects.get().actor == name
+
+
+def test_a_channel_and_a_bot_that_are_called_like_a_user(group):
+    User.objects.create_user("operator1")
+    write(text="x", sender_chat={"id": -1005, "type": "channel", "title": "operator1"}, **{"from": None})
+    write(message_id=11, text="x", **{"from": {"id": 5, "is_bot": True, "first_name": "operator1"}})
+    assert [change.actor for change in IncidentChange.objects.all()] == ["operator1 (Telegram)"] * 2
+
+
+def test_a_marked_name_that_is_long_is_cut_before_the_mark(group):
+    write(text="x", **{"from": ANNA | {"first_name": "a" * 200}})
+    actor = IncidentChange.objects.get().actor
+    assert len(actor) == 150 and actor.endswith("a… (Telegram)")
+
+
 @pytest.mark.parametrize("account", [1087968824, 136817688, 777000, 1271266957])
 def test_accounts_of_many_people_are_never_tied(petrova, account):  # I16
     start(accounts.new_code(petrova), **{"from": ANNA | {"id": account}})
