@@ -29,7 +29,7 @@ from telegram.cards import card_text, cut, keyboard
 from telegram.chats import migrate
 from telegram.failures import Action, action_of
 from telegram.models import Card, Chat, ChatAlias
-from telegram.reminders import interval, note_sent, open_list, reminder_for, zone_of
+from telegram.reminders import note_sent, open_list, reminder_for, times_from_now, zone_of
 from telegram.sweep import Sweep, sendable
 
 logger = logging.getLogger(__name__)
@@ -247,11 +247,11 @@ def _card_shown(card: Card, shows: datetime, result: Any) -> None:
     changes: dict[str, Any] = {"shows": shows, "failures": 0, "failed": False, "error": ""}
     if not card.is_sent:
         changes |= {"message_id": result["message_id"], "send_began_at": None, "sends_unknown": 0}
-    if card.incident.status not in UNRESOLVED:
-        changes["remind_at"] = None
-    elif card.remind_at is None and (every := interval(card.chat)):
-        changes["remind_at"] = timezone.now() + every
     with transaction.atomic():
+        if card.incident.status not in UNRESOLVED:
+            changes |= {"remind_at": None, "remind_from": None}
+        elif card.remind_at is None and card.remind_from is None:
+            changes |= times_from_now(card.chat)
         Card.objects.filter(pk=card.pk).update(**changes)
         # Unless it became due again meanwhile, as by a late part of an album
         Card.objects.filter(pk=card.pk, due_at=card.due_at).update(due_at=None)
