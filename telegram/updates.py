@@ -36,7 +36,8 @@ def take(body: bytes) -> None:
     if update and not _is_wanted(update):
         return
     if update and not _is_content_kept(update):
-        body = json.dumps({"update_id": update.id, update.kind: {}}).encode()
+        own_id = string(update.payload.get("id"))[:100]
+        body = json.dumps({"update_id": update.id, update.kind: {"id": own_id} if own_id else {}}).encode()
     delivery = receive(channel=Channel.TELEGRAM, external_id=external_id, body=body)
     try:
         process(delivery.pk)
@@ -73,12 +74,12 @@ def _is_wanted(update: Update) -> bool:
 
 def _is_content_kept(update: Update) -> bool:
     """
-    Not of kinds that nothing is made of: they may be of any chat, or of none.
+    Not of what nothing is made of: it may be of any chat, or of none.
 
     A kind that is not known may be handled one day: of an allowed chat it is kept for a replay.
     """
     if update.is_handled:
-        return True
+        return update.kind != "callback_query" or update.chat is not None
     if update.kind in parsing.OTHER_UPDATES or update.chat is None:
         return False
     alias = ChatAlias.objects.filter(bot_id=bot_api.bot_id(), telegram_id=update.chat.id).select_related("chat").first()
@@ -128,7 +129,7 @@ def _tie(code: str, chat_id: int, update: Update) -> None:
         try:
             user = throttling.attempt(f"telegram {chat_id}", str(chat_id), partial(accounts.tie, code, update.author))
         except Throttled as exc:
-            minutes = ceil((exc.wait or 0) / 60)
+            minutes = ceil((exc.wait or 0) / 60)  # type: ignore[attr-defined]  # the stubs lack it
             wait = ngettext("Try again in %d minute.", "Try again in %d minutes.", minutes) % minutes
             text = f"{_('Too many wrong codes.')} {wait}"
         else:

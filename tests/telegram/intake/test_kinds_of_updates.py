@@ -52,6 +52,11 @@ def test_of_a_kind_that_is_not_known_the_content_is_kept_where_the_chat_is_allow
     assert stored(take("something_new", {"from": ANNA, "text": "тайна"}))["something_new"] == {}
 
 
+def test_of_a_press_under_a_message_of_no_chat_the_id_is_kept(group):
+    pressed = {"id": "77", "from": ANNA, "inline_message_id": "z", "data": "тайна"}
+    assert stored(take("callback_query", pressed))["callback_query"] == {"id": "77"}
+
+
 def test_such_an_update_is_stored_once(group):
     update = take("business_message", message(text="тайна"))
     again(update)
