@@ -61,7 +61,8 @@ class ChatAdmin(GuardedAdmin, RetryAdmin):
 
     def save_model(self, request: HttpRequest, obj: Chat, form: ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        reminders.plan(obj)
+        if "remind_after_minutes" in form.changed_data:
+            reminders.plan(obj)
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         return self.has_change_permission(request)

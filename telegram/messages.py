@@ -179,6 +179,7 @@ class Reader:
         return self._record(self.alias, report)
 
     def _comment(self, incident_id: int, report: Report, *, replaces: str | None = None) -> None:
+        report = report.as_comment()
         add_comment(
             incident_id=incident_id,
             text=report.description,
@@ -231,6 +232,8 @@ class Reader:
             return ""
         if message.role == Role.REPORT:
             report = report.with_answered()
+        elif message.role == Role.COMMENT:
+            report = report.as_comment()
         words = message.words
         before = _words(_album(self.alias, message.media_group_id)) or words
         message.words, message.has_text = report.description, report.has_text

@@ -56,8 +56,9 @@ class Report:
 
     `message_id` is None where it identifies nothing: ephemeral and scheduled messages, and those of business accounts
     and guests, whose chat ids coincide with others. `description` is never blank and has at most 20,000 characters;
-    `has_text` tells whether its author typed any of it, and `typed` is that part. `skip` is why a message of this kind
-    is no report, in English: a word of the catalog.
+    `has_text` tells whether its author typed any of it, and `typed` is that part. `carried` names and links the medium
+    of a part of an album with a caption, of which the description holds the caption alone. `skip` is why a message of
+    this kind is no report, in English: a word of the catalog.
     `is_live` marks a live location: its edits only move it. `thread_id` is set only in a topic, `reply_to` only for a
     reply to a message of the same chat, and `answered` quotes that message, as far as the update holds it. `copy_of` is
     the chat and message id of the channel post that Telegram itself copied into the channel's discussion group.
@@ -67,6 +68,7 @@ class Report:
     message_id: int | None
     kind: str
     description: str
+    carried: str
     has_text: bool
     typed: str
     unknown: bool
@@ -82,6 +84,12 @@ class Report:
     answered: str
     copy_of: tuple[int, int] | None
     link: str | None
+
+    def as_comment(self) -> "Report":
+        """The report as a comment: there, each part of an album stands for itself."""
+        if not self.carried:
+            return self
+        return replace(self, description=fitted(f"{self.description}\n{self.carried}"), carried="")
 
     def with_answered(self) -> "Report":
         """The report with the message that it replies to: for replies to what is not recorded."""
@@ -102,6 +110,8 @@ def read(message: object, *, text: str | None = None) -> Report:
     thread_id = integer(fields.get("message_thread_id")) if fields.get("is_topic_message") is True else None
     link = message_link(chat, number, thread_id) if identified else None
     content = _content(fields, text)
+    carried = _carried(content, link)
+    is_captioned_part = content.has_text and "media_group_id" in fields
     reply, external = replied(fields), _external_reply(fields)
     elsewhere = external if external and not _is_of_chat(external, chat_id) else None
     here = external if external and elsewhere is None else None
@@ -109,7 +119,8 @@ def read(message: object, *, text: str | None = None) -> Report:
         chat_id=chat_id,
         message_id=number if identified else None,
         kind=content.kind,
-        description=_description(fields, content, elsewhere, link),
+        description=_description(fields, content, elsewhere, "" if is_captioned_part else carried),
+        carried=carried if is_captioned_part else "",
         has_text=content.has_text,
         typed=content.words if content.has_text else "",
         unknown=content.unknown,
@@ -287,8 +298,7 @@ def _content(message: Fields, text: str | None) -> _Content:
     typed = typed_text(message, rich) if text is None else string(text)
     if not is_blank(typed):
         kind = media or ("rich_message" if not is_blank(rich.text) else "text")
-        # The card says how many parts an album has.
-        mark = MEDIA[media](message) if media and "media_group_id" not in message else ""
+        mark = MEDIA[media](message) if media else ""
         needs_link = bool(mark) or rich.has_media
         return _Content(
             kind=kind, words=typed, mark=mark, has_text=True, unknown=bool(rich.unknown), needs_link=needs_link
@@ -307,10 +317,13 @@ def _content(message: Fields, text: str | None) -> _Content:
     return _Content(kind="unknown", words=mark, unknown=True, needs_link=True)
 
 
-def _description(message: Fields, content: _Content, elsewhere: Fields | None, link: str | None) -> str:
+def _carried(content: _Content, link: str | None) -> str:
     shown_link = link if content.needs_link and link else ""
-    last = f"{content.mark} {shown_link}".strip() if content.mark else shown_link
-    return fitted("\n".join([*_context(message, elsewhere), content.words, *([last] if last else [])]))
+    return f"{content.mark} {shown_link}".strip() if content.mark else shown_link
+
+
+def _description(message: Fields, content: _Content, elsewhere: Fields | None, carried: str) -> str:
+    return fitted("\n".join([*_context(message, elsewhere), content.words, *([carried] if carried else [])]))
 
 
 def _context(message: Fields, elsewhere: Fields | None) -> Iterator[str]:

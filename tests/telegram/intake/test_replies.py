@@ -33,6 +33,19 @@ def test_a_reply_with_a_photo_is_a_comment(group):
     assert history() == [{"comment": [None, "Вот\n[photo] https://t.me/c/1234567890/11"]}]
 
 
+def test_each_part_of_an_album_as_a_reply_is_named_and_linked(group):
+    write(text="Насос")
+    part = {"photo": [{}], "media_group_id": "a", "reply_to_message": {"message_id": 10}}
+    write(message_id=11, caption="Вот", **part)
+    write(message_id=12, **part)
+    edit(message_id=11, caption="Вот!", **part)
+    link = "https://t.me/c/1234567890"
+    first, second, edited = (change["comment"] for change in history())
+    assert first == [None, f"Вот\n[photo] {link}/11"]
+    assert second == [None, f"[photo, no text]\n{link}/12"]
+    assert edited == [first[1], f"Вот!\n[photo] {link}/11"]
+
+
 ALERT = {
     "message_id": 3,
     "chat": GROUP,
