@@ -26,6 +26,7 @@ LIFETIME = timedelta(hours=1)
 MARK = " (Telegram)"
 MAX_WORDS = 4  # of a full name
 _INVISIBLE = re.compile(f"(?! )[{INVISIBLE}]")
+_REVERSED = re.compile("[\u202d\u202e]")  # overrides of direction: the letters behind them may read 1rotarepo
 _USERNAME = re.compile(r"[\w@.+-]+")
 
 
@@ -64,6 +65,7 @@ def outside_name(name: str) -> str:
 
     Everyone chooses their name in Telegram. The history knows users by their usernames, and no username has a space.
     """
+    name = _REVERSED.sub("", name)
     visible = unicodedata.normalize("NFKC", _INVISIBLE.sub("", name))
     words = visible.split()
     is_marked = any(map(_mixes_alphabets, words)) or (len(words) == 1 and _is_like_username(words[0]))
@@ -73,8 +75,9 @@ def outside_name(name: str) -> str:
 
 
 def _mixes_alphabets(word: str) -> bool:
-    """Whether it may look like a word of other letters."""
-    return len({unicodedata.name(letter, "?").split()[0] for letter in word if letter.isalpha()}) > 1
+    """Whether it may look like a word of one alphabet; Japanese mixes scripts that do not look alike."""
+    alphabets = {unicodedata.name(letter, "?").split()[0] for letter in word if letter.isalpha()}
+    return len(alphabets) > 1 and not alphabets.isdisjoint(("LATIN", "CYRILLIC", "GREEK"))
 
 
 def _is_like_username(word: str) -> bool:

@@ -123,11 +123,16 @@ def test_a_name_that_a_later_user_could_have_is_marked(group, name):
     assert IncidentChange.objects.get().actor == f"{name} (Telegram)"
 
 
-@pytest.mark.parametrize("name", ["Анна", "Анна Ли", "Ops (дежурный)", "José", "李明", "Grafana", "O’Neil"])
+@pytest.mark.parametrize("name", ["Анна", "Анна Ли", "Ops (дежурный)", "José", "李明", "田中さん", "Grafana", "O’Neil"])
 def test_other_names_stay_as_they_are(group, name):
     User.objects.create_user("operator1", first_name="Анна", last_name="Петрова")
     write(text="x", **{"from": ANNA | {"first_name": name}})
     assert IncidentChange.objects.get().actor == name
+
+
+def test_letters_that_are_shown_in_reverse_are_shown_as_they_are(group):
+    write(text="x", **{"from": ANNA | {"first_name": "\u202e1rotarepo"}})
+    assert IncidentChange.objects.get().actor == "1rotarepo (Telegram)"
 
 
 def test_a_channel_and_a_bot_that_are_called_like_a_user(group):
