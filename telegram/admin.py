@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
+from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -24,7 +25,7 @@ from incidents.admin.incident_page import ORIGINS_SHOWN, Origin, origins
 from incidents.models import Incident
 from intake.admin import DeliveryAdmin
 from intake.models import Delivery
-from telegram import accounts, sending
+from telegram import accounts, reminders, sending
 from telegram.models import Account, Bot, Card, Chat, Message
 from telegram.reports import message_link
 
@@ -57,6 +58,11 @@ class ChatAdmin(GuardedAdmin, RetryAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Chat | None = None) -> bool:
         return bool(request.user.is_superuser)
+
+    def save_model(self, request: HttpRequest, obj: Chat, form: ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if "remind_after_minutes" in form.changed_data:
+            reminders.plan(obj)
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         return self.has_change_permission(request)

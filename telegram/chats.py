@@ -89,8 +89,8 @@ def set_membership(alias: ChatAlias, update: parsing.Update) -> None:
     if is_late or alias.telegram_id != chat.telegram_id:
         return
     values = {"membership": member.status, "can_send": member.can_send, "is_admin": member.sees_all}
-    # A chat that rests for its rights is tried again; one that Telegram told to wait is not.
-    if chat.rest_reason and any(getattr(chat, name) != value for name, value in values.items()):
+    # Sending resumes where the bot may send now. The update that tells of a ban comes after the 403 that told of it.
+    if chat.rest_reason and member.can_send:
         values |= {"rests_until": None, "rest_reason": ""}
     Chat.objects.filter(pk=chat.pk).update(**values, membership_at=update.date)
 

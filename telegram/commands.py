@@ -55,7 +55,8 @@ def mentions(message: object, *, username: str, bot_id: int) -> bool:
             return True
     if rich.text:
         return False
-    encoded = typed_text(fields, rich).encode("utf-16-le")
+    # Without the addresses of links: entities name places in the text as it was typed.
+    encoded = (string(fields.get("text")) or string(fields.get("caption"))).encode("utf-16-le")
     for kind, offset, length, entity in _entities(fields):
         if kind == "text_mention" and dictionary(entity.get("user")).get("id") == bot_id:
             return True

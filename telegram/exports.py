@@ -4,17 +4,22 @@ Telegram Desktop's export in JSON (`result.json`), of one chat or of a whole acc
 Each entry becomes the `Message` that a bot would have received, so that an import and the bot use the same words.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
+from io import BytesIO
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
 import ijson
 
 from telegram import reports
+from telegram.export_file import RepairedFile
+from telegram.export_rich import rich_message
 from telegram.reports import ZERO_CHANNEL_ID, Fields, NotUnderstoodError, Report
+from telegram.rich import with_address
 from telegram.values import dictionary, integer, sequence, string
 
 BUFFER_SIZE = 1 << 17
@@ -35,7 +40,7 @@ MEDIA_TYPES = {
 METADATA = {
     "author", "date", "date_unixtime", "edited", "edited_unixtime", "file_name", "file_size", "forwarded_from",
     "forwarded_from_id", "from", "from_id", "height", "id", "inline_bot_buttons", "media_spoiler", "mime_type",
-    "photo_file_size", "reactions", "reply_to_message_id", "reply_to_peer_id", "saved_from",
+    "photo_file_size", "reactions", "reply_to_message_id", "reply_to_peer_id", "rich_message", "saved_from",
     "self_destruct_period_seconds", "text", "text_entities", "thumbnail", "thumbnail_file_size", "type", "via_bot",
     "width",
 }  # fmt: skip
@@ -51,7 +56,7 @@ def read(file: BinaryIO, *, only: int | None = None, zone: tzinfo = UTC) -> Iter
     a group became a supergroup, they are negative.
     Raises NotUnderstoodError, after what came before, where the file is no export or ends early.
     """
-    entries = _entries(ijson.basic_parse(_Repaired(file), buf_size=BUFFER_SIZE))
+    entries = _entries(ijson.basic_parse(RepairedFile(file), buf_size=BUFFER_SIZE, use_float=True))
     header, chat, topics, latest = None, None, set[int](), None
     while following := _next(entries):
         of_chat, entry = following
@@ -128,32 +133,6 @@ def _items(events: Iterator[tuple[str, Any]]) -> Iterator[object]:
                 yield item
 
 
-class _Repaired:
-    """A file as it was meant: Desktop writes control characters as `\\x1F`, which JSON does not have."""
-
-    _ESCAPE = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|.)", re.DOTALL)
-    _BEGUN = re.compile(rb"\\x?[0-9A-Fa-f]?\Z")
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._rest = file.read(3).removeprefix(b"\xef\xbb\xbf")
-
-    def read(self, size: int = -1) -> bytes:
-        while size and (chunk := self._file.read(size)):
-            chunk, self._rest = self._rest + chunk, b""
-            begun = self._BEGUN.search(chunk, max(0, len(chunk) - 3))
-            if begun and (begun.start() - len(chunk[: begun.start()].rstrip(b"\\"))) % 2 == 0:
-                chunk, self._rest = chunk[: begun.start()], chunk[begun.start() :]
-            if b"\\x" in chunk:
-                chunk = self._ESCAPE.sub(lambda found: b"\\u00" + found[1] if found[1] else found[0], chunk)
-            if chunk:
-                return chunk
-        if size == 0:  # a look at what type it returns
-            return b""
-        chunk, self._rest = self._rest, b""
-        return chunk
-
-
 def _chat(header: Fields) -> Fields | None:
     """The `Chat` of an export's chat, by the id that bots know it by."""
     number, kind = integer(header.get("id")), header.get("type")
@@ -196,12 +175,24 @@ def _message(entry: Fields, chat: Fields, topics: set[int], zone: tzinfo) -> Fie
     reply_to = message_id(entry.get("reply_to_message_id"))
     if reply_to in topics:
         message |= {"is_topic_message": True, "message_thread_id": reply_to}
-    elif reply_to and "reply_to_peer_id" not in entry:
+    elif reply_to and entry.get("reply_to_peer_id", _peer(chat)) == _peer(chat):
         message["reply_to_message"] = {"message_id": reply_to}
+    if "rich_message" in entry:
+        message["rich_message"] = rich_message(entry["rich_message"])
     text, media = _text(entry.get("text", entry.get("text_entities"))), _media(entry)
     unknown = set() if text or media else entry.keys() - METADATA
     carried = media | dict.fromkeys(unknown, True)
-    return message | carried | ({"text": text} if text or not carried else {})
+    return message | carried | ({"text": text} if text or not (carried or "rich_message" in message) else {})
+
+
+def _peer(chat: Fields) -> str:
+    """The chat, as a reply from another topic or chat names it."""
+    match chat["type"]:
+        case "supergroup":
+            return f"channel{ZERO_CHANNEL_ID - chat['id']}"
+        case "group":
+            return f"chat{-chat['id']}"
+    return f"user{chat['id']}"
 
 
 def _sender(entry: Fields, field: str) -> Fields:
@@ -214,6 +205,16 @@ def _sender(entry: Fields, field: str) -> Fields:
     if found[1] in (None, "user"):
         return {"from": {"id": int(found[2]), "first_name": name}}
     return {"sender_chat": {"id": ZERO_CHANNEL_ID - int(found[2]), "title": name}}
+
+
+def _invoice(information: object) -> Fields:
+    """Desktop writes the object as a string in JSON, which holds JSON."""
+    if not isinstance(information, str):
+        return dictionary(information)
+    try:
+        return dictionary(json.loads(RepairedFile(BytesIO(information.encode("utf-8", "replace"))).read()))
+    except (ValueError, RecursionError):
+        return {}
 
 
 def _seconds(entry: Fields, field: str, zone: tzinfo) -> int | None:
@@ -229,20 +230,29 @@ def _seconds(entry: Fields, field: str, zone: tzinfo) -> int | None:
 
 
 def _text(parts: object) -> str:
-    """A string, or a list of strings and of entities with a `text`."""
+    """A string, or a list of strings and of entities: a `text`, and a `href` where it is the words of a link."""
     if isinstance(parts, list):
-        return "".join(string(part) or string(dictionary(part).get("text")) for part in parts)
+        return "".join(string(part) or _entity(dictionary(part)) for part in parts)
     return string(parts)
+
+
+def _entity(part: Fields) -> str:
+    return with_address(string(part.get("text")), string(part.get("href")))
 
 
 def _media(entry: Fields) -> Fields:
     """The field of a `Message` for what the entry carries beside text."""
     if not entry.keys() - METADATA:
+        # Of a photo or file that destroyed itself its size is left, or, in older exports, after how long it did.
+        if "file_size" in entry:
+            return {"document": {}}
+        if entry.keys() & {"photo_file_size", "self_destruct_period_seconds"}:
+            return {"photo": []}
         return {"unsupported": True} if entry.get("type") == "unsupported" else {}
     path = string(entry.get("file"))
     named = string(entry.get("file_name")) or ("" if "(File " in path else PurePosixPath(path).name)
     file = {"file_name": named, "duration": entry.get("duration_seconds"), "emoji": entry.get("sticker_emoji")}
-    location = {key: _float(value) for key, value in dictionary(entry.get("location_information")).items()}
+    location = dictionary(entry.get("location_information"))
     if kind := MEDIA_TYPES.get(string(entry.get("media_type"))):
         return {kind: file | {"performer": entry.get("performer"), "title": entry.get("title")}}
     if "photo" in entry:
@@ -266,16 +276,9 @@ def _media(entry: Fields) -> Fields:
     if entry.keys() & {"giveaway_information", "giveaway_results"}:
         return {"giveaway": {}}
     if "invoice_information" in entry:
-        return {"invoice": entry["invoice_information"]}
+        return {"invoice": _invoice(entry["invoice_information"])}
     if "paid_stars_amount" in entry:
         return {"paid_media": {}}
     if "file" in entry:
         return {"document": file}
     return {}
-
-
-def _float(value: object) -> float | None:
-    try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        return None

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 from itertools import batched, groupby
 from operator import attrgetter
 
@@ -12,7 +13,7 @@ from django.utils import timezone
 from core import bot_api
 from incidents.models import Channel, Incident
 from incidents.services import Comment, import_incidents
-from telegram import chats, commands
+from telegram import accounts, chats, commands
 from telegram.messages import username_of
 from telegram.models import Account, Card, Chat, ChatAlias, Message
 from telegram.reports import Author, NotUnderstoodError, Report, fitted
@@ -31,6 +32,7 @@ class History:
         self.username = username_of(self.bot_id)
         tied = Account.objects.filter(user__is_active=True)
         self.usernames = dict(tied.values_list("telegram_id", "user__username"))
+        self.outside_name = lru_cache(10_000)(accounts.outside_name)
 
     def record(self, found: Iterable[Report | NotUnderstoodError]) -> None:
         """In batches, each in a transaction. Raises what `found` raises, after what came before is recorded."""
@@ -94,7 +96,7 @@ class History:
         return replace(report, description=fitted(command.text))
 
     def _actor(self, author: Author) -> str:
-        return self.usernames.get(author.user_id or 0, author.name)
+        return self.usernames.get(author.user_id or 0) or self.outside_name(author.name)
 
 
 def _targets(alias: ChatAlias, batch: tuple[Report, ...]) -> dict[int, Incident]:

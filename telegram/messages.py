@@ -95,8 +95,9 @@ class Reader:
     def _command(self, report: Report) -> str:
         """`/incident TEXT`, or `/incident` as a reply: the message that it replies to is the report then."""
         replied = reports.replied(self.update.message)
-        if replied and (incident := self._record_replied(replied)):
-            if report.has_text:
+        incident = incident_of(self.alias, report.reply_to) or (self._record_replied(replied) if replied else None)
+        if incident:
+            if report.has_text or report.kind != "text":
                 self._comment(incident, report)
             return ""
         if not report.has_text and report.kind == "text":
@@ -115,8 +116,10 @@ class Reader:
             if not commands.mentions(self.update.message, username=username, bot_id=self.bot_id):
                 return "not addressed to the bot"
             # A bare mention as a reply is like a bare command.
-            replied = reports.replied(self.update.message)
-            if report.description.lower() == f"@{username}".lower() and replied and self._record_replied(replied):
+            replied, mention = reports.replied(self.update.message), f"@{username}".lower()
+            if report.typed.lower() == mention and replied and (incident := self._record_replied(replied)):
+                if report.description.lower() != mention:
+                    self._comment(incident, report)
                 return ""
         self._record(self.alias, report)
         return ""
@@ -145,6 +148,7 @@ class Reader:
     # What is made of it: these return the incident.
 
     def _record(self, alias: ChatAlias, report: Report) -> int:
+        report = report.with_answered()
         incident = create_incident(
             description=report.description,
             source=alias.chat.source,
@@ -175,6 +179,7 @@ class Reader:
         return self._record(self.alias, report)
 
     def _comment(self, incident_id: int, report: Report, *, replaces: str | None = None) -> None:
+        report = report.as_comment()
         add_comment(
             incident_id=incident_id,
             text=report.description,
@@ -225,6 +230,10 @@ class Reader:
         order = (report.edited or NEVER, self.delivery.pk)
         if message.role in (Role.COPY, Role.PRESS) or order <= (message.edited_at or NEVER, message.edit_id or 0):
             return ""
+        if message.role == Role.REPORT:
+            report = report.with_answered()
+        elif message.role == Role.COMMENT:
+            report = report.as_comment()
         words = message.words
         before = _words(_album(self.alias, message.media_group_id)) or words
         message.words, message.has_text = report.description, report.has_text

@@ -47,6 +47,8 @@ class Chat(models.Model):
         blank=True,
         help_text=_("Empty: as TELEGRAM_REMIND_AFTER_MINUTES says. 0: never."),
     )
+    # The interval by which the reminders of its cards are planned; 0: none
+    planned_minutes = models.PositiveIntegerField(null=True, editable=False)
     # What Telegram lets the bot do there: my_chat_member
     membership = models.CharField(max_length=16, blank=True, editable=False)
     can_send = models.BooleanField(default=True, editable=False)
@@ -155,6 +157,8 @@ class Card(models.Model):
     replaced = models.BooleanField(default=False)  # it was deleted in the chat, and sent anew: that happens once
     outside_topic = models.BooleanField(_("outside its topic"), default=False)  # which is closed or gone
     remind_at = models.DateTimeField(_("reminder at"), null=True, db_index=True)
+    # The interval counts from here: from the card, or its last reminder; in the future while it is put off
+    remind_from = models.DateTimeField(null=True)
     reminder_id = models.BigIntegerField(null=True)  # the last reminder's message
 
     class Meta:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import Case, DateTimeField, ExpressionWrapper, F, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Coalesce
 from django.utils import dateformat, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, override
@@ -35,10 +37,46 @@ class Reminder:
 
 def interval(chat: Chat) -> timedelta | None:
     """Between two reminders; None: off."""
-    minutes = chat.remind_after_minutes
-    if minutes is None:
-        minutes = settings.TELEGRAM_REMIND_AFTER_MINUTES
+    minutes = _minutes(chat)
     return timedelta(minutes=minutes) if minutes else None
+
+
+def _minutes(chat: Chat) -> int:
+    minutes = chat.remind_after_minutes
+    return settings.TELEGRAM_REMIND_AFTER_MINUTES if minutes is None else minutes
+
+
+def plan_changed() -> None:
+    """Plans the reminders of chats whose interval changed, by themselves or by TELEGRAM_REMIND_AFTER_MINUTES."""
+    minutes = Coalesce("remind_after_minutes", Value(settings.TELEGRAM_REMIND_AFTER_MINUTES))
+    chats = Chat.objects.filter(bot_id=bot_api.bot_id()).annotate(minutes=minutes)
+    for chat in chats.filter(Q(planned_minutes=None) | ~Q(planned_minutes=F("minutes"))):
+        plan(chat)
+
+
+@transaction.atomic
+def plan(chat: Chat) -> None:
+    """Plans the reminders of a chat's cards anew by its interval: each counts from the card or its last reminder."""
+    chat = Chat.objects.select_for_update(no_key=True).get(pk=chat.pk)
+    Chat.objects.filter(pk=chat.pk).update(planned_minutes=_minutes(chat))
+    cards, every = Card.objects.filter(chat=chat), interval(chat)
+    if every is None:
+        cards.filter(remind_at__isnull=False).update(remind_at=None)
+        return
+    created_at = Incident.objects.filter(pk=OuterRef("incident")).values("created_at")
+    due_at = ExpressionWrapper(Coalesce("remind_from", Subquery(created_at)) + Value(every), DateTimeField())
+    put_off = When(remind_from__gt=timezone.now(), then="remind_from")
+    cards.filter(message_id__isnull=False, incident__status__in=UNRESOLVED).update(
+        remind_at=Case(put_off, default=due_at)
+    )
+
+
+def times_from_now(chat: Chat) -> dict[str, datetime | None]:
+    """The reminder columns of a card that is shown, or was reminded of, now. In a transaction: locks the chat."""
+    # It may have been read before its interval was changed.
+    every = interval(Chat.objects.select_for_update(no_key=True).get(pk=chat.pk))
+    now = timezone.now()
+    return {"remind_from": now, "remind_at": now + every if every else None}
 
 
 def reminder_for(chat: Chat) -> Reminder | None:
@@ -65,16 +103,15 @@ def reminder_for(chat: Chat) -> Reminder | None:
 
 def note_sent(chat: Chat, reminder: Reminder, message_id: int | None) -> None:
     """The next one comes after the interval. `message_id` is None where Telegram refused the reminder or was silent."""
-    every = interval(chat)
-    Card.objects.filter(pk__in=reminder.card_ids).update(
-        remind_at=timezone.now() + every if every else None, reminder_id=message_id
-    )
+    with transaction.atomic():
+        Card.objects.filter(pk__in=reminder.card_ids).update(**times_from_now(chat), reminder_id=message_id)
 
 
 def put_off(chat: Chat, message_id: int, by: timedelta) -> int:
     """Puts off what the reminder with that message id named; returns how many incidents."""
+    until = timezone.now() + by
     return Card.objects.filter(chat=chat, reminder_id=message_id, remind_at__isnull=False).update(
-        remind_at=timezone.now() + by
+        remind_at=until, remind_from=until
     )
 
 

@@ -6,18 +6,20 @@ are in the language that is active. Whatever a message holds, nothing but `NotUn
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from incidents.models import DESCRIPTION_MAX_LENGTH
 from incidents.text import is_blank, normalize_line_breaks
-from telegram.rich import RichText, flatten, quoted
+from telegram.rich import RichText, flatten, quoted, with_address
 from telegram.values import dictionary, integer, line, sequence, shortened, string, timestamp
 
 AUTHOR_MAX_LENGTH = 150
+ANSWERED_MAX_LENGTH = 4_000  # of the message that a reply quotes
 ZERO_CHANNEL_ID = -(10**12)  # a supergroup's or channel's chat id is this minus the channel's id
 
 GROUP_ANONYMOUS_BOT = 1087968824
@@ -54,18 +56,21 @@ class Report:
 
     `message_id` is None where it identifies nothing: ephemeral and scheduled messages, and those of business accounts
     and guests, whose chat ids coincide with others. `description` is never blank and has at most 20,000 characters;
-    `has_text` tells whether its author typed any of it. `skip` is why a message of this kind is no report, in English:
-    a word of the catalog.
+    `has_text` tells whether its author typed any of it, and `typed` is that part. `carried` names and links the medium
+    of a part of an album with a caption, of which the description holds the caption alone. `skip` is why a message of
+    this kind is no report, in English: a word of the catalog.
     `is_live` marks a live location: its edits only move it. `thread_id` is set only in a topic, `reply_to` only for a
-    reply to a message of the same chat. `copy_of` is the chat and message id of the channel post that Telegram itself
-    copied into the channel's discussion group.
+    reply to a message of the same chat, and `answered` quotes that message, as far as the update holds it. `copy_of` is
+    the chat and message id of the channel post that Telegram itself copied into the channel's discussion group.
     """
 
     chat_id: int
     message_id: int | None
     kind: str
     description: str
+    carried: str
     has_text: bool
+    typed: str
     unknown: bool
     skip: str | None
     is_live: bool
@@ -76,8 +81,19 @@ class Report:
     direct_topic_id: int | None
     media_group_id: str | None
     reply_to: int | None
+    answered: str
     copy_of: tuple[int, int] | None
     link: str | None
+
+    def as_comment(self) -> "Report":
+        """The report as a comment: there, each part of an album stands for itself."""
+        if not self.carried:
+            return self
+        return replace(self, description=fitted(f"{self.description}\n{self.carried}"), carried="")
+
+    def with_answered(self) -> "Report":
+        """The report with the message that it replies to: for replies to what is not recorded."""
+        return replace(self, description=fitted(f"{self.answered}\n{self.description}")) if self.answered else self
 
 
 def read(message: object, *, text: str | None = None) -> Report:
@@ -94,13 +110,19 @@ def read(message: object, *, text: str | None = None) -> Report:
     thread_id = integer(fields.get("message_thread_id")) if fields.get("is_topic_message") is True else None
     link = message_link(chat, number, thread_id) if identified else None
     content = _content(fields, text)
-    reply = replied(fields)
+    carried = _carried(content, link)
+    is_captioned_part = content.has_text and "media_group_id" in fields
+    reply, external = replied(fields), _external_reply(fields)
+    elsewhere = external if external and not _is_of_chat(external, chat_id) else None
+    here = external if external and elsewhere is None else None
     return Report(
         chat_id=chat_id,
         message_id=number if identified else None,
         kind=content.kind,
-        description=_description(fields, content, link),
+        description=_description(fields, content, elsewhere, "" if is_captioned_part else carried),
+        carried=carried if is_captioned_part else "",
         has_text=content.has_text,
+        typed=content.words if content.has_text else "",
         unknown=content.unknown,
         skip=content.skip,
         is_live=content.kind == "location" and _is_live(fields),
@@ -110,7 +132,8 @@ def read(message: object, *, text: str | None = None) -> Report:
         thread_id=thread_id,
         direct_topic_id=integer(dictionary(fields.get("direct_messages_topic")).get("topic_id")),
         media_group_id=shortened(string(fields.get("media_group_id")), 100) or None,
-        reply_to=(integer(reply.get("message_id")) or None) if reply else None,
+        reply_to=integer((reply or here or {}).get("message_id")) or None,
+        answered=_answered(fields, reply) if reply else _external(here) if here else "",
         copy_of=_copied_post(fields),
         link=link,
     )
@@ -204,6 +227,15 @@ def replied(message: object) -> Fields | None:
     return None if starts_topic else reply or None
 
 
+def _external_reply(message: Fields) -> Fields | None:
+    """The message of another chat, or of another topic of the same chat, that this one replies to."""
+    return dictionary(message.get("external_reply")) or None
+
+
+def _is_of_chat(external: Fields, chat_id: int) -> bool:
+    return dictionary(external.get("chat")).get("id") == chat_id and bool(integer(external.get("message_id")))
+
+
 def _copied_post(message: Fields) -> tuple[int, int] | None:
     if message.get("is_automatic_forward") is not True:
         return None
@@ -221,14 +253,39 @@ def rich_text(message: Fields) -> RichText:
 
 
 def typed_text(message: Fields, rich: RichText) -> str:
-    """What the author typed; empty where nothing of it is visible."""
-    return _first_shown(rich.text, string(message.get("text")), string(message.get("caption")))
+    """What the author typed, with the addresses of links; empty where nothing of it is visible."""
+    return _first_shown(
+        rich.text, _linked(message, "text", "entities"), _linked(message, "caption", "caption_entities")
+    )
+
+
+def _linked(message: Fields, text_field: str, entities_field: str) -> str:
+    """A text with the address of each link behind its words."""
+    text = string(message.get(text_field))
+    links = {}
+    for entity in map(dictionary, sequence(message.get(entities_field))):
+        offset, length = integer(entity.get("offset")), integer(entity.get("length"))
+        if entity.get("type") == "text_link" and offset is not None and length is not None and min(offset, length) >= 0:
+            links[offset] = (offset + length, string(entity.get("url")))
+    if not links:
+        return text
+    # Offsets and lengths are in UTF-16 code units.
+    encoded, parts, shown = text.encode("utf-16-le"), [], 0
+    for start, (end, url) in sorted(links.items()):
+        if start >= shown:
+            words = encoded[2 * start : 2 * end].decode("utf-16-le", "replace")
+            parts += [encoded[2 * shown : 2 * start].decode("utf-16-le", "replace"), with_address(words, url)]
+            shown = end
+    return "".join([*parts, encoded[2 * shown :].decode("utf-16-le", "replace")])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Content:
+    """`words` are the author's, or else what stands for them; `mark` names what the words come with."""
+
     kind: str
     words: str
+    mark: str = ""
     has_text: bool = False
     unknown: bool = False
     skip: str | None = None
@@ -241,42 +298,82 @@ def _content(message: Fields, text: str | None) -> _Content:
     typed = typed_text(message, rich) if text is None else string(text)
     if not is_blank(typed):
         kind = media or ("rich_message" if not is_blank(rich.text) else "text")
-        return _Content(kind=kind, words=typed, has_text=True, unknown=bool(rich.unknown))
+        mark = MEDIA[media](message) if media else ""
+        needs_link = bool(mark) or rich.has_media
+        return _Content(
+            kind=kind, words=typed, mark=mark, has_text=True, unknown=bool(rich.unknown), needs_link=needs_link
+        )
     if skipped := next((kind for kind in SKIPPED if kind in message), None):
         return _Content(kind=skipped, words=SKIPPED[skipped](message[skipped]), skip=skipped.removesuffix("_winners"))
     if media:
-        return _Content(kind=media, words=MEDIA[media](message), needs_link=media in FILES)
+        words = _mark(_(PICTURES[media]), _("no text")) if media in PICTURES else MEDIA[media](message)
+        return _Content(kind=media, words=words, needs_link=True)
     if service := next((kind for kind in message if kind in SERVICE), None):
         return _Content(kind=service, words=_mark(_("service message"), service), skip="service message")
-    if "rich_message" not in message and ("text" in message or text is not None):
+    if text is not None or ("rich_message" not in message and "text" in message):
         return _Content(kind="text", words=_mark(_("no text")), needs_link=True)
     names = ", ".join(sorted(string(key) for key in message if key not in METADATA))
     mark = _("[message of an unknown kind: %s]") % shortened(line(names) or "?", 200)
     return _Content(kind="unknown", words=mark, unknown=True, needs_link=True)
 
 
-def _description(message: Fields, content: _Content, link: str | None) -> str:
-    parts = [*_context(message), content.words]
-    if content.needs_link and link:
-        parts.append(link)
-    return fitted("\n".join(parts))
+def _carried(content: _Content, link: str | None) -> str:
+    shown_link = link if content.needs_link and link else ""
+    return f"{content.mark} {shown_link}".strip() if content.mark else shown_link
 
 
-def _context(message: Fields) -> Iterator[str]:
+def _description(message: Fields, content: _Content, elsewhere: Fields | None, carried: str) -> str:
+    return fitted("\n".join([*_context(message, elsewhere), content.words, *([carried] if carried else [])]))
+
+
+def _context(message: Fields, elsewhere: Fields | None) -> Iterator[str]:
     """What a message refers to: where it was forwarded from, the message of another chat it replies to, its quote."""
     if "forward_origin" in message and message.get("is_automatic_forward") is not True:
         yield _("[forwarded from %s]") % _origin(message["forward_origin"])
-    if external := dictionary(message.get("external_reply")):
-        kind = next((kind for kind in (*MEDIA, *SKIPPED) if kind in external), None)
-        medium = "" if kind is None else MEDIA[kind](external) if kind in MEDIA else SKIPPED[kind](external[kind])
-        chat = dictionary(external.get("chat"))
-        names = dict.fromkeys([_origin(external.get("origin")), *([chat_name(chat)] if chat else [])])
-        yield " ".join(filter(None, [_("[reply to %s]") % ", ".join(names), medium]))
+    if elsewhere:
+        yield _external(elsewhere)
     if story := dictionary(message.get("reply_to_story")):
         yield _("[reply to a story by %s]") % chat_name(story.get("chat"))
+    yield from _answered_part(message)
     quote = string(dictionary(message.get("quote")).get("text"))
     if not is_blank(quote):
         yield quoted(quote)
+
+
+def _external(reply: Fields) -> str:
+    """Of a message that the update names but does not hold."""
+    kind = next((kind for kind in (*MEDIA, *SKIPPED) if kind in reply), None)
+    medium = "" if kind is None else MEDIA[kind](reply) if kind in MEDIA else SKIPPED[kind](reply[kind])
+    chat = dictionary(reply.get("chat"))
+    names = dict.fromkeys([_origin(reply.get("origin")), *([chat_name(chat)] if chat else [])])
+    return " ".join(filter(None, [_("[reply to %s]") % ", ".join(names), medium]))
+
+
+def _answered(message: Fields, reply: Fields) -> str:
+    """Who wrote the message that this one replies to, and its text, unless its author chose a part to be quoted."""
+    content = _content({key: value for key, value in reply.items() if value is not None}, None)
+    if content.kind == "unknown" or content.kind in SERVICE:
+        return ""
+    lines = [_("[reply to %s]") % author_of(reply).name]
+    if is_blank(string(dictionary(message.get("quote")).get("text"))):
+        words = "\n".join(filter(None, [content.words, content.mark]))
+        lines.append(quoted(shortened(words, ANSWERED_MAX_LENGTH)))
+    return "\n".join(lines)
+
+
+def _answered_part(message: Fields) -> Iterator[str]:
+    """The task of a checklist, or the option of a poll, that a message replies to."""
+    reply = dictionary(message.get("reply_to_message")) or dictionary(message.get("external_reply"))
+    for field, medium, parts, key, name in (
+        ("reply_to_checklist_task_id", "checklist", "tasks", "id", _("task")),
+        ("reply_to_poll_option_id", "poll", "options", "persistent_id", _("option")),
+    ):
+        number = message.get(field)
+        if not isinstance(number, int | str):
+            continue
+        of_medium = map(dictionary, sequence(dictionary(reply.get(medium)).get(parts)))
+        found = next((line(part.get("text")) for part in of_medium if part.get(key) == number), "")
+        yield quoted(found) if not is_blank(found) else _mark(f"{name} {shortened(line(str(number)), 50)}")
 
 
 def _origin(origin: object) -> str:
@@ -320,10 +417,18 @@ def _audio(message: Fields) -> str:
     return _mark(_("audio"), title or _file_name(audio), _duration(audio))
 
 
-def _coordinates(location: object) -> str:
+def _coordinates(location: object) -> list[str]:
     fields = dictionary(location)
     numbers = [fields.get("latitude"), fields.get("longitude")]
-    return ", ".join(str(n) for n in numbers if isinstance(n, float | int) and abs(n) <= 180)
+    return [str(float(n)).removesuffix(".0") for n in numbers if isinstance(n, float | int) and abs(n) <= 180]
+
+
+def _with_map(mark: str, coordinates: list[str]) -> str:
+    """With a link to the map of OpenStreetMap (https://wiki.openstreetmap.org/wiki/Browsing)."""
+    if len(coordinates) < 2:
+        return mark
+    latitude, longitude = coordinates
+    return f"{mark}\nhttps://www.openstreetmap.org/?mlat={latitude}&mlon={longitude}#map=17/{latitude}/{longitude}"
 
 
 def _is_live(message: Fields) -> bool:
@@ -332,12 +437,15 @@ def _is_live(message: Fields) -> bool:
 
 
 def _location(message: Fields) -> str:
-    return _mark(_("live location") if _is_live(message) else _("location"), _coordinates(message["location"]))
+    coordinates = _coordinates(message["location"])
+    return _with_map(_mark(_("live location") if _is_live(message) else _("location"), *coordinates), coordinates)
 
 
 def _venue(message: Fields) -> str:
     venue = dictionary(message["venue"])
-    return _mark(_("place"), line(venue.get("title")), line(venue.get("address")), _coordinates(venue.get("location")))
+    coordinates = _coordinates(venue.get("location"))
+    mark = _mark(_("place"), line(venue.get("title")), line(venue.get("address")), *coordinates)
+    return _with_map(mark, coordinates)
 
 
 def _contact(message: Fields) -> str:
@@ -348,7 +456,8 @@ def _contact(message: Fields) -> str:
 def _poll(message: Fields) -> str:
     poll = dictionary(message["poll"])
     options = [f"- {line(dictionary(option).get('text'))}" for option in sequence(poll.get("options"))]
-    lines = [_mark(_("poll"), line(poll.get("question"))), string(poll.get("description")), *options]
+    description = _linked(poll, "description", "description_entities")
+    lines = [_mark(_("poll"), line(poll.get("question"))), description, *options]
     return "\n".join(filter(None, lines))
 
 
@@ -378,9 +487,9 @@ def _story(message: Fields) -> str:
 MEDIA: dict[str, Callable[[Fields], str]] = {
     "animation": lambda message: _mark(_("animation"), _file_name(message["animation"])),
     "audio": _audio,
-    "live_photo": lambda message: _mark(_("live photo"), _("no text")),
+    "live_photo": lambda message: _mark(_("live photo")),
     "paid_media": _paid_media,
-    "photo": lambda message: _mark(_("photo"), _("no text")),
+    "photo": lambda message: _mark(_("photo")),
     "video_note": lambda message: _mark(_("video message"), _duration(message["video_note"])),
     "video": lambda message: _mark(_("video"), _file_name(message["video"]), _duration(message["video"])),
     "voice": lambda message: _mark(_("voice message"), _duration(message["voice"])),
@@ -393,10 +502,8 @@ MEDIA: dict[str, Callable[[Fields], str]] = {
     "checklist": _checklist,
     "invoice": _invoice,
 }
-# Those of them that only a look at the message itself explains.
-FILES = {
-    "animation", "audio", "live_photo", "paid_media", "photo", "video_note", "video", "voice", "document", "story",
-}  # fmt: skip
+# Those of which there is nothing to say but that they are there
+PICTURES = {"live_photo": gettext_noop("live photo"), "photo": gettext_noop("photo")}
 
 # What people send for fun: it reports nothing. A command that replies to one still makes a report of it.
 SKIPPED: dict[str, Callable[[object], str]] = {

@@ -13,9 +13,14 @@ MAX_DEPTH = 32  # Telegram allows 16 levels
 
 @dataclass
 class RichText:
-    """What `flatten` returns: the text, its inline elements in order, and the types of blocks that are not known."""
+    """
+    What `flatten` returns: the text, its inline elements in order, and the types of blocks that are not known.
+
+    `has_media` tells whether there are photos, files or places among the blocks.
+    """
 
     text: str = ""
+    has_media: bool = False
     elements: list[dict[str, Any]] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
 
@@ -71,6 +76,7 @@ class _Writer:
                 summary, inner = self.text(fields.get("summary"), depth), self.blocks(fields.get("blocks"), depth)
                 return "\n".join([*self.present(summary), *self.present(inner)])
             case "map" | "animation" | "audio" | "document" | "photo" | "video" | "voice_note":
+                self.result.has_media = True
                 return self.captioned(self.medium(fields), fields, depth)
             case "buttons":
                 return "\n".join(f"[{self.button(button, depth)}]" for button in sequence(fields.get("buttons")))
@@ -109,7 +115,8 @@ class _Writer:
         return " | ".join(self.text(dictionary(cell).get("text"), depth) for cell in sequence(row))
 
     def button(self, button: object, depth: int) -> str:
-        return self.text(dictionary(button).get("text"), depth)
+        fields = dictionary(button)
+        return with_address(self.text(fields.get("text"), depth), string(fields.get("url")))
 
     def text(self, text: object, depth: int) -> str:
         """Of a RichText: a string, a list, or an element around another RichText."""
@@ -130,10 +137,14 @@ class _Writer:
             case "button":
                 return f"[{self.button(text.get('button'), depth + 1)}]"
             case "url":
-                words, url = self.text(text.get("text"), depth + 1), string(text.get("url"))
-                return words if url in ("", words) else f"{words} ({url})"
+                return with_address(self.text(text.get("text"), depth + 1), string(text.get("url")))
             case _:
                 return self.text(text.get("text"), depth + 1)
+
+
+def with_address(words: str, url: str) -> str:
+    """The words of a link, with its address where they are not the address themselves."""
+    return words if url in ("", words) else f"{words} ({url})".lstrip()
 
 
 def quoted(text: str) -> str:

@@ -1,8 +1,8 @@
 """
-What the bot sends: cards, lists of open incidents, reminders, and the responses to presses of buttons.
+What the bot sends: cards, lists of open incidents, reminders.
 
-All but the last come from rows that say what is due, so that nothing is lost or sent twice when a process dies. One job
-sends them, a call at a time in each chat; the calls of different chats do not wait for each other.
+They come from rows that say what is due, so that nothing is lost or sent twice when a process dies. One job sends them,
+a call at a time in each chat; the calls of different chats do not wait for each other.
 """
 
 import logging
@@ -24,17 +24,17 @@ from django.utils.translation import override
 from core import bot_api
 from core.db.postgresql import is_unavailable
 from incidents.models import UNRESOLVED, IncidentChange, Source, Status
+from telegram import answers
 from telegram.cards import card_text, cut, keyboard
 from telegram.chats import migrate
 from telegram.failures import Action, action_of
 from telegram.models import Card, Chat, ChatAlias
-from telegram.reminders import interval, note_sent, open_list, reminder_for, zone_of
+from telegram.reminders import note_sent, open_list, reminder_for, times_from_now, zone_of
 from telegram.sweep import Sweep, sendable
 
 logger = logging.getLogger(__name__)
 
 TIMEOUT = (5, 25)  # seconds; Telegram holds requests back in chats with slow mode
-PRESS_TIMEOUT = (3, 5)
 # A call that was begun this long ago is over: its process has died.
 IN_FLIGHT = timedelta(seconds=60)
 MOST_IN_FLIGHT = 20  # calls
@@ -47,13 +47,8 @@ STALE_LIST = timedelta(minutes=10)
 
 
 def answer_press(callback_id: str, text: str) -> None:
-    """Tells the presser of a button, at once: Telegram takes the response for some seconds only. Raises nothing."""
-    params = {"callback_query_id": callback_id, "text": cut(text, 200)}
-    try:
-        bot_api.request("answerCallbackQuery", params, timeout=PRESS_TIMEOUT)
-    except bot_api.TelegramError as exc:
-        if "query is too old" not in exc.description:
-            logger.warning("The presser of a button was not told: %s", exc)
+    """Tells the presser of a button."""
+    answers.send(callback_id, "answerCallbackQuery", {"callback_query_id": callback_id, "text": cut(text, 200)})
 
 
 def show_open(chat: Chat, thread_id: int | None = None) -> None:
@@ -252,11 +247,11 @@ def _card_shown(card: Card, shows: datetime, result: Any) -> None:
     changes: dict[str, Any] = {"shows": shows, "failures": 0, "failed": False, "error": ""}
     if not card.is_sent:
         changes |= {"message_id": result["message_id"], "send_began_at": None, "sends_unknown": 0}
-    if card.incident.status not in UNRESOLVED:
-        changes["remind_at"] = None
-    elif card.remind_at is None and (every := interval(card.chat)):
-        changes["remind_at"] = timezone.now() + every
     with transaction.atomic():
+        if card.incident.status not in UNRESOLVED:
+            changes |= {"remind_at": None, "remind_from": None}
+        elif card.remind_at is None and card.remind_from is None:
+            changes |= times_from_now(card.chat)
         Card.objects.filter(pk=card.pk).update(**changes)
         # Unless it became due again meanwhile, as by a late part of an album
         Card.objects.filter(pk=card.pk, due_at=card.due_at).update(due_at=None)

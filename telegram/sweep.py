@@ -8,10 +8,10 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from core import bot_api
-from incidents.models import UNRESOLVED, Channel, Incident, IncidentChange
+from incidents.models import Channel, Incident, IncidentChange
 from telegram import chats
 from telegram.models import Card, Chat, Message
-from telegram.reminders import interval
+from telegram.reminders import plan_changed
 
 DEBOUNCE = timedelta(seconds=1)  # in which the changes of an incident are one edit
 # Rows are seen when they are committed, which is later than their timestamps and ids say, but by no more than this.
@@ -34,8 +34,8 @@ class Sweep:
         now = timezone.now()
         full = self._full_at is None or self._full_at < now - FULL_SWEEP_EVERY
         mark_changed(since=None if full or self._ran_at is None else self._ran_at - OVERLAP)
+        plan_changed()
         if full:
-            schedule_reminders()
             _forget_former_notify_chats()
             self._full_at = now
         if chat := _notify_chat():
@@ -58,15 +58,6 @@ def mark_changed(since: datetime | None) -> None:
     if since:
         stale = stale.filter(incident__updated_at__gte=since)
     stale.update(due_at=timezone.now() + DEBOUNCE)
-
-
-def schedule_reminders() -> None:
-    """Of the cards that were sent before reminders were turned on."""
-    now = timezone.now()
-    waiting = Card.objects.filter(remind_at=None, message_id__isnull=False, incident__status__in=UNRESOLVED)
-    for chat in Chat.objects.filter(bot_id=bot_api.bot_id()):
-        if every := interval(chat):
-            waiting.filter(chat=chat).update(remind_at=now + every)
 
 
 def add_cards(chat: Chat) -> int:

@@ -3,17 +3,20 @@
 import hashlib
 import json
 import logging
+from functools import partial
+from math import ceil
 
 from django.utils.translation import gettext as _
-from django.utils.translation import override
+from django.utils.translation import ngettext, override
+from rest_framework.exceptions import Throttled
 
 from core import bot_api
-from core.bot_api import TelegramError
 from core.db.postgresql import DOWN
+from identity import throttling
 from incidents.models import Channel
 from intake.inbox import Outcome, process, receive
 from intake.models import Delivery
-from telegram import accounts, chats, commands, parsing, presses, reports, sending
+from telegram import accounts, answers, chats, commands, parsing, presses, reports, sending
 from telegram.messages import Reader, incident_of, replied_card, username_of
 from telegram.models import Chat, ChatAlias
 from telegram.parsing import Update
@@ -26,11 +29,15 @@ def take(body: bytes) -> None:
     """
     Stores an update, and then processes it: the jobs do where that fails.
 
-    What a chat says that is not allowed is not stored. Raises django.db's errors where it could not be stored.
+    Updates of chats that are not allowed are not stored; of kinds that are not handled, their kind and id alone. Raises
+    django.db's errors where it could not be stored.
     """
     update, external_id = _identify(body)
     if update and not _is_wanted(update):
         return
+    if update and not _is_content_kept(update):
+        own_id = string(update.payload.get("id"))[:100]
+        body = json.dumps({"update_id": update.id, update.kind: {"id": own_id} if own_id else {}}).encode()
     delivery = receive(channel=Channel.TELEGRAM, external_id=external_id, body=body)
     try:
         process(delivery.pk)
@@ -65,6 +72,20 @@ def _is_wanted(update: Update) -> bool:
         return True
 
 
+def _is_content_kept(update: Update) -> bool:
+    """
+    Not of what nothing is made of: it may be of any chat, or of none.
+
+    A kind that is not known may be handled one day: of an allowed chat it is kept for a replay.
+    """
+    if update.is_handled:
+        return update.kind != "callback_query" or update.chat is not None
+    if update.kind in parsing.OTHER_UPDATES or update.chat is None:
+        return False
+    alias = ChatAlias.objects.filter(bot_id=bot_api.bot_id(), telegram_id=update.chat.id).select_related("chat").first()
+    return alias is not None and chats.is_allowed(alias.chat)
+
+
 def _admit(update: Update) -> bool:
     if not update.is_handled or update.chat is None:
         return True
@@ -73,7 +94,7 @@ def _admit(update: Update) -> bool:
     alias = chats.find(bot_api.bot_id(), update.chat)
     if code := _link_code(update):
         # Never stored: it is a secret, if for an hour.
-        _tie(code, update)
+        _tie(code, update.chat.id, update)
         return False
     if chats.is_allowed(alias.chat):
         return True
@@ -97,24 +118,27 @@ def _is_about_a_card(alias: ChatAlias, update: Update) -> bool:
 
 def _link_code(update: Update) -> str:
     """Of `/start CODE` in private."""
-    if update.kind != "message" or update.chat is None or update.chat.type != "private":
+    if update.kind not in ("message", "edited_message") or update.chat is None or update.chat.type != "private":
         return ""
     command = commands.command(update.message, username=username_of(bot_api.bot_id()))
     return command.text if command and command.ours and command.name == "start" else ""
 
 
-def _tie(code: str, update: Update) -> None:
-    user = accounts.tie(code, update.author) if update.author else None
+def _tie(code: str, chat_id: int, update: Update) -> None:
     with override(string(dictionary(update.payload.get("from")).get("language_code"))[:2] or None):
-        text = (
-            _("This account now belongs to the user %s.") % user.get_username()
-            if user
-            else _("The code is wrong or was used already. A new one is made on the user's page in the admin.")
-        )
-    try:
-        bot_api.call("sendMessage", chat_id=update.chat and update.chat.id, text=text)
-    except TelegramError as exc:
-        logger.warning("A user was not told of the account: %s", exc)
+        try:
+            user = throttling.attempt(f"telegram {chat_id}", str(chat_id), partial(accounts.tie, code, update.author))
+        except Throttled as exc:
+            minutes = ceil((exc.wait or 0) / 60)  # type: ignore[attr-defined]  # the stubs lack it
+            wait = ngettext("Try again in %d minute.", "Try again in %d minutes.", minutes) % minutes
+            text = f"{_('Too many wrong codes.')} {wait}"
+        else:
+            text = (
+                _("This account now belongs to the user %s.") % user.get_username()
+                if user
+                else _("The code is wrong or was used already. A new one is made on the user's page in the admin.")
+            )
+    answers.send(chat_id, "sendMessage", {"chat_id": chat_id, "text": text})
 
 
 def _show_open_if_asked(update: Update) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import threading
 from typing import Any
 
 from incidents.models import Incident, IncidentChange
@@ -37,6 +38,13 @@ def edit(**fields: Any) -> dict[str, Any]:
 def press(data: str, *, chat: dict[str, Any], message_id: int = 500, user: dict[str, Any] = ANNA) -> dict[str, Any]:
     card = {"message_id": message_id, "chat": chat, "date": 1705314600}
     return take("callback_query", {"id": "77", "from": user, "message": card, "chat_instance": "1", "data": data})
+
+
+def wait_for_answers() -> None:
+    """Until those are sent that are under way."""
+    for thread in threading.enumerate():
+        if thread.name == "telegram-answer":
+            thread.join(10)
 
 
 def descriptions() -> list[str]:

@@ -1,5 +1,7 @@
 """Chats, cards and accounts in the admin."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
@@ -54,6 +56,17 @@ def test_a_superuser_allows_a_chat(admin_client, chat):
     assert response.status_code == 302
     chat.refresh_from_db()
     assert (chat.allowed, chat.mode, chat.source, chat.telegram_id) == (True, "command", "partner", GROUP["id"])
+
+
+@pytest.mark.parametrize(("before", "after"), [(1440, 1), ("", 1), (1, 1440), (1, 0)])
+def test_a_new_interval_replans_the_reminders_at_once(admin_client, chat, card, before, after):
+    path = f"{ADMIN}/telegram/chat/{chat.pk}/change/"
+    form = {"allowed": "on", "mode": "all", "source": "partner", "language": "en", "time_zone": "UTC"}
+    for minutes in (before, after):
+        assert admin_client.post(path, form | {"remind_after_minutes": minutes}).status_code == 302
+    card.refresh_from_db()
+    due_at = card.incident.created_at + timedelta(minutes=after) if after else None
+    assert card.remind_at == due_at
 
 
 def test_a_time_zone_that_does_not_exist_is_refused(admin_client, chat):

@@ -85,7 +85,17 @@ def test_an_entry_gives_the_report_that_the_bot_made_of_the_message():
         ({"media_type": "sticker", "file": "s.webp", "sticker_emoji": "👍"}, {"sticker": {"emoji": "👍"}}),
         ({"game_title": "Chess"}, {"game": {"title": "Chess"}}),
         ({"giveaway_information": {}}, {"giveaway": {}}),
-        ({"invoice_information": "{}"}, {"invoice": {}}),
+        (
+            {"invoice_information": '{\n "title": "Насос \\\\x1F\\"3\\"",\n "description": "",\n "amount": 5\n}'},
+            {"invoice": {"title": 'Насос \\x1F"3"'}},
+        ),
+        ({"invoice_information": '{"title": "a\\\\u2028b"}'.replace("\\\\", "\\")}, {"invoice": {"title": "a\u2028b"}}),
+        ({"invoice_information": {"title": "Насос"}}, {"invoice": {"title": "Насос"}}),
+        ({"invoice_information": "{"}, {"invoice": {}}),
+        ({"photo_file_size": 0, "self_destruct_period_seconds": 5}, {"photo": []}),
+        ({"self_destruct_period_seconds": 5}, {"photo": []}),
+        ({"file_size": 0, "self_destruct_period_seconds": 5}, {"document": {}}),
+        ({"file_size": 0, "media_type": "voice_message", "duration_seconds": 5}, {"voice": {"duration": 5}}),
         ({"paid_stars_amount": 5}, {"paid_media": {}}),
         ({"hologram": 5}, {"hologram": 5}),
         (
@@ -95,6 +105,14 @@ def test_an_entry_gives_the_report_that_the_bot_made_of_the_message():
         ({"forwarded_from": None, "text": "x"}, {"forward_origin": {"type": "hidden_user"}, "text": "x"}),
         ({"reply_to_message_id": 5, "text": "x"}, {"reply_to_message": {"message_id": 5}, "text": "x"}),
         ({"reply_to_message_id": 5, "reply_to_peer_id": "channel9", "text": "x"}, {"text": "x"}),
+        (
+            {"reply_to_message_id": 5, "reply_to_peer_id": "channel1234567890", "text": "x"},
+            {"reply_to_message": {"message_id": 5}, "text": "x"},
+        ),
+        (
+            {"text": ["см. ", {"type": "text_link", "text": "лог", "href": "http://e.org/1"}]},
+            {"text": "см. лог", "entities": [{"type": "text_link", "offset": 4, "length": 3, "url": "http://e.org/1"}]},
+        ),
         ({"edited_unixtime": str(DATE + 5), "edited": "x", "text": "x"}, {"edit_date": DATE + 5, "text": "x"}),
     ],
 )
@@ -205,6 +223,18 @@ def test_topics_of_one_chat_are_none_of_another():
     assert [report.reply_to for report in exports.read(file)] == [None, 5]
 
 
+@pytest.mark.parametrize(
+    ("chat", "peer"),
+    [
+        ({"type": "private_group", "id": 4001}, "chat4001"),
+        ({"type": "personal_chat", "id": 7000000001}, "user7000000001"),
+    ],
+)
+def test_a_reply_that_names_its_own_chat(chat, peer):
+    (report,) = read(entry(reply_to_message_id=5, reply_to_peer_id=peer), chat={"name": "A"} | chat)
+    assert report.reply_to == 5 - 1_000_000_000
+
+
 def test_a_bad_entry_or_chat_stops_nothing():
     bad, good = read(entry(id="x"), entry())
     assert isinstance(bad, NotUnderstoodError)
@@ -231,13 +261,45 @@ def test_a_file_that_ends_early_gives_what_it_has():
     assert next(reader).message_id == 10
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 7, 64])
-def test_control_characters_as_desktop_writes_them(size, monkeypatch):
+SIZES = [1, 2, 3, 5, 7, 13, 64, 1 << 17]
+
+
+def read_raw(text, size, monkeypatch):
+    """The reports of a file in which the text of the first of two messages stands as these bytes."""
     monkeypatch.setattr(exports, "BUFFER_SIZE", size)
-    document = json.dumps(CHAT | {"messages": [entry(text="TEXT")]}, ensure_ascii=False)
-    written = document.replace("TEXT", r"a\x1Fb\\x41\\\x00c\n\b\f\"\\")
-    (report,) = exports.read(io.BytesIO(b"\xef\xbb\xbf" + written.encode()))
-    assert report.description == 'a\x1fb\\x41\\␀c\n\b\f"\\'
+    document = json.dumps(CHAT | {"messages": [entry(text="TEXT"), entry(id=11)]}, ensure_ascii=False)
+    return list(exports.read(io.BytesIO(b"\xef\xbb\xbf" + document.encode().replace(b"TEXT", text))))
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (rb"a\x1Fb\\x41\\\x00c\n\b\f\"\\", 'a\x1fb\\x41\\␀c\n\b\f"\\'),
+        (b"a\\u2028\x80\xa8b\\u2029\x80\xa9\xd1\x8f", "a\u2028b\u2029я"),
+        (rb"a\u2028b \\u2028", "a\u2028b \\u2028"),  # if the writer is mended
+        ("a\u2028я😀".encode(), "a\u2028я😀"),
+        (b"a\x80\xa8b\xd1 \xf0\x9f\x98", "a\ufffd\ufffdb\ufffd \ufffd"),
+        (b"\xed\xa0\xbda\xc0\x80b", "\ufffd\ufffd\ufffda\ufffd\ufffdb"),
+        (rb"a\ud83d \ud83d\u0041 \udc00\ud83d\ude00", "a\ufffd \ufffdA \ufffd😀"),
+        (rb"a\u0000b\q\u12 \xZ", r"a␀b\q\u12 \xZ"),
+        (b"a\x00\x01\x1f\n\tb\x7f", "a␀\x01\x1f\n\tb\x7f"),
+    ],
+)
+def test_no_byte_ends_a_file(written, read, size, monkeypatch):
+    first, second = read_raw(written, size, monkeypatch)
+    assert first.description == read
+    assert second.message_id == 11
+
+
+def test_any_single_byte_in_a_text(monkeypatch):
+    for byte in {*range(256)} - {ord('"')}:
+        assert [report.message_id for report in read_raw(b"a%cb" % byte, 1 << 17, monkeypatch)] == [10, 11]
+
+
+def test_zeros_at_the_end_as_a_crash_leaves_them():
+    document = json.dumps(CHAT | {"messages": [entry()]}).encode() + b"\0" * 5000
+    assert len(list(exports.read(io.BytesIO(document)))) == 1
 
 
 def test_memory_stays_constant():

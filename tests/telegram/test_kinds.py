@@ -10,14 +10,20 @@ from tests.helpers.telegram_messages import message
 
 LINK = "https://t.me/c/1234567890/10"
 PLACE = {"latitude": 55.75, "longitude": 37.61}
+MAP = "https://www.openstreetmap.org/?mlat=55.75&mlon=37.61#map=17/55.75/37.61"
 
 
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
         ({"text": "Насос 3 стоит"}, "Насос 3 стоит"),
-        ({"photo": [{}], "caption": "Течь"}, "Течь"),
-        ({"voice": {"duration": 12}, "caption": "Слышно"}, "Слышно"),
+        ({"photo": [{}], "caption": "Течь"}, f"Течь\n[photo] {LINK}"),
+        ({"voice": {"duration": 12}, "caption": "Слышно"}, f"Слышно\n[voice message, 0:12] {LINK}"),
+        ({"document": {"file_name": "log.txt"}, "caption": "Лог"}, f"Лог\n[file, log.txt] {LINK}"),
+        ({"video": {"duration": 5}, "caption": "Вот"}, f"Вот\n[video, 0:05] {LINK}"),
+        ({"animation": {}, "document": {}, "caption": "Вот"}, f"Вот\n[animation] {LINK}"),
+        ({"chat": {"id": -5, "type": "group"}, "photo": [{}], "caption": "Течь"}, "Течь\n[photo]"),
+        ({"photo": [{}], "caption": "Течь", "media_group_id": "a"}, "Течь"),
         ({"photo": [{}]}, f"[photo, no text]\n{LINK}"),
         ({"voice": {"duration": 12}}, f"[voice message, 0:12]\n{LINK}"),
         ({"voice": {"duration": 3725}}, f"[voice message, 1:02:05]\n{LINK}"),
@@ -30,19 +36,22 @@ PLACE = {"latitude": 55.75, "longitude": 37.61}
         ({"photo": [], "live_photo": {}}, f"[live photo, no text]\n{LINK}"),
         ({"paid_media": {"paid_media": [{}, {}]}}, f"[paid media, 2]\n{LINK}"),
         ({"story": {"chat": {"title": "News"}}}, f"[story, News]\n{LINK}"),
-        ({"location": PLACE}, "[location, 55.75, 37.61]"),
-        ({"location": PLACE | {"live_period": 60}}, "[live location, 55.75, 37.61]"),
+        ({"location": PLACE}, f"[location, 55.75, 37.61]\n{MAP}\n{LINK}"),
+        ({"location": PLACE | {"live_period": 60}}, f"[live location, 55.75, 37.61]\n{MAP}\n{LINK}"),
         (
             {"location": PLACE, "venue": {"location": PLACE, "title": "A", "address": "B"}},
-            "[place, A, B, 55.75, 37.61]",
+            f"[place, A, B, 55.75, 37.61]\n{MAP}\n{LINK}",
         ),
-        ({"contact": {"phone_number": "+7", "first_name": "A", "last_name": "B"}}, "[contact, A B, +7]"),
-        ({"poll": {"question": "Ok?", "options": [{"text": "Yes"}, {"text": "No"}]}}, "[poll, Ok?]\n- Yes\n- No"),
+        ({"contact": {"phone_number": "+7", "first_name": "A", "last_name": "B"}}, f"[contact, A B, +7]\n{LINK}"),
+        (
+            {"poll": {"question": "Ok?", "options": [{"text": "Yes"}, {"text": "No"}]}},
+            f"[poll, Ok?]\n- Yes\n- No\n{LINK}",
+        ),
         (
             {"checklist": {"title": "Shift", "tasks": [{"text": "a", "completion_date": 1}, {"text": "b"}]}},
-            "[checklist, Shift]\n[x] a\n[ ] b",
+            f"[checklist, Shift]\n[x] a\n[ ] b\n{LINK}",
         ),
-        ({"invoice": {"title": "Part", "description": "Pump"}}, "[invoice, Part, Pump]"),
+        ({"invoice": {"title": "Part", "description": "Pump"}}, f"[invoice, Part, Pump]\n{LINK}"),
     ],
 )
 def test_what_can_be_a_report(fields, words):  # I33

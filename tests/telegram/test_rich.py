@@ -29,12 +29,13 @@ def bold(text):
         ({"type": "expandable_blockquote", "text": "a"}, "> a"),
         ({"type": "table", "cells": [[{"text": "a"}, {}, {"text": "b"}]], "caption": "Т"}, "a |  | b\nТ"),
         ({"type": "details", "summary": "Ещё", "blocks": A}, "Ещё\na"),
-        ({"type": "photo", "photo": [], "caption": {"text": "Течь", "credit": "Ира"}}, "[photo, no text]\nТечь\n— Ира"),
+        ({"type": "photo", "photo": [], "caption": {"text": "Течь", "credit": "Ира"}}, "[photo]\nТечь\n— Ира"),
         ({"type": "voice_note", "voice_note": {"duration": 12}}, "[voice message, 0:12]"),
         ({"type": "document", "document": {"file_name": "a.txt"}}, "[file, a.txt]"),
-        ({"type": "map", "location": {"latitude": 1.5, "longitude": 2}}, "[location, 1.5, 2]"),
-        ({"type": "collage", "blocks": [{"type": "photo"}, {"type": "video"}]}, "[photo, no text]\n[video]"),
+        ({"type": "map", "location": {"latitude": "x"}}, "[location]"),
+        ({"type": "collage", "blocks": [{"type": "photo"}, {"type": "video"}]}, "[photo]\n[video]"),
         ({"type": "buttons", "buttons": [{"text": "Да"}]}, "[Да]"),
+        ({"type": "buttons", "buttons": [{"text": "Лог", "url": "http://e.org"}]}, "[Лог (http://e.org)]"),
         ({"type": "paragraph", "text": {"type": "custom_emoji", "alternative_text": "🔥"}}, "🔥"),
         ({"type": "paragraph", "text": {"type": "url", "text": "лог", "url": "http://e.org"}}, "лог (http://e.org)"),
         ({"type": "paragraph", "text": {"type": "button", "button": {"text": "Да"}}}, "[Да]"),
@@ -44,6 +45,11 @@ def bold(text):
 def test_blocks(block, text):
     report = reports.read(message(rich_message={"blocks": [block]}))
     assert (report.description.partition("\nhttps://t.me")[0], report.unknown) == (text, False)
+
+
+def test_photos_and_files_in_it_are_linked():
+    report = reports.read(message(rich_message={"blocks": [*A, {"type": "photo"}]}))
+    assert report.description == "a\n[photo]\nhttps://t.me/c/1234567890/10"
 
 
 def test_the_order_of_blocks_is_kept():

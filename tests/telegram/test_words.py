@@ -72,3 +72,32 @@ def test_an_album_has_the_captions_of_its_parts():
 def test_the_text_of_a_command_replaces_what_was_typed():
     assert reports.read(message(text="/incident Течь"), text="Течь").description == "Течь"
     assert reports.read(message(photo=[{}], caption="/incident"), text="").description.startswith("[photo")
+
+
+def link(offset, length, url="http://e.org/1"):
+    return {"type": "text_link", "offset": offset, "length": length, "url": url}
+
+
+@pytest.mark.parametrize(
+    ("text", "entities", "words"),
+    [
+        ("см. лог и бак", [link(4, 3)], "см. лог (http://e.org/1) и бак"),
+        ("😀 лог", [link(3, 3), {"type": "bold", "offset": 3, "length": 3}], "😀 лог (http://e.org/1)"),
+        ("лог бак", [link(4, 3, "http://e.org/2"), link(0, 3)], "лог (http://e.org/1) бак (http://e.org/2)"),
+        ("http://e.org/1", [link(0, 14)], "http://e.org/1"),
+        ("лог", [link(0, 3, "")], "лог"),
+        ("лог", [link(0, 99)], "лог (http://e.org/1)"),
+        ("лог", [link(-1, 3), link("0", 3), {"type": "text_link"}, 5, link(0, 2**70)], "лог"),
+        ("😀", [link(1, 1)], "\ufffd\ufffd (http://e.org/1)"),
+        ("лог", "x", "лог"),
+    ],
+)
+def test_the_addresses_of_links_are_kept(text, entities, words):
+    assert reports.read(message(text=text, entities=entities)).description == words
+    captioned = reports.read(message(photo=[{}], caption=text, caption_entities=entities))
+    assert captioned.description.startswith(f"{words}\n[photo]")
+
+
+def test_a_link_in_the_description_of_a_poll():
+    poll = {"question": "Кто?", "description": "см. лог", "description_entities": [link(4, 3)], "options": []}
+    assert "см. лог (http://e.org/1)" in reports.read(message(poll=poll)).description

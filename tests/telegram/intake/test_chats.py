@@ -81,6 +81,24 @@ def test_a_chat_that_rests_for_its_rights_is_tried_again_when_they_change(group)
     assert (other().rest_reason, other().rests_until) == ("", None)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": "kicked"},
+        {"status": "left"},
+        {"status": "restricted", "is_member": True, "can_send_messages": False},
+        {"status": "restricted", "is_member": False, "can_send_messages": True},
+    ],
+)
+def test_a_chat_that_rests_is_not_tried_again_while_the_bot_may_not_send(group, change):
+    member()
+    Chat.objects.update(rest_reason="Forbidden: bot was kicked")
+    member(**change, date=1705314700)
+    assert other().rest_reason
+    member("restricted", is_member=True, can_send_messages=True, date=1705314800)
+    assert other().rest_reason == ""
+
+
 def test_a_chat_that_was_told_to_wait_waits(group):
     member("kicked")
     later = timezone.now() + timedelta(hours=1)

@@ -33,7 +33,7 @@ def test_what_a_person_changed_stays_and_the_new_text_is_a_comment(group):
 def test_an_edit_of_an_unseen_message_is_its_first_sight(group):  # I9
     edit(photo=[{}], caption="Течь")
     take("message", message(photo=[{}], caption="Те"))
-    assert descriptions() == ["Течь"] and history() == []
+    assert descriptions() == ["Течь\n[photo] https://t.me/c/1234567890/10"] and history() == []
 
 
 def test_an_edited_comment_keeps_its_old_words(group):

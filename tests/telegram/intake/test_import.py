@@ -87,6 +87,13 @@ def test_the_users_own_reports(run):
     assert IncidentChange.objects.get().actor == "petrova"
 
 
+def test_an_author_who_is_called_like_a_user(run):
+    User.objects.create_user("operator1")
+    run(entry(1, **{"from": "operator1"}), entry(2, "да", reply_to_message_id=1, **{"from": "Operator1"}))
+    actors = [change.actor for change in IncidentChange.objects.order_by("pk")]
+    assert actors == ["operator1 (Telegram)", "Operator1 (Telegram)"]
+
+
 def test_commands_and_the_bots_own_messages(run):
     run(entry(1, "/incident Течь"), entry(2, "/open"), entry(3, "№ 1", from_id="user110201543"))
     assert descriptions() == ["Течь"]

@@ -1,14 +1,17 @@
 """Updates of other kinds are kept, told, and stop nothing."""
 
+import json
+
 import pytest
 
 from intake.inbox import process_pending, replay
 from intake.models import Delivery
-from telegram import chats, updates
+from telegram import chats, parsing, updates
 from tests.helpers.telegram_messages import ANNA, GROUP, message
-from tests.helpers.updates import deliveries, descriptions, everything, take, write
+from tests.helpers.updates import again, deliveries, descriptions, everything, take, write
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+STRANGERS = {"id": -1005556667778, "type": "supergroup", "title": "Чужие"}
 
 
 @pytest.mark.parametrize(
@@ -26,6 +29,39 @@ def test_messages_whose_ids_coincide_with_others_are_not_mixed_up(group, kind): 
     take(kind, message(text="two"))
     assert descriptions() == ["one"]
     assert deliveries()[-1] == ("skipped", f"not handled: {kind}")
+
+
+def stored(update):
+    """The update as it was stored."""
+    assert deliveries()[-1][0] in ("skipped", "faulty")
+    body = json.loads(bytes(Delivery.objects.last().body))
+    assert body["update_id"] == update["update_id"]
+    return body
+
+
+@pytest.mark.parametrize("kind", sorted(parsing.OTHER_UPDATES))
+def test_of_kinds_that_are_not_asked_for_no_content_is_stored(group, kind):
+    content = message(text="тайна", chat=STRANGERS) | {"query": "тайна", "user": ANNA}
+    assert stored(take(kind, content))[kind] == {}
+    assert stored(take(kind, content | {"chat": GROUP}))[kind] == {}
+
+
+def test_of_a_kind_that_is_not_known_the_content_is_kept_where_the_chat_is_allowed(group):
+    assert stored(take("something_new", {"chat": GROUP, "text": "x"}))["something_new"]["text"] == "x"
+    assert stored(take("something_new", {"chat": STRANGERS, "text": "тайна"}))["something_new"] == {}
+    assert stored(take("something_new", {"from": ANNA, "text": "тайна"}))["something_new"] == {}
+
+
+def test_of_a_press_under_a_message_of_no_chat_the_id_is_kept(group):
+    pressed = {"id": "77", "from": ANNA, "inline_message_id": "z", "data": "тайна"}
+    assert stored(take("callback_query", pressed))["callback_query"] == {"id": "77"}
+
+
+def test_such_an_update_is_stored_once(group):
+    update = take("business_message", message(text="тайна"))
+    again(update)
+    take("business_message", message(text="другая"), update_id=update["update_id"])
+    assert Delivery.objects.count() == 2
 
 
 def test_a_kind_that_is_not_known_is_kept_as_a_fault_and_stops_nothing(group):  # I8

@@ -7,6 +7,7 @@ import pytest
 from incidents.models import Incident
 from telegram import updates
 from tests.helpers.telegram_messages import ANNA, message
+from tests.helpers.updates import wait_for_answers
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -26,6 +27,7 @@ def take(service):
         with service.committing(execute=True):  # presses are answered after the commit
             updates.take(json.dumps(update).encode())
         service.api._confirm(update["update_id"] + 1)
+    wait_for_answers()
 
 
 def press(service, row=-1, button=0):

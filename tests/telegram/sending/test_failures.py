@@ -10,6 +10,7 @@ from core.bot_api import TelegramError
 from telegram.failures import Action, action_of
 from telegram.models import Card, Chat
 from tests.helpers.telegram_messages import ANNA, GROUP
+from tests.helpers.updates import take
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 HOUR = 3600
@@ -148,6 +149,26 @@ def test_a_chat_that_does_not_take_messages_rests_and_is_told_once(service, chat
     service.run()
     assert len(service.shown) == 3
     assert "Closed" in service.shown[-1]
+
+
+def test_a_person_who_blocks_the_bot_is_told_of_once(service, private, caplog):
+    person = {"id": ANNA["id"], "type": "private", "first_name": "Анна"}
+
+    def block(status, date):
+        service.api.members[ANNA["id"]] = status
+        take("my_chat_member", {"chat": person, "date": date, "new_chat_member": {"status": status}})
+
+    service.api.members[ANNA["id"]] = "kicked"
+    card = service.report(private)
+    service.run()
+    block("kicked", 1705314600)
+    service.run()
+    assert len(service.sent) == 1
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    service.change(card, status="closed")
+    block("member", 1705314700)
+    service.run()
+    assert ["Closed" in text for text in service.shown] == [True]
 
 
 def test_other_chats_go_on_while_one_rests(service, chat, private):

@@ -2,7 +2,13 @@
 
 import pytest
 
-from telegram.sending import answer_press
+from telegram import sending
+from tests.helpers.updates import wait_for_answers
+
+
+def answer_press(callback_id, text):
+    sending.answer_press(callback_id, text)
+    wait_for_answers()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What stays open too long is brought up again."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -81,8 +82,100 @@ def test_a_chat_has_its_own_interval_or_none(service, chat):
     Chat.objects.update(remind_after_minutes=30)
     service.start()
     service.run()
+    assert len(reminders(service)) == 1
     service.clock.pass_(HOUR / 2)
     service.run()
+    assert len(reminders(service)) == 2
+
+
+@pytest.mark.parametrize("before", [0, 60, 24 * 60])
+def test_a_shorter_interval_counts_from_the_card(service, chat, before):
+    Chat.objects.update(remind_after_minutes=before)
+    card = service.report(chat)
+    service.run(3)
+    service.clock.pass_(30)
+    Chat.objects.update(remind_after_minutes=1)
+    service.run(10)
+    assert reminders(service) == []
+    service.run(30)
+    assert len(reminders(service)) == 1
+    service.run(35)
+    assert len(reminders(service)) == 1
+    service.run(20)
+    assert len(reminders(service)) == 2
+    service.change(card, status="closed")
+    service.run(100)
+    assert len(reminders(service)) == 2
+
+
+def test_a_longer_interval_counts_from_the_last_reminder(service, chat):
+    service.report(chat)
+    service.run()
+    assert len(after_an_hour(service)) == 1
+    Chat.objects.update(remind_after_minutes=180)
+    assert [len(after_an_hour(service)) for _ in range(3)] == [1, 1, 2]
+
+
+def test_turned_off_and_on_again(service, chat):
+    service.report(chat)
+    service.run()
+    Chat.objects.update(remind_after_minutes=0)
+    assert after_an_hour(service) == []
+    Chat.objects.update(remind_after_minutes=None)
+    service.run(3)
+    assert len(reminders(service)) == 1
+
+
+def test_a_setting_that_changed_with_a_restart(service, chat, settings):
+    service.report(chat)
+    service.run()
+    settings.TELEGRAM_REMIND_AFTER_MINUTES = 1
+    service.start()
+    service.clock.pass_(60)
+    service.run()
+    assert len(reminders(service)) == 1
+
+
+def test_a_change_of_the_interval_leaves_put_off_what_is(service, chat):
+    service.report(chat)
+    service.run()
+    after_an_hour(service)
+    put_off(chat, Card.objects.get().reminder_id, timedelta(hours=4))
+    Chat.objects.update(remind_after_minutes=1)
+    assert len(after_an_hour(service)) == 1
+    service.clock.pass_(3 * HOUR)
+    service.run(3)
+    assert len(reminders(service)) == 2
+
+
+def test_a_card_that_was_under_way_when_the_interval_changed(service, chat, monkeypatch):
+    service.report(chat)
+
+    def change(point, method, *call):
+        if (point, method) == ("done", "sendMessage"):
+            monkeypatch.setattr(service.api, "watch", lambda *call: None)
+            changed.set()
+
+    changed = threading.Event()
+    monkeypatch.setattr(service.api, "watch", change)
+    monkeypatch.setattr("telegram.sending.QUICK", 0)
+    service.sender.step()
+    assert changed.wait(10)
+    service.join()
+    Chat.objects.update(remind_after_minutes=1)
+    service.run(3)
+    service.clock.pass_(60)
+    service.run(3)
+    assert len(reminders(service)) == 1
+
+
+def test_a_card_from_before_an_upgrade_counts_from_its_incident(service, chat):
+    service.report(chat)
+    service.run()
+    Card.objects.update(remind_from=None)
+    Chat.objects.update(remind_after_minutes=1)
+    service.clock.pass_(60)
+    service.run(3)
     assert len(reminders(service)) == 1
 
 
