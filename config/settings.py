@@ -140,8 +140,7 @@ DJOSER = {
         "current_user": "identity.serializers.UserSerializer",
         "user_create": "identity.serializers.UserCreateSerializer",
         "set_password": "identity.serializers.SetPasswordSerializer",
-        # djoser would ask for the password in the body, and a DELETE has none.
-        "user_delete": "rest_framework.serializers.Serializer",
+        "user_delete": "identity.serializers.CurrentPasswordSerializer",
     },
     "PERMISSIONS": {
         "user": ["identity.permissions.SelfOrModelPermissions"],

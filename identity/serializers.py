@@ -84,9 +84,8 @@ class UserCreateSerializer(djoser.UserCreateSerializer):
             raise ValidationError({"username": [USERNAME_TAKEN]}, code="unique") from None
 
 
-class SetPasswordSerializer(djoser.SetPasswordSerializer):
+class CurrentPasswordSerializer(djoser.CurrentPasswordSerializer):
     current_password = PasswordField()
-    new_password = PasswordField()
 
     def validate_current_password(self, value: str) -> str:
         """Raises ValidationError and Throttled."""
@@ -94,3 +93,7 @@ class SetPasswordSerializer(djoser.SetPasswordSerializer):
         if not throttle(request, request.user.get_username(), lambda: request.user.check_password(value)):
             self.fail("invalid_password")
         return value
+
+
+class SetPasswordSerializer(CurrentPasswordSerializer, djoser.SetPasswordSerializer):
+    new_password = PasswordField()

@@ -1,6 +1,7 @@
 from functools import partial
 from typing import Any, cast
 
+from django.db import transaction
 from djoser.views import UserViewSet as DjoserUserViewSet
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
 from rest_framework import status
@@ -18,6 +19,7 @@ from identity.authentication import JWTAuthentication
 from identity.models import User
 from identity.permissions import HasBearer
 from identity.serializers import TokenObtainSerializer
+from identity.superusers import LAST_SUPERUSER, lock_active_superusers
 from identity.tokens import Bearer
 
 
@@ -105,6 +107,17 @@ class UserViewSet(DjoserUserViewSet):
         user: Any = request.user
         user.set_password(serializer.validated_data["new_password"])
         user.save(update_fields=["password"])
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Raises PermissionDenied for the last active superuser."""
+        user = self.get_object()
+        if user == request.user:
+            self.get_serializer(data=request.data).is_valid(raise_exception=True)
+        with transaction.atomic():
+            if lock_active_superusers() == [user]:
+                raise PermissionDenied(LAST_SUPERUSER)
+            user.delete()
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def get_queryset(self) -> Any:
