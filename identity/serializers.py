@@ -1,9 +1,12 @@
 from typing import Any
 
+from django.contrib.auth.password_validation import validate_password
+from django.core import exceptions
 from django.db import IntegrityError
 from djoser import serializers as djoser
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
+from rest_framework.fields import get_error_detail
 from rest_framework_simplejwt import serializers as simplejwt
 from rest_framework_simplejwt.tokens import RefreshToken, Token, UntypedToken
 
@@ -95,5 +98,13 @@ class CurrentPasswordSerializer(djoser.CurrentPasswordSerializer):
         return value
 
 
-class SetPasswordSerializer(CurrentPasswordSerializer, djoser.SetPasswordSerializer):
+class SetPasswordSerializer(CurrentPasswordSerializer):
     new_password = PasswordField()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Raises ValidationError with the code of each rule that failed; djoser would call each of them `invalid`."""
+        try:
+            validate_password(attrs["new_password"], self.context["request"].user)
+        except exceptions.ValidationError as exc:
+            raise ValidationError({"new_password": get_error_detail(exc)}) from None
+        return attrs

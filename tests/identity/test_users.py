@@ -96,6 +96,17 @@ def test_set_password_requires_the_current_one(user, api):
     assert {attr for _, attr in errors(weak)} == {"new_password"}
 
 
+@pytest.mark.parametrize("password", ["12345", "password", "operator1", "x" * 4097])
+def test_faults_of_a_password_have_the_same_codes_wherever_it_is_set(root, password):
+    operator = User.objects.create_user("operator1", password=PASSWORD)
+    change = {"current_password": PASSWORD, "new_password": password}
+    changed = errors(send(api_for(operator), "post", "set_password/", change))
+    created = errors(send(api_for(root), "post", body={"username": "operator12", "password": password}))
+    codes = [code for code, attr in changed if attr == "new_password"]
+    assert codes == [code for code, attr in created if attr == "password"]
+    assert codes and "invalid" not in codes
+
+
 @pytest.mark.parametrize(
     "path", ["activation/", "resend_activation/", "reset_password/", "set_username/", "me/x", "x/"]
 )
