@@ -79,6 +79,11 @@ class UserAdmin(GuardedAdmin, auth.UserAdmin):
             lock_active_superusers()
         return super().get_object(request, object_id, from_field)
 
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Saves only what was changed: the key of an unchanged username stays as it is, too."""
+        fields = {field.name for field in obj._meta.concrete_fields}
+        obj.save(update_fields=fields.intersection(form.changed_data) if change else None)
+
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         """Only superusers grant staff and superuser status, groups and permissions."""
         fields = tuple(super().get_readonly_fields(request, obj))

@@ -90,6 +90,12 @@ class PasswordLink(auth.ReadOnlyPasswordHashWidget):
 class UserForm(GuardedForm, auth.UserChangeForm):
     password = auth.ReadOnlyPasswordHashField(label=gettext_lazy("Password"), widget=PasswordLink)
 
+    def full_clean(self) -> None:
+        """Unchanged values are not validated again: earlier releases, and their time zones, had other rules."""
+        super().full_clean()
+        for name in [name for name in self.errors if name in self.fields and name not in self.changed_data]:
+            del self.errors[name]
+
     def clean(self) -> dict[str, Any]:
         changed = super().clean()
         lost = [name for name in ("is_active", "is_superuser") if changed.get(name) is False]

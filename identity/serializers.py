@@ -2,11 +2,12 @@ from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core import exceptions
-from django.db import IntegrityError
+from django.db import IntegrityError, models
 from djoser import serializers as djoser
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
-from rest_framework.fields import get_error_detail
+from rest_framework.fields import empty, get_error_detail
 from rest_framework_simplejwt import serializers as simplejwt
 from rest_framework_simplejwt.tokens import RefreshToken, Token, UntypedToken
 
@@ -55,7 +56,22 @@ class TokenVerifySerializer(simplejwt.TokenVerifySerializer):
 FIELDS = ("id", "username", "email", "first_name", "last_name", "patronymic")
 
 
-class UserSerializer(djoser.UserSerializer):
+# Without the format `email`, which "" does not have
+@extend_schema_field({"type": "string", "maxLength": 254, "description": "An e-mail address, or empty."})
+class EmailField(serializers.EmailField):
+    def run_validation(self, data: Any = empty) -> Any:
+        """An unchanged address is not validated again: the command line takes others."""
+        instance = getattr(self.parent, "instance", None)
+        if instance is not None and data == self.get_attribute(instance):
+            return data
+        return super().run_validation(data)
+
+
+class UserFields:
+    serializer_field_mapping = {**serializers.ModelSerializer.serializer_field_mapping, models.EmailField: EmailField}
+
+
+class UserSerializer(UserFields, djoser.UserSerializer):
     class Meta(djoser.UserSerializer.Meta):
         fields = FIELDS
 
@@ -67,7 +83,7 @@ class UserSerializer(djoser.UserSerializer):
         return instance
 
 
-class UserCreateSerializer(djoser.UserCreateSerializer):
+class UserCreateSerializer(UserFields, djoser.UserCreateSerializer):
     password = PasswordField()
 
     class Meta(djoser.UserCreateSerializer.Meta):
