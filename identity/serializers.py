@@ -4,7 +4,6 @@ from django.contrib.auth.password_validation import validate_password
 from django.core import exceptions
 from django.db import IntegrityError, models
 from djoser import serializers as djoser
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.fields import empty, get_error_detail
@@ -56,8 +55,6 @@ class TokenVerifySerializer(simplejwt.TokenVerifySerializer):
 FIELDS = ("id", "username", "email", "first_name", "last_name", "patronymic")
 
 
-# Without the format `email`, which "" does not have
-@extend_schema_field({"type": "string", "maxLength": 254, "description": "An e-mail address, or empty."})
 class EmailField(serializers.EmailField):
     def run_validation(self, data: Any = empty) -> Any:
         """An unchanged address is not validated again: the command line takes others."""
