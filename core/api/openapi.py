@@ -102,6 +102,9 @@ class AutoSchema(openapi.AutoSchema):
                 if parameter["in"] == "path" and parameter["name"] == "id":
                     # Tools send the examples as they are, and must delete nothing.
                     parameter["schema"] = ID | {"example": 999_999_999 if self.method == "DELETE" else 1}
+                # dredd and Postman read it only here.
+                parameter["example"] = parameter["schema"]["example"]
+                parameter["schema"] = {key: value for key, value in parameter["schema"].items() if key != "example"}
         return operation
 
     def _map_serializer(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> Any:
@@ -113,9 +116,11 @@ class AutoSchema(openapi.AutoSchema):
             field.pop("pattern", None)
             if field.get("type") == "integer":
                 field["format"] = "int64"
-            if direction == "response":  # Clients need not check lengths, and JavaScript counts in UTF-16.
-                field.pop("minLength", None)
-                field.pop("maxLength", None)
+            if direction == "response":
+                # Clients need not check lengths, and JavaScript counts in UTF-16. Some leave out what is read-only when
+                # they write a response down.
+                for key in ("minLength", "maxLength", "readOnly"):
+                    field.pop(key, None)
         if direction == "response":
             schema["required"] = list(schema["properties"])
         elif isinstance(force_instance(serializer), StrictSerializer):  # type: ignore[no-untyped-call]
