@@ -142,8 +142,7 @@ DJOSER = {
         "current_user": "identity.serializers.UserSerializer",
         "user_create": "identity.serializers.UserCreateSerializer",
         "set_password": "identity.serializers.SetPasswordSerializer",
-        # djoser would ask for the password in the body, and a DELETE has none.
-        "user_delete": "rest_framework.serializers.Serializer",
+        "user_delete": "identity.serializers.CurrentPasswordSerializer",
     },
     "PERMISSIONS": {
         "user": ["identity.permissions.SelfOrModelPermissions"],
@@ -174,6 +173,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Incidents",
     "DESCRIPTION": "Records incidents: no report is lost, recorded twice or overwritten.",
     "VERSION": VERSION,
+    "LICENSE": {"name": "MIT License"},
     "OAS_VERSION": "3.1.0",
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "core.api.openapi.arrange"],
     # Separate schemas for requests and responses: generated clients must not require read-only fields in requests.

@@ -7,7 +7,7 @@ from django.contrib.auth import admin as auth
 from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -20,6 +20,7 @@ from core.admin import GuardedAdmin
 from identity.forms import SettingsForm, UserForm, UserPasswordForm
 from identity.models import USERNAME_TAKEN, User
 from identity.permissions import holds_permissions_of, may_manage, permissions_of
+from identity.superusers import lock_active_superusers
 from identity.time_zones import TimeZoneInput
 
 NAMES: Any = (None, {"fields": ("last_name", "first_name", "patronymic", "email")})
@@ -72,6 +73,17 @@ class UserAdmin(GuardedAdmin, auth.UserAdmin):
             self.message_user(request, USERNAME_TAKEN, messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """The superusers are locked before the user: all lock in one order."""
+        if transaction.get_connection().in_atomic_block:
+            lock_active_superusers()
+        return super().get_object(request, object_id, from_field)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Saves only what was changed: the key of an unchanged username stays as it is, too."""
+        fields = {field.name for field in obj._meta.concrete_fields}
+        obj.save(update_fields=fields.intersection(form.changed_data) if change else None)
+
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         """Only superusers grant staff and superuser status, groups and permissions."""
         fields = tuple(super().get_readonly_fields(request, obj))
@@ -100,9 +112,12 @@ class UserAdmin(GuardedAdmin, auth.UserAdmin):
 
     @admin.action(description=_("Deactivate"), permissions=["change"])
     def deactivate(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        chosen = list(queryset.filter(is_active=True))
-        users = [user for user in chosen if user != request.user and may_manage(request.user, user)]
-        User.objects.filter(pk__in=[user.pk for user in users]).update(is_active=False)
+        with transaction.atomic():
+            # Another one may have deactivated this superuser since the request began.
+            may_deactivate_superusers = request.user in lock_active_superusers()
+            chosen = list(queryset.filter(is_active=True))
+            users = [u for u in chosen if u != request.user and (may_deactivate_superusers or not u.is_superuser)]
+            User.objects.filter(pk__in=[user.pk for user in users]).update(is_active=False)
         for user in users:
             self.log_change(request, user, "Deactivated.")
         text = ngettext("%d user was deactivated.", "%d users were deactivated.", len(users)) % len(users)

@@ -21,3 +21,4 @@ CREATE_USER = [
 ]
 CHANGE_USER = [in_request("Names", _NAMES), USER]
 SET_PASSWORD = [in_request("Both passwords", {"current_password": "your_password", "new_password": "…"})]
+DELETE_YOURSELF = [in_request("Your password", {"current_password": "your_password"})]

@@ -15,6 +15,7 @@ from rest_framework.exceptions import Throttled
 
 from core.admin import GuardedForm
 from identity.models import User
+from identity.superusers import LAST_SUPERUSER, lock_active_superusers
 from identity.throttling import throttle
 from identity.time_zones import TimeZoneInput
 
@@ -88,6 +89,20 @@ class PasswordLink(auth.ReadOnlyPasswordHashWidget):
 
 class UserForm(GuardedForm, auth.UserChangeForm):
     password = auth.ReadOnlyPasswordHashField(label=gettext_lazy("Password"), widget=PasswordLink)
+
+    def full_clean(self) -> None:
+        """Unchanged values are not validated again: earlier releases, and their time zones, had other rules."""
+        super().full_clean()
+        for name in [name for name in self.errors if name in self.fields and name not in self.changed_data]:
+            del self.errors[name]
+
+    def clean(self) -> dict[str, Any]:
+        changed = super().clean()
+        lost = [name for name in ("is_active", "is_superuser") if changed.get(name) is False]
+        if lost and lock_active_superusers() == [self.instance]:
+            for name in lost:
+                self.add_error(name, LAST_SUPERUSER)
+        return changed
 
 
 class UserPasswordForm(PasswordOnly, auth.AdminPasswordChangeForm):

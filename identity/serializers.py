@@ -1,9 +1,12 @@
 from typing import Any
 
-from django.db import IntegrityError
+from django.contrib.auth.password_validation import validate_password
+from django.core import exceptions
+from django.db import IntegrityError, models
 from djoser import serializers as djoser
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
+from rest_framework.fields import empty, get_error_detail
 from rest_framework_simplejwt import serializers as simplejwt
 from rest_framework_simplejwt.tokens import RefreshToken, Token, UntypedToken
 
@@ -52,7 +55,20 @@ class TokenVerifySerializer(simplejwt.TokenVerifySerializer):
 FIELDS = ("id", "username", "email", "first_name", "last_name", "patronymic")
 
 
-class UserSerializer(djoser.UserSerializer):
+class EmailField(serializers.EmailField):
+    def run_validation(self, data: Any = empty) -> Any:
+        """An unchanged address is not validated again: the command line takes others."""
+        instance = getattr(self.parent, "instance", None)
+        if instance is not None and data == self.get_attribute(instance):
+            return data
+        return super().run_validation(data)
+
+
+class UserFields:
+    serializer_field_mapping = {**serializers.ModelSerializer.serializer_field_mapping, models.EmailField: EmailField}
+
+
+class UserSerializer(UserFields, djoser.UserSerializer):
     class Meta(djoser.UserSerializer.Meta):
         fields = FIELDS
 
@@ -64,7 +80,7 @@ class UserSerializer(djoser.UserSerializer):
         return instance
 
 
-class UserCreateSerializer(djoser.UserCreateSerializer):
+class UserCreateSerializer(UserFields, djoser.UserCreateSerializer):
     password = PasswordField()
 
     class Meta(djoser.UserCreateSerializer.Meta):
@@ -84,9 +100,8 @@ class UserCreateSerializer(djoser.UserCreateSerializer):
             raise ValidationError({"username": [USERNAME_TAKEN]}, code="unique") from None
 
 
-class SetPasswordSerializer(djoser.SetPasswordSerializer):
+class CurrentPasswordSerializer(djoser.CurrentPasswordSerializer):
     current_password = PasswordField()
-    new_password = PasswordField()
 
     def validate_current_password(self, value: str) -> str:
         """Raises ValidationError and Throttled."""
@@ -94,3 +109,15 @@ class SetPasswordSerializer(djoser.SetPasswordSerializer):
         if not throttle(request, request.user.get_username(), lambda: request.user.check_password(value)):
             self.fail("invalid_password")
         return value
+
+
+class SetPasswordSerializer(CurrentPasswordSerializer):
+    new_password = PasswordField()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Raises ValidationError with the code of each rule that failed; djoser would call each of them `invalid`."""
+        try:
+            validate_password(attrs["new_password"], self.context["request"].user)
+        except exceptions.ValidationError as exc:
+            raise ValidationError({"new_password": get_error_detail(exc)}) from None
+        return attrs

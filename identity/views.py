@@ -1,6 +1,7 @@
 from functools import partial
 from typing import Any, cast
 
+from django.db import transaction
 from djoser.views import UserViewSet as DjoserUserViewSet
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
 from rest_framework import status
@@ -18,6 +19,7 @@ from identity.authentication import JWTAuthentication
 from identity.models import User
 from identity.permissions import HasBearer
 from identity.serializers import TokenObtainSerializer
+from identity.superusers import LAST_SUPERUSER, lock_active_superusers
 from identity.tokens import Bearer
 
 
@@ -77,14 +79,20 @@ def described(summary: str, description: str, *examples: OpenApiExample) -> Any:
     partial_update=described(
         "Change a user's details", "Another user requires the permission to change.", *examples.CHANGE_USER
     ),
-    destroy=described("Delete a user", "Requires the permission to delete users."),
+    destroy=described(
+        "Delete a user",
+        "Requires the permission to delete users. Your password is asked for if the user is yourself. The last active "
+        "superuser cannot be deleted.",
+        *examples.DELETE_YOURSELF,
+    ),
 )
 class UserViewSet(DjoserUserViewSet):
     """Users see and edit themselves; everything else requires Django's permission."""
 
     queryset = User.objects.order_by("id")
-    raises = dict.fromkeys(("create", "list", "update", "partial_update", "destroy"), (PermissionDenied,)) | {
-        "set_password": (Throttled,)
+    raises = dict.fromkeys(("create", "list", "update", "partial_update"), (PermissionDenied,)) | {
+        "set_password": (Throttled,),
+        "destroy": (PermissionDenied, Throttled),
     }
 
     def permission_denied(self, request: Request, **kwargs: Any) -> None:
@@ -107,6 +115,17 @@ class UserViewSet(DjoserUserViewSet):
         user.save(update_fields=["password"])
         return Response(status=status.HTTP_204_NO_CONTENT)
 
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Raises PermissionDenied for the last active superuser."""
+        user = self.get_object()
+        if user == request.user:
+            self.get_serializer(data=request.data).is_valid(raise_exception=True)
+        with transaction.atomic():
+            if lock_active_superusers() == [user]:
+                raise PermissionDenied(LAST_SUPERUSER)
+            user.delete()
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
     def get_queryset(self) -> Any:
         return self.queryset.all()
 
@@ -115,10 +134,16 @@ class UserViewSet(DjoserUserViewSet):
     retrieve=described("Read your own details", "Those of the user that the token belongs to.", examples.USER),
     update=described("Replace your own details", "The username stays as it is.", *examples.CHANGE_USER),
     partial_update=described("Change your own details", "The username stays as it is.", *examples.CHANGE_USER),
-    destroy=described("Delete yourself", "Requires the permission to delete users."),
+    destroy=described(
+        "Delete yourself",
+        "Requires the permission to delete users. The last active superuser cannot be deleted.",
+        *examples.DELETE_YOURSELF,
+    ),
 )
 class CurrentUserViewSet(UserViewSet):
     """`users/me/`; djoser's action for it does not support HEAD."""
+
+    raises = {"destroy": UserViewSet.raises["destroy"]}
 
     def get_object(self) -> Any:
         return self.request.user

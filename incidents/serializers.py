@@ -5,11 +5,18 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 
 from core.api.serializers import StrictSerializer
-from incidents.models import DESCRIPTION_MAX_LENGTH, Incident, IncidentChange
-from incidents.text import PATTERN, is_blank, normalize_line_breaks
+from incidents.models import DESCRIPTION_MAX_LENGTH, Channel, Incident, IncidentChange
+from incidents.text import is_blank, normalize_line_breaks
 
 
-@extend_schema_field({"type": "string", "minLength": 1, "maxLength": DESCRIPTION_MAX_LENGTH, "pattern": PATTERN})
+@extend_schema_field(
+    {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": DESCRIPTION_MAX_LENGTH,
+        "description": "With at least one visible character and without a NUL. Outer white space is removed.",
+    }
+)
 class TextField(serializers.CharField):
     """Text and nothing else: REST framework would take a number for its digits."""
 
@@ -62,6 +69,7 @@ class CommentSerializer(StrictSerializer):
 class IncidentChangeSerializer(serializers.ModelSerializer[IncidentChange]):
     """One entry of an incident's history."""
 
+    channel = serializers.CharField(help_text=f"The way in: {', '.join(Channel.values)}. Others may follow.")
     changes = ChangesField()
 
     class Meta:

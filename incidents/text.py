@@ -3,8 +3,7 @@
 import re
 
 # Code points that show nothing by themselves: the categories Cc, Cf, Zs, Zl, Zp, whatever is Default_Ignorable, blank
-# letters, and combining marks without a letter. Written out, since Python's regular expressions have no \p{…}, and \s
-# is not the same set in Python and in ECMA-262, by which the OpenAPI document is read.
+# letters, and combining marks without a letter. Written out, since Python's regular expressions have no \p{…}.
 INVISIBLE = (
     r"\u0000-\u0020\u007f-\u00a0\u00ad"  # control characters, spaces, soft hyphen
     r"\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"  # combining marks
@@ -12,10 +11,8 @@ INVISIBLE = (
     r"\u115f\u1160\u3164\uffa0\u2800"  # Hangul fillers, braille blank
     r"\u1680\u17b4\u17b5\u180b-\u180f"
     r"\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufe00-\ufe0f\ufeff\ufff0-\ufffb"  # spaces, marks of direction, BOM
-    # As themselves: Python and ECMA-262 escape what is above U+FFFF in different ways.
     "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-PATTERN = rf"^[^\u0000]*[^{INVISIBLE}][^\u0000]*$"
 
 _BLANK = re.compile(f"[{INVISIBLE}]*")
 _LINE_BREAK = re.compile("\r\n?")

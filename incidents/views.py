@@ -25,7 +25,7 @@ from incidents.serializers import CommentSerializer, IncidentChangeSerializer, I
 from incidents.services import add_comment, change_incident, create_incident
 
 
-def request_header(name: str, description: str, **schema: str) -> OpenApiParameter:
+def request_header(name: str, description: str, **schema: Any) -> OpenApiParameter:
     return OpenApiParameter(name, {"type": "string", **schema}, OpenApiParameter.HEADER, description=description)
 
 
@@ -33,13 +33,26 @@ def response_header(name: str, description: str, *statuses: int) -> OpenApiParam
     return OpenApiParameter(name, str, OpenApiParameter.HEADER, description=description, response=list(statuses))
 
 
-IF_MATCH = request_header("If-Match", "Entity tags, or `*`: 412 unless the incident has one of them.")
-IF_NONE_MATCH = request_header("If-None-Match", "Entity tags, or `*`: 304 if the incident has one of them.")
-IDEMPOTENCY_KEY = request_header(
-    idempotency.HEADER,
-    "1 to 255 visible characters. The same key and body again gives the first response again and records nothing.",
-    pattern=r"^[\x21-\x7e]{1,255}$",
+IF_MATCH = request_header("If-Match", "Entity tags, or `*`: 412 unless the incident has one of them.", example="*")
+IF_NONE_MATCH = request_header(
+    "If-None-Match", "Entity tags, or `*`: 304 if the incident has one of them.", example='"0"'
 )
+IF_NONE_MATCH_OF_A_CHANGE = request_header(
+    "If-None-Match", "Entity tags, or `*`: 412 if the incident has one of them.", example='"0"'
+)
+
+
+def idempotency_key(example: str) -> OpenApiParameter:
+    return request_header(
+        idempotency.HEADER,
+        "Visible ASCII characters. The same key and body again gives the first response again and records nothing.",
+        pattern="^[!-~]+$",
+        minLength=1,
+        maxLength=255,
+        example=example,
+    )
+
+
 LOCATION = response_header("Location", "The address of the incident.", 201)
 REPLAYED = response_header("Idempotency-Replayed", "`true` where this is an earlier response.", 201)
 
@@ -84,7 +97,7 @@ class IncidentViewSet(CheckedBearerView, viewsets.GenericViewSet[Incident]):
         summary="Record an incident",
         description="Without a status it is `open`. The response is sent after the incident is committed. Send an "
         "`Idempotency-Key` to retry safely.",
-        parameters=[IDEMPOTENCY_KEY, LOCATION, etag_header(201), REPLAYED],
+        parameters=[idempotency_key("5f1c0d6e-2b7a-4c3d-9e8f-0a1b2c3d4e5f"), LOCATION, etag_header(201), REPLAYED],
         examples=examples.CREATE,
         responses={201: IncidentSerializer},
     )
@@ -123,7 +136,7 @@ class IncidentViewSet(CheckedBearerView, viewsets.GenericViewSet[Incident]):
         description="Any of the three fields; any status may follow any other. With `If-Match`, nothing that was "
         "changed in the meantime is overwritten.",
         examples=examples.CHANGE,
-        parameters=[IF_MATCH, IF_NONE_MATCH, etag_header(200)],
+        parameters=[IF_MATCH, IF_NONE_MATCH_OF_A_CHANGE, etag_header(200)],
         responses=IncidentSerializer,
     )
     def partial_update(self, request: Request, pk: str) -> HttpResponse:
@@ -153,7 +166,7 @@ class IncidentViewSet(CheckedBearerView, viewsets.GenericViewSet[Incident]):
         description="A comment is an entry of the history. It changes neither the incident nor its `ETag`, and is "
         "never edited or deleted.",
         examples=examples.COMMENT,
-        parameters=[IDEMPOTENCY_KEY, REPLAYED],
+        parameters=[idempotency_key("8d2e4f60-7c1b-4a5e-b3d9-6f0e1a2b3c4d"), REPLAYED],
         request=CommentSerializer,
         responses={201: IncidentChangeSerializer},
     )

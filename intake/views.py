@@ -3,7 +3,7 @@ from typing import cast
 
 from django.db import DatabaseError, InterfaceError
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema, inline_serializer
+from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, NotAuthenticated, ParseError
 from rest_framework.request import Request
@@ -54,6 +54,7 @@ class IntakeView(APIView):
         "came is stored as it came; then incidents are made of it.",
         examples=examples.REPORT,
         operation_id="intake",
+        parameters=[OpenApiParameter("sender", {"type": "string", "example": "alertmanager"}, OpenApiParameter.PATH)],
         request={"application/json": OpenApiTypes.OBJECT},
         responses={200: inline_serializer("Receipt", {"delivery": serializers.IntegerField()})},
     )

@@ -54,8 +54,14 @@ class PageNumbers(PageNumberPagination):
         return f"{path}?{urlencode(query, doseq=True, safe=',')}"
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        page = {"type": "integer", "minimum": 1, "default": 1}
-        size = {"type": "integer", "minimum": 1, "maximum": self.max_page_size, "default": self.page_size}
+        page = {"type": "integer", "minimum": 1, "default": 1, "example": 1}
+        size = {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": self.max_page_size,
+            "default": self.page_size,
+            "example": 100,
+        }
         return [
             {"name": "page", "in": "query", "description": "404 past the end.", "schema": page},
             {"name": "page_size", "in": "query", "description": "Entries of a page.", "schema": size},

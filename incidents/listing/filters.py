@@ -1,5 +1,6 @@
 """Each filter of the list, once: how its parameter is read, what the OpenAPI document says of it, and its condition."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Q
+from django.db.models import Q, TextChoices
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter
@@ -19,6 +20,7 @@ from incidents.listing import search
 from incidents.models import IncidentQuerySet, Source, Status
 from incidents.text import normalize_line_breaks
 
+_OFFSET_WITHOUT_COLON = re.compile(r"([+-]\d\d)(\d\d)\Z", re.ASCII)
 ORDERINGS = tuple(sign + field for field in ("created_at", "updated_at", "id") for sign in ("", "-"))
 
 
@@ -52,7 +54,11 @@ class ChoicesField(forms.MultipleChoiceField):
 
 
 class TimestampField(forms.Field):
-    """A timestamp as in RFC 3339, or a date, which means its midnight in UTC."""
+    """
+    A timestamp as in RFC 3339, or a date, which means its midnight in UTC.
+
+    An offset without its colon is taken too: clients that openapi-generator makes for Python write it by strftime's %z.
+    """
 
     default_error_messages = {
         "invalid": _(
@@ -64,7 +70,9 @@ class TimestampField(forms.Field):
         if not value:
             return None
         try:
-            return parse_date(value) if len(value) == len("2024-01-15") else parse_timestamp(value)
+            if len(value) == len("2024-01-15"):
+                return parse_date(value)
+            return parse_timestamp(_OFFSET_WITHOUT_COLON.sub(r"\1:\2", value))
         except OverflowError:
             return (datetime.min if value.startswith("0001") else datetime.max).replace(tzinfo=UTC)
         except ValueError:
@@ -87,51 +95,65 @@ class Filter:
     description: str = ""
 
 
-def _several(component: str) -> dict[str, Any]:
-    return {"type": "array", "items": {"$ref": f"#/components/schemas/{component}"}}
+def _several(choices: type[TextChoices]) -> dict[str, Any]:
+    """One item may hold several values, so that both forms are allowed: generated clients repeat the parameter."""
+    one = "|".join(choices.values)
+    return {
+        "type": "array",
+        "items": {"type": "string", "pattern": f"^({one})(,({one}))*$"},
+        "example": choices.values[:1],
+    }
 
 
-_SEVERAL = "One or more, repeated or separated by commas."
-_TIMESTAMP: dict[str, Any] = {
-    "field": TimestampField(required=False),
-    "schema": {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]},
-    "description": "RFC 3339: a timestamp (+ is written %2B in a URL), or a date, which means its midnight in UTC.",
-}
+def _one_or_more(choices: type[TextChoices]) -> str:
+    return f"One or more of `{'`, `'.join(choices.values)}`, repeated or separated by commas."
+
+
+def _timestamp(example: str) -> dict[str, Any]:
+    return {
+        "field": TimestampField(required=False),
+        "schema": {"type": "string", "format": "date-time", "example": example},
+        "description": "RFC 3339: a timestamp (+ is written %2B in a URL). A date alone, such as `2024-01-15`, is "
+        "taken too, and means its midnight in UTC.",
+    }
+
+
+_AFTER, _BEFORE = _timestamp("2024-01-15T00:00:00Z"), _timestamp("2100-01-01T00:00:00Z")
 FILTERS = (
     Filter(
         "status",
         ChoicesField(choices=Status.choices, required=False),
-        _several("StatusEnum"),
+        _several(Status),
         "status = ANY(%(status)s)",
         lambda values: Q(status__in=values),
-        description=_SEVERAL,
+        description=_one_or_more(Status),
     ),
     Filter(
         "source",
         ChoicesField(choices=Source.choices, required=False),
-        _several("SourceEnum"),
+        _several(Source),
         "source = ANY(%(source)s)",
         lambda values: Q(source__in=values),
-        description=_SEVERAL,
+        description=_one_or_more(Source),
     ),
     Filter(
         "created_after",
         sql="created_at >= %(created_after)s",
         q=lambda at: Q(created_at__gte=at),
-        **_TIMESTAMP,
+        **_AFTER,
     ),
     Filter(
         "created_before",
         sql="created_at < %(created_before)s",
         q=lambda at: Q(created_at__lt=at),
-        **_TIMESTAMP,
+        **_BEFORE,
     ),
     Filter(
         "updated_after",
         sql="updated_at >= %(updated_after)s",
         q=lambda at: Q(updated_at__gte=at),
         counted=False,
-        **_TIMESTAMP,
+        **_AFTER,
     ),
     Filter(
         "updated_before",
@@ -139,16 +161,16 @@ FILTERS = (
         sql="updated_at < %(updated_before)s AND created_at < %(updated_before)s",
         q=lambda at: Q(updated_at__lt=at),
         counted=False,
-        **_TIMESTAMP,
+        **_BEFORE,
     ),
     Filter(
         "search",
         TextField(strip=False, min_length=3, required=False),
-        {"type": "string", "minLength": 3, "pattern": r"^[^\u0000]*$"},
+        {"type": "string", "minLength": 3, "example": "самокат"},
         f"id IN (SELECT incident_id {search.FOUND})",
         search.mentions,
         counted=False,
-        description="A part of the description, whatever its case; е finds ё.",
+        description="A part of the description, whatever its case, without a NUL; е finds ё.",
     ),
 )
 _FIELDS = {each.name: each.field for each in FILTERS} | {
@@ -162,6 +184,7 @@ OPENAPI_PARAMETERS = [
             "type": "string",
             "enum": list(ORDERINGS),
             "default": "-created_at",
+            "example": "-created_at",
             # for generators of clients
             "x-enum-varnames": [name.replace("-", "descending_") for name in ORDERINGS],
         },

@@ -101,7 +101,7 @@ def test_client_changes_and_comments(call, models, incident):
         ["status"],
         ["comment"],
     ]
-    assert {(each.actor, each.channel) for each in history.results} == {("petrova", models.ChannelEnum.API)}
+    assert {(each.actor, each.channel) for each in history.results} == {("petrova", "api")}
 
 
 def test_client_reads_errors(call, models, incident):

@@ -10,6 +10,12 @@ const ui = SwaggerUIBundle({
   url: container.dataset.document,
   tryItOutEnabled: true,
   defaultModelsExpandDepth: -1, // ReDoc shows the schemas.
+  requestInterceptor: (request) => {
+    // The document's server has the scheme that the service sees, which a proxy may not pass on.
+    const { pathname, search } = new URL(request.url, location);
+    request.url = location.origin + pathname + search;
+    return request;
+  },
   responseInterceptor: (response) => {
     if (response.ok && new URL(response.url).pathname === form.getAttribute("action")) {
       ui.preauthorizeApiKey(SCHEME, response.body.access);
