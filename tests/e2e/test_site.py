@@ -1,8 +1,6 @@
 """nginx/site.conf.example in front of gunicorn, without containers."""
 
-import shutil
 import signal
-import subprocess
 import threading
 
 import pytest
@@ -10,40 +8,18 @@ import requests
 
 from tests.conftest import errors
 from tests.helpers.production import parse, send, until
-from tests.helpers.servers import ROOT, Gunicorn, Postgres, free_port
+from tests.helpers.proxies import proxy
+from tests.helpers.servers import Gunicorn, Postgres
 
 pytestmark = pytest.mark.e2e
-
-MAIN = """
-daemon off;
-pid {home}/nginx.pid;
-error_log {home}/error.log;
-events {{}}
-http {{
-    client_body_temp_path {home}/body;
-    proxy_temp_path {home}/proxy;
-    fastcgi_temp_path {home}/fastcgi;
-    uwsgi_temp_path {home}/uwsgi;
-    scgi_temp_path {home}/scgi;
-    include {home}/site.conf;
-}}
-"""
 
 
 class Site:
     def __init__(self, home):
         self.postgres = Postgres(home / "data")
         self.gunicorn = Gunicorn(self.postgres.port, home / "gunicorn.log", TRUSTED_PROXIES="1")
-        self.port = free_port()
+        self.nginx, self.port = proxy("nginx", home, self.gunicorn.port)
         self.incidents = f"http://127.0.0.1:{self.port}/api/v1/incidents/"
-        site = (ROOT / "nginx" / "site.conf.example").read_text()
-        site = site.replace("listen 80 ", f"listen 127.0.0.1:{self.port} ")
-        site = site.replace("127.0.0.1:8000", f"127.0.0.1:{self.gunicorn.port}")
-        (home / "site.conf").write_text(site.replace("/var/log/nginx", str(home)))
-        (home / "nginx.conf").write_text(MAIN.format(home=home))
-        nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
-        self.nginx = subprocess.Popen([nginx, "-c", home / "nginx.conf", "-e", home / "error.log"])
-        until(lambda: send(self.port, b"GET / HTTP/1.0\r\n\r\n") if (home / "nginx.pid").exists() else False)
         self.client = requests.Session()
         self.client.headers["Authorization"] = f"Bearer {self.gunicorn.token()}"
 
@@ -51,17 +27,14 @@ class Site:
         return self.client.post(self.incidents, json={"description": "x", "source": "operator"}, timeout=20).status_code
 
     def close(self):
-        self.nginx.terminate()
-        self.nginx.wait(30)
+        self.nginx.close()
         self.gunicorn.kill()
         self.postgres.kill()
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    home = tmp_path_factory.mktemp("site")
-    home.chmod(0o755)
-    site = Site(home)
+    site = Site(tmp_path_factory.mktemp("site"))
     yield site
     site.close()
 
@@ -99,4 +72,10 @@ def test_stale_keepalive_connection_fails_no_request_after_a_restart(site):
 
 def test_errors_of_nginx_have_the_error_format(site):
     response = parse(send(site.port, b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 3000000\r\n\r\n"))
+    assert (response.status_code, errors(response)) == (413, [("413 request_too_large", None)])
+
+
+def test_body_in_chunks_that_is_too_large(site):
+    body = b"Transfer-Encoding: chunked\r\n\r\n2dc6c0\r\n" + b" " * 3_000_000 + b"\r\n0\r\n\r\n"
+    response = parse(send(site.port, b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n" + body))
     assert (response.status_code, errors(response)) == (413, [("413 request_too_large", None)])
