@@ -4,6 +4,7 @@ import threading
 from contextlib import suppress
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 
@@ -94,6 +95,9 @@ class Handler(WSGIHandler):
     request_class = Request
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        prefix, path = settings.FORCE_SCRIPT_NAME, environ["PATH_INFO"]
+        if prefix and f"{path}/".startswith(f"{prefix}/"):  # else the proxy has taken it off
+            environ["PATH_INFO"] = path.removeprefix(prefix)
         body = environ["wsgi.input"] = Body(environ)
 
         def respond(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
