@@ -33,7 +33,7 @@ def send(export: Callable[[], StreamingHttpResponse]) -> StreamingHttpResponse |
         return None
     try:
         response = export()
-        response.streaming_content = _Content(response.streaming_content, lock)
+        response.streaming_content = _Content(iter(response), lock)
     except BaseException:
         lock.release()
         raise

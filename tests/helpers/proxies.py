@@ -119,6 +119,12 @@ class Server(Process):
         manage(self.env, "migrate", "--noinput")
         super().__init__(["docker/serve"], self.address, home / f"{name}.log", env=self.env)
 
+    def close(self) -> None:
+        super().close()
+        link = Path("/tmp/socket")  # made by docker/serve, for the health check of its container
+        if link.is_symlink() and link.readlink() == self.address:
+            link.unlink()
+
     def token(self) -> str:
         account = ("--username", "operator", "--email", "operator@example.org")
         manage(self.env | {"DJANGO_SUPERUSER_PASSWORD": "only-for-the-tests"}, "createsuperuser", "--noinput", *account)
