@@ -40,6 +40,8 @@ class Body:
         self.input = environ["wsgi.input"]
         self._socket: socket.socket | None = environ.get("gunicorn.socket")
         self._ended = False
+        # Not of the development server: a body in chunks seems empty there.
+        self._terminated = environ.get("wsgi.input_terminated", False)
         self.left: float = math.inf
         # Without both of them a request has no body: RFC 9112, 6.3.
         if "HTTP_TRANSFER_ENCODING" not in environ:
@@ -60,7 +62,7 @@ class Body:
         """Reads what is left. Returns false if that is too much or takes too long: the connection must be closed."""
         if self.left <= 0:
             return True
-        if MAX_DISCARDED_BYTES < self.left < math.inf:
+        if MAX_DISCARDED_BYTES < self.left < math.inf or (self.left == math.inf and not self._terminated):
             return False
         # A slow client must not occupy one of the few threads for long, and a read has no timeout of its own.
         timer = threading.Timer(DISCARD_SECONDS, self._end)
@@ -106,6 +108,8 @@ class Handler(WSGIHandler):
                     close()  # docker/gunicorn.conf.py: gunicorn ignores the header
                 elif environ["SERVER_SOFTWARE"] == "Granian":
                     headers = [*headers, ("Connection", "close")]
+                else:  # The development server refuses the header, and closes after a response of unknown length.
+                    headers = [(name, value) for name, value in headers if name != "Content-Length"]
             return start_response(status, headers, exc_info)
 
         return super().__call__(environ, respond)

@@ -20,7 +20,7 @@ LIST = "/api/v1/incidents/"
 LOGIN = "/api/identity/auth/jwt/create/"
 BODY = b'{"description": "' + b"x" * 300_000 + b'"}'
 JSON = {"CONTENT_TYPE": "application/json"}
-CHUNKED = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
+CHUNKED = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": "", "wsgi.input_terminated": True}
 TOO_LONG = b" " * (settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
 FORM = {"CONTENT_TYPE": "application/x-www-form-urlencoded"}
 
@@ -72,7 +72,7 @@ def is_read(method, path, status, body=BODY, **environ):
         ("POST", LIST, 401, {}),
         ("POST", LIST, 401, {"HTTP_AUTHORIZATION": "Bearer x"}),
         ("POST", LIST, 411, CHUNKED),
-        ("POST", LIST, 400, {"CONTENT_LENGTH": "x"}),
+        ("POST", LIST, 400, {"CONTENT_LENGTH": "x", "wsgi.input_terminated": True}),
         ("PATCH", f"{LIST}1/", 401, {}),
         ("GET", LIST, 401, {}),
         ("POST", "/api/v1/intake/nothing/", 401, {}),
@@ -138,6 +138,13 @@ def test_endless_body_in_chunks_closes_the_connection(monkeypatch):
     given = Input(BODY)
     assert wsgi_request("POST", LIST, **{"wsgi.input": given, **CHUNKED}).status_code == 411
     assert given.closes and given.tell() == 100_000
+
+
+@pytest.mark.parametrize("environ", [{**CHUNKED, "wsgi.input_terminated": False}, {"CONTENT_LENGTH": str(10**12)}])
+def test_development_server_closes_a_connection_that_it_cannot_read(environ):
+    response = wsgi_request("POST", LIST, **environ)
+    assert response.status_code in (401, 411)
+    assert not response.headers.keys() & {"Content-Length", "Connection"}
 
 
 def test_malformed_body_closes_the_connection():
