@@ -58,7 +58,7 @@ def test_process_ends_with_a_failure_if_the_thread_of_a_job_ends(environment):
 
 
 def test_heartbeat_goes_on_while_the_database_is_away(environment, tmp_path):
-    environment["DATABASE_URL"] = "postgres://nobody@127.0.0.1:1/none"
+    environment["DATABASE_URL"] = "postgres://operator@127.0.0.1:1/none"
     file = tmp_path / "heartbeat"
     process = start(environment, "manage.py", "run_jobs", "--heartbeat", file)
     try:
