@@ -99,8 +99,8 @@ lock: .poetry/bin/poetry ## Resolve the dependencies of pyproject.toml and expor
 # Production in containers
 PRODUCTION := docker compose --env-file .env.prod -f docker-compose.prod.yml
 
-deploy: ## Zero-downtime deployment: build the image and replace the running replicas one by one
-	@docker/deploy
+deploy: ## Production in containers, with .env.prod: start it (ARGS="--scale web=2"), later replace the replicas one by one
+	@docker/deploy $(ARGS)
 
 backup: ## Write a verified dump of the production database to the volume "backups"
 	@$(PRODUCTION) exec -T --user root db backup

@@ -27,7 +27,6 @@ REFUSED_LOOKUPS = {"range", "contained_by", "regex", "iregex"}
 
 class AdminSite(admin.AdminSite):
     site_header = site_title = _("Incident service")
-    site_url = "/api/v1/schema/swagger-ui/"
     login_form = LoginForm
     index_template = "admin/board.html"
     enable_nav_sidebar = False  # base_site.html has its own navigation

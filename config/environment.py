@@ -81,6 +81,14 @@ def time_zone(name: str, default: str) -> str:
     return value
 
 
+def path_prefix(name: str) -> str:
+    """Such as /incidents, or empty. Raises ImproperlyConfigured."""
+    value = text(name).strip().rstrip("/")
+    if not re.fullmatch(r"(/[\w.~-]+)*", value, re.ASCII) or re.match("/(api|static)(/|$)", value):
+        raise ImproperlyConfigured(f"{name} must be a path such as /incidents, and not one of the service's own.")
+    return value
+
+
 SQLITE_OPTIONS = {
     "init_command": "PRAGMA journal_mode=WAL",
     # A deferred transaction that reads first and then writes fails at once if another one writes.

@@ -48,6 +48,10 @@ TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 0, least=0, most=20)
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
+# The path under which a proxy serves the service, if not at the root of its host. No request header decides it.
+FORCE_SCRIPT_NAME = env.path_prefix("FORCE_SCRIPT_NAME")
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = LANGUAGE_COOKIE_PATH = f"{FORCE_SCRIPT_NAME}/"
+
 # Applications
 INSTALLED_APPS = [
     "core",  # before the admin, some of whose templates it replaces
@@ -195,7 +199,7 @@ TIME_ZONE_DISPLAY = env.time_zone("TIME_ZONE_DISPLAY", "Europe/Moscow")
 
 # Static files: served by whitenoise, from the packages without collectstatic or, in the image, from STATIC_ROOT:
 # compressed, with a hash in their names, so that browsers cache them for good.
-STATIC_URL = "/static/"
+STATIC_URL = f"{FORCE_SCRIPT_NAME}/static/"
 STATIC_ROOT = env.text("STATIC_ROOT") or None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_AUTOREFRESH = DEBUG
@@ -221,8 +225,8 @@ TELEGRAM_REMIND_AFTER_MINUTES = env.integer("TELEGRAM_REMIND_AFTER_MINUTES", 0, 
 TELEGRAM_WEBHOOK_URL = env.text("TELEGRAM_WEBHOOK_URL")
 TELEGRAM_WEBHOOK_SECRET = env.text("TELEGRAM_WEBHOOK_SECRET")
 
-# The part of a path after the first group is a secret, masked in log lines and alerts.
-SECRET_PATHS = r"(/intake/+[^/\s]+/+)[^/\s\"'>?][^\s\"'>?]*"  # noqa: S105
+# What follows this word in a path may be a secret, masked in log lines and alerts, except for these names.
+SECRET_PATHS = ("intake", ["telegram"])
 
 # Logging: JSON lines to LOG_FILE; "-" is the console: text with DEBUG, otherwise JSON on standard output.
 LOG_FILE = env.text("LOG_FILE") or ("-" if DEBUG else "logs/incidents.log")

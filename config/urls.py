@@ -12,14 +12,14 @@ from core.metrics import MetricsView
 schema = SpectacularAPIView.as_view(renderer_classes=[JSONRenderer])
 
 urlpatterns = [
-    path("", home),
+    path("", home, name="home"),
     path("api/v1/", include("telegram.urls")),
     path("api/v1/", include("incidents.urls")),
     path("api/v1/", include("intake.urls")),
     path("api/identity/auth/", include("identity.urls")),
     path("api/schema/", schema, name="schema"),
     path("api/schema", schema),
-    re_path(r"^api/v1/schema/swagger-ui/?$", SwaggerView.as_view()),
+    re_path(r"^api/v1/schema/swagger-ui/?$", SwaggerView.as_view(), name="swagger-ui"),
     re_path(r"^api/schema/redoc/?$", RedocView.as_view()),
     re_path(r"^api/metrics/?$", MetricsView.as_view(schema=None), name="metrics"),
     path("api/admin/", admin.site.urls),

@@ -31,6 +31,7 @@ FIRST_BACKOFF, LONGEST_BACKOFF = timedelta(seconds=5), timedelta(minutes=5)
 LATE = timedelta(minutes=5)
 FAILING = 6  # consecutive failures, whose backoffs together exceed LATE
 STOP = 5.0  # seconds that shutdown waits for running steps
+STUCK_SECONDS = 2 * LEASE.total_seconds()  # no step takes that long, nor a database that does not answer
 
 
 class NotNowError(Exception):
@@ -71,6 +72,8 @@ class Runner:
     def __init__(self) -> None:
         self.holder = f"{socket.gethostname()[:60]} {secrets.token_hex(8)}"
         self.stopping = threading.Event()
+        self.failed: list[str] = []  # jobs whose thread has ended
+        self._turned_at = dict.fromkeys(registered, monotonic())
         self.threads = [
             threading.Thread(target=self._loop, args=[job], name=job.name, daemon=True) for job in registered.values()
         ]
@@ -87,9 +90,14 @@ class Runner:
         for thread in self.threads:
             thread.join(max(0.0, until - monotonic()))
 
+    def is_turning(self) -> bool:
+        """Whether all loops turn, as they do without a database too."""
+        return monotonic() - min(self._turned_at.values()) < STUCK_SECONDS
+
     def _loop(self, job: Job) -> None:
         try:
             while not self.stopping.is_set():
+                self._turned_at[job.name] = monotonic()
                 with log_context(LogContext(job=job.name)):
                     try:
                         close_old_connections()
@@ -97,7 +105,11 @@ class Runner:
                     except (DatabaseError, InterfaceError) as exc:
                         logger.warning("The job waits: the database is unavailable or not migrated: %s", exc)
                 self.stopping.wait(min(POLL, job.every).total_seconds())
+        except BaseException:
+            logger.exception("The thread of the job %s ends, and with it the process", job.name)
+            self.failed.append(job.name)
         finally:
+            self.stopping.set()
             connections.close_all()
 
     def run_if_due(self, job: Job) -> None:
@@ -107,6 +119,7 @@ class Runner:
             return
         try:
             while (more := job.step()) and not self.stopping.is_set():
+                self._turned_at[job.name] = monotonic()
                 if not self._mine(job).update(expires_at=Now() + LEASE, ran_at=Now()):
                     logger.warning("The lease was lost: a step took longer than %s", LEASE)
                     return

@@ -55,6 +55,10 @@ def on_starting(server: Any) -> None:
     util.write_error = write_error  # gunicorn 27 has no setting for its error page
 
 
+def pre_request(worker: Any, request: Any) -> None:
+    request.body.close_connection = request.force_close  # for core/wsgi.py
+
+
 def on_exit(server: Any) -> None:
     directory = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
     if directory.name.startswith(OWN_METRICS):

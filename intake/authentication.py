@@ -16,6 +16,8 @@ from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import InvalidToken
 
 from core.api.exceptions import RequestTooLarge
+from core.log.context import set_path
+from core.log.redaction import redact_path
 from intake.models import Sender
 
 SIGNATURES = ("Sentry-Hook-Signature", "Sentry-App-Signature")
@@ -53,6 +55,8 @@ class SenderAuthentication(BaseAuthentication):
             return None
         known = slug_re.match(path["sender"])
         sender = Sender.objects.filter(name=path["sender"], is_active=True).first() if known else None
+        if sender:
+            set_path(redact_path(request.path, known=sender.name))
         if sender and (
             any(sender.accepts_secret(secret) for secret in secrets)
             or any(sender.accepts_signature(signature, body_of(request)) for signature in signatures)

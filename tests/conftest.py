@@ -8,6 +8,7 @@ import os
 import shlex
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -71,6 +72,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         chosen = [item for item in items if item.get_closest_marker("both_databases")]
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
         items[:] = chosen
+
+
+@pytest.fixture(autouse=True)
+def exports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test need not read an export to its end."""
+    monkeypatch.setattr("incidents.admin.one_at_a_time.sending", threading.Lock())
 
 
 @pytest.fixture

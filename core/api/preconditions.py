@@ -1,9 +1,13 @@
 """Conditional requests: If-Match and If-None-Match (RFC 9110, 13.1.1 and 13.1.2)."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from django.utils.http import parse_etags
+
+# What compressing proxies make of a strong tag: "x-gzip" (Apache, Caddy, lighttpd), "x--gzip" (Jetty), W/"x" (nginx).
+COMPRESSED = re.compile(r'(?:-{1,2}(?:gzip|br|zstd|deflate|compress|bzip2))+"\Z')
 
 
 class Preconditions(NamedTuple):
@@ -29,6 +33,6 @@ class Preconditions(NamedTuple):
 
 
 def _matches(header: str, etag: str) -> bool:
-    """Whether the list of tags, or `*`, matches. Compressing proxies make tags weak, so W/ is ignored."""
-    tags = parse_etags(header)
-    return "*" in tags or etag in (tag.removeprefix("W/") for tag in tags)
+    """Whether the list of tags, or `*`, matches, as a compressing proxy may have changed them."""
+    tags = [COMPRESSED.sub('"', tag.removeprefix("W/")) for tag in parse_etags(header)]
+    return "*" in tags or etag in tags

@@ -53,6 +53,12 @@ def set_user(username: str) -> None:
         context.user = username
 
 
+def set_path(path: str) -> None:
+    """`path` is without secrets."""
+    if context := current_context.get():
+        context.path = path
+
+
 def log_request(request: HttpRequest, response: HttpResponse, context: LogContext) -> None:
     """Writes the access log line of a request."""
     # The admin authenticates by session: Django caches the user here once it is loaded.

@@ -8,7 +8,21 @@ from django.conf import settings
 HIDDEN = "***"
 SHORTEST_SECRET = 4  # characters; masking shorter ones would mask ordinary words
 
-_SECRET_PATHS = re.compile(settings.SECRET_PATHS)
+
+def _any_spelling(word: str) -> str:
+    """A pattern of the word with any of its letters percent-encoded, more than once too."""
+    return "".join(rf"(?:{letter}|%(?:25)*(?:{ord(letter):x}|{ord(letter.upper()):x}))" for letter in word)
+
+
+_WORD, _NAMES = settings.SECRET_PATHS
+_BEFORE_SECRET = rf"(?<!admin/){_any_spelling(_WORD)}"
+_SECRET_IN_PATH = re.compile(rf"({_BEFORE_SECRET})(.+)", re.IGNORECASE | re.DOTALL)
+# In a text: not the files of a traceback. A path may contain spaces, so the rest of the line is masked, too.
+_SECRET_IN_TEXT = re.compile(
+    rf"({_BEFORE_SECRET}(?:[/\\]|%(?:25)*2f)+)(?!(?:{'|'.join(_NAMES)})/?(?:[\s\"'>?]|$))(?![\w/]+\.(?:py|html)\b)"
+    r"[^/\"'>?\r\n][^\"'>?\r\n]*",
+    re.IGNORECASE,
+)
 _KEY = r"(?:pass(?:word|wd|phrase)|pwd|secret|token|api[_-]?key|private[_-]?key|sessionid|csrf)[\w-]{0,40}"
 _SEPARATOR = r"""\\*["']?\s*(?:[:=]|(?<=["']),)\s*"""
 _STRING = r"""\\+"[^"]*"|\\+'[^']*'|[bru]?"(?:[^"\\]|\\.)*"?|[bru]?'(?:[^'\\]|\\.)*'?"""
@@ -36,9 +50,17 @@ _PATTERNS = [
 ]
 
 
-def redact_path(path: str) -> str:
-    """The path with the secrets masked that SECRET_PATHS matches."""
-    return _SECRET_PATHS.sub(rf"\1{HIDDEN}", path)
+def redact_path(path: str, known: str = "") -> str:
+    """The path without what may be a secret. `known` is a name that is none."""
+
+    def mask(match: re.Match[str]) -> str:
+        word, rest = match.groups()
+        name, slash, secret = rest.lstrip("/").partition("/")
+        if name in (known, *_NAMES):
+            return f"{word}/{name}{slash}{HIDDEN if secret else ''}"
+        return word + (f"/{HIDDEN}" if name or secret else rest)
+
+    return _SECRET_IN_PATH.sub(mask, path)
 
 
 def redact(text: str) -> str:
@@ -47,7 +69,7 @@ def redact(text: str) -> str:
         text = text.replace(secret, HIDDEN)
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
-    return redact_path(text)
+    return _SECRET_IN_TEXT.sub(rf"\1{HIDDEN}", text)
 
 
 def _secrets() -> list[str]:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
 from incidents import buttons
-from incidents.admin import export
+from incidents.admin import export, one_at_a_time
 from incidents.admin.change_list import BoundedChangeList, BoundedPaginator, is_too_short, number_in, words_in
 from incidents.admin.filters import (
     ChannelFilter,
@@ -152,4 +152,7 @@ class IncidentAdmin(IncidentPage):
             incidents = None
         if incidents is None:
             return HttpResponseRedirect(reverse("admin:incidents_incident_changelist", query={ERROR_FLAG: 1}))
-        return export.response(form, incidents)
+        if response := one_at_a_time.send(partial(export.response, form, incidents)):
+            return response
+        messages.warning(request, _("Another export is being sent. Try again when it has ended."))
+        return HttpResponseRedirect(reverse("admin:incidents_incident_changelist", query=request.GET))

@@ -1,5 +1,6 @@
 """Jobs: leases, retries with backoff, heartbeats."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from django.db.models.functions import Now
 
 from core import jobs
 from core.models import Heartbeat
+from tests.helpers.servers import wait_until
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -142,3 +144,33 @@ def test_late_jobs_are_named(steps):
     assert jobs.late() == []
     Heartbeat.objects.all().delete()
     assert jobs.late() == ["test"]
+
+
+def test_thread_that_hangs_stops_the_heartbeat(monkeypatch):
+    hangs = threading.Event()
+    job = jobs.Job("hangs", hangs.wait, every=timedelta(hours=1))
+    monkeypatch.setattr(jobs, "registered", {"hangs": job})
+    monkeypatch.setattr(jobs, "STUCK_SECONDS", 0.2)
+    monkeypatch.setattr(jobs.Runner, "run_if_due", lambda runner, job: job.step())
+    runner = jobs.Runner()
+    assert runner.is_turning()
+    runner.start()
+    wait_until(lambda: not runner.is_turning())
+    runner.stopping.set()
+    hangs.set()
+    runner.stop()
+    assert runner.failed == []
+
+
+@pytest.mark.parametrize("error", [SystemExit, MemoryError, KeyboardInterrupt, AttributeError])
+def test_end_of_a_thread_ends_the_others(monkeypatch, caplog, error):
+    def run_if_due(runner, job):
+        raise error
+
+    monkeypatch.setattr(jobs.Runner, "run_if_due", run_if_due)
+    runner = jobs.Runner()
+    runner.start()
+    assert runner.stopping.wait(20)
+    runner.stop()
+    assert runner.failed and not any(thread.is_alive() for thread in runner.threads)
+    assert f"The thread of the job {runner.failed[0]} ends" in caplog.text

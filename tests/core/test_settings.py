@@ -19,7 +19,7 @@ def check(**environment):
 
 
 def test_template_lists_every_variable():
-    read = set(re.findall(r'\b(?:text|boolean|integer|items|networks|time_zone)\(\s*"([A-Z_]+)"', SETTINGS))
+    read = set(re.findall(r'\b(?:text|boolean|integer|items|networks|path_prefix|time_zone)\(\s*"([A-Z_]+)"', SETTINGS))
     assert len(read) > 15
     read.remove("STATIC_ROOT")  # the image sets it for itself
     assert read <= set(re.findall(r"^([A-Z_]+)=", TEMPLATE, re.M))
@@ -161,6 +161,7 @@ def test_path_in_database_url(path):
     "wrong",
     [
         *({"DEBUG": "s3cret"}, {"USE_HTTPS": "s3cret"}, {"TRUSTED_PROXIES": "s3cret"}, {"TRUSTED_PROXIES": "-1"}),
+        *({"FORCE_SCRIPT_NAME": f"{path}s3cret"} for path in ("", "/a b/", "//", "/api/", "https://h/", "/a?")),
         *({"TIME_ZONE_DISPLAY": "s3cret"}, {"TIME_ZONE_DISPLAY": "../s3cret"}),
         *({"ACCESS_TOKEN_LIFETIME_MINUTES": "1.5"}, {"REFRESH_TOKEN_LIFETIME_DAYS": "9" * 30}),
         *({"DATABASE_URL": f"postgres://u:s3cret{rest}"} for rest in ("@h:port/db", "@h", "", "@h:1/", "@h:/x@y")),

@@ -89,6 +89,18 @@ def test_missing_secrets_prevent_the_start(tmp_path, production, variables, sent
         refused.compose("down", "--volumes", TAG=production.name)
 
 
+def test_first_start_by_make_deploy_reads_its_port_from_the_file(tmp_path):
+    first = Production(tmp_path)
+    del first.environment["HTTP_PORT"], first.environment["HTTPS_PORT"]
+    first.set(HTTP_PORT=str(first.port))
+    try:
+        first.run("make", "deploy", "ARGS=--scale web=2")
+        assert requests.get(f"{first.url}/api/health/").status_code == 200
+        assert len(first.containers("web")) == 2
+    finally:
+        first.remove()
+
+
 def test_concurrent_migrations(production):
     commands = [["docker", "compose", "-f", production.file, "run", "--rm", "-T", "--no-deps", "migrate"]] * 2
     started = [subprocess.Popen(c, cwd=production.path, env=production.environment) for c in commands]

@@ -1,6 +1,9 @@
 """nginx in front of the service."""
 
+import re
+import threading
 from collections import Counter
+from time import sleep
 
 import pytest
 import requests
@@ -76,6 +79,45 @@ def test_tls_1_2_and_http_2(production, tmp_path):
     )
     assert old.returncode == 35
     production.compose("up", "--detach", "--wait", "--no-deps", "nginx")
+
+
+def browser(production):
+    """A session that is logged in at the desk."""
+    session = requests.Session()
+    log_in = f"{production.url}/api/admin/login/"
+    token = re.findall('name="csrfmiddlewaretoken" value="([^"]+)"', session.get(log_in).text)[0]
+    account = {"username": "operator", "password": "only-for-the-tests", "csrfmiddlewaretoken": token}
+    assert session.post(log_in, account).url.endswith("/api/admin/")
+    return session
+
+
+def test_slow_exports_leave_room_for_other_requests(production, client):
+    """Each is larger than what nginx buffers of it, and the clients read slowly."""
+    production.compose("exec", "-T", "web", "python", "manage.py", "load_sample", "--count", "100000")
+    url = f"{production.url}/api/admin/incidents/incident/export/csv/"
+    desk = browser(production)
+    statuses, lines = [], []
+
+    def download():
+        with desk.get(url, stream=True, allow_redirects=False, timeout=60) as export:
+            statuses.append(export.status_code)
+            if export.status_code == 200:
+                count = 0
+                for block in export.iter_content(65_536):
+                    count += block.count(b"\n")
+                    sleep(0.05)
+                lines.append(count)
+
+    threads = [threading.Thread(target=download) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    until(lambda: len(statuses) == len(threads))
+    while any(thread.is_alive() for thread in threads):
+        body = {"description": "x", "source": "operator", "unknown": "y" * 200_000}
+        assert client.post(production.incidents, json=body, timeout=30).status_code == 400
+    assert set(statuses) <= {200, 302, 503}
+    assert 0 < len(lines) == statuses.count(200) <= 4
+    assert min(lines) > 100_000
 
 
 UNRESPONSIVE = """

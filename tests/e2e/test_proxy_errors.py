@@ -118,6 +118,13 @@ INTAKE_SECRETS = {
     "a key": POST.replace(LIST, b"/api/v1/intake/sender/SECRET/") + b"Idempotency-Key: 1\r\nContent-Length: 0\r\n\r\n",
     "a large body": POST.replace(LIST, b"/api/v1/intake/sender/SECRET/") + b"Content-Length: 30000000\r\n\r\n",
     "a path with NUL": get(b"/api/v1/intake/sender/SECRET%00/"),
+    "no name": get(b"/api/v1/intake/SECRET"),
+    "no name in a large body": POST.replace(LIST, b"/api/v1/intake/SECRET") + b"Content-Length: 30000000\r\n\r\n",
+    "capitals": get(b"/api/v1/INTAKE/sender/SECRET"),
+    "double slashes": get(b"//api//v1//intake//sender//SECRET"),
+    "an encoded slash": get(b"/api/v1/intake%2FSECRET"),
+    "encoded twice": get(b"/api/v1/%2569ntake/sender/SECRET"),
+    "a referrer": get(b"/api/v1/incidents/", HOST + b"Referer: http://x/api/v1/intake/SECRET\r\n"),
 }
 
 
@@ -137,4 +144,4 @@ def test_secret_is_not_logged(production, name):
 
 @pytest.mark.parametrize("name", INTAKE_SECRETS)
 def test_secret_in_an_intake_path_is_not_logged_by_nginx(production, name):
-    assert "SECRET" not in logs(production, INTAKE_SECRETS[name], "nginx")
+    assert "SECRET" not in logs(production, INTAKE_SECRETS[name], "nginx", "web")

@@ -1,49 +1,27 @@
 """nginx/site.conf.example in front of gunicorn, without containers."""
 
-import shutil
 import signal
-import subprocess
 import threading
+from uuid import uuid4
 
 import pytest
 import requests
 
 from tests.conftest import errors
 from tests.helpers.production import parse, send, until
-from tests.helpers.servers import ROOT, Gunicorn, Postgres, free_port
+from tests.helpers.proxies import proxy
+from tests.helpers.servers import Gunicorn, Postgres
 
 pytestmark = pytest.mark.e2e
-
-MAIN = """
-daemon off;
-pid {home}/nginx.pid;
-error_log {home}/error.log;
-events {{}}
-http {{
-    client_body_temp_path {home}/body;
-    proxy_temp_path {home}/proxy;
-    fastcgi_temp_path {home}/fastcgi;
-    uwsgi_temp_path {home}/uwsgi;
-    scgi_temp_path {home}/scgi;
-    include {home}/site.conf;
-}}
-"""
 
 
 class Site:
     def __init__(self, home):
+        self.home = home
         self.postgres = Postgres(home / "data")
         self.gunicorn = Gunicorn(self.postgres.port, home / "gunicorn.log", TRUSTED_PROXIES="1")
-        self.port = free_port()
+        self.nginx, self.port = proxy("nginx", home, self.gunicorn.port)
         self.incidents = f"http://127.0.0.1:{self.port}/api/v1/incidents/"
-        site = (ROOT / "nginx" / "site.conf.example").read_text()
-        site = site.replace("listen 80 ", f"listen 127.0.0.1:{self.port} ")
-        site = site.replace("127.0.0.1:8000", f"127.0.0.1:{self.gunicorn.port}")
-        (home / "site.conf").write_text(site.replace("/var/log/nginx", str(home)))
-        (home / "nginx.conf").write_text(MAIN.format(home=home))
-        nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
-        self.nginx = subprocess.Popen([nginx, "-c", home / "nginx.conf", "-e", home / "error.log"])
-        until(lambda: send(self.port, b"GET / HTTP/1.0\r\n\r\n") if (home / "nginx.pid").exists() else False)
         self.client = requests.Session()
         self.client.headers["Authorization"] = f"Bearer {self.gunicorn.token()}"
 
@@ -51,17 +29,14 @@ class Site:
         return self.client.post(self.incidents, json={"description": "x", "source": "operator"}, timeout=20).status_code
 
     def close(self):
-        self.nginx.terminate()
-        self.nginx.wait(30)
+        self.nginx.close()
         self.gunicorn.kill()
         self.postgres.kill()
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    home = tmp_path_factory.mktemp("site")
-    home.chmod(0o755)
-    site = Site(home)
+    site = Site(tmp_path_factory.mktemp("site"))
     yield site
     site.close()
 
@@ -100,3 +75,49 @@ def test_stale_keepalive_connection_fails_no_request_after_a_restart(site):
 def test_errors_of_nginx_have_the_error_format(site):
     response = parse(send(site.port, b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 3000000\r\n\r\n"))
     assert (response.status_code, errors(response)) == (413, [("413 request_too_large", None)])
+
+
+def test_body_in_chunks_that_is_too_large(site):
+    body = b"Transfer-Encoding: chunked\r\n\r\n2dc6c0\r\n" + b" " * 3_000_000 + b"\r\n0\r\n\r\n"
+    response = parse(send(site.port, b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n" + body))
+    assert (response.status_code, errors(response)) == (413, [("413 request_too_large", None)])
+
+
+SPELLINGS = [
+    "/api/v1/intake/SECRET",
+    "/api/v1/intake/SECRET/",
+    "/api/v1/intake/sender/SECRET/more/SECRET",
+    "/api/v1/intake/telegram/SECRET",
+    "/api/v1/INTAKE/sender/SECRET",
+    "//api//v1//intake//sender//SECRET",
+    "/api/v1/%69ntake/sender/SECRET",
+    "/api/v1/%2569ntake/sender/SECRET",
+    "/api/v1/intake%2Fsender%2FSECRET",
+    "/api/v1/intake%252Fsender%252FSECRET",
+    "/api/v1/in%74ake/a%0Aname/SECRET",
+    "/a%0Ab/intake/SECRET",
+    "/api/v1/./x/../intake/SECRET",
+    "/api/v1/intake;SECRET",
+    "/api/v1/intake/sender/?key=SECRET",
+    "http://127.0.0.1/api/v1/intake/SECRET",
+]
+
+
+@pytest.mark.parametrize("path", SPELLINGS)
+@pytest.mark.parametrize("length", [0, 30_000_000], ids=["", "too large"])
+def test_secret_in_an_intake_path_is_not_logged(site, path, length):
+    """Neither the path of a request that reaches the service nor of one that nginx refuses."""
+    secret, mark = uuid4().hex, uuid4().hex
+    path = path.replace("SECRET", secret)
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nReferer: http://x{path}\r\n"
+    send(site.port, f"{head}Content-Length: {length}\r\n\r\n".encode())
+    requests.get(f"http://127.0.0.1:{site.port}/{mark}")
+    log = site.home / "incidents.log"
+    until(lambda: mark in log.read_text())
+    assert '"POST /' in log.read_text() and secret not in log.read_text() + (site.home / "error.log").read_text()
+
+
+@pytest.mark.parametrize("path", ["/api/v1/intake/telegram/", "/api/admin/intake/sender/", "/api/v1/incidents/"])
+def test_other_paths_are_logged(site, path):
+    requests.get(f"http://127.0.0.1:{site.port}{path}", allow_redirects=False)
+    until(lambda: f'"GET {path}"' in (site.home / "incidents.log").read_text())

@@ -30,11 +30,33 @@ def test_the_tag_changes_with_each_change(api, created):
     assert patch(api, created, {"status": "open"})["ETag"] == back == get(api, created)["ETag"]
 
 
-@pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', '"other" , W/{},"third"', "*"])
+COMPRESSED = ["-gzip", "-br", "-zstd", "-deflate", "--gzip"]
+FORMS = ["{}", "W/{}", '"other", {}', '"other" , W/{},"third"', "*"]
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_if_match_with_the_current_tag(api, created, form):
     response = patch(api, created, {"status": "closed"}, if_match=form.format(created["ETag"]))
     assert response.status_code == 200
     assert get(api, created, if_match=form.format(response["ETag"])).status_code == 200
+
+
+@pytest.mark.parametrize("weak", ["", "W/"])
+@pytest.mark.parametrize("suffix", COMPRESSED)
+def test_tag_that_a_compressing_proxy_has_changed(api, created, suffix, weak):
+    tag = f'"x-gzip", {weak}{created["ETag"][:-1]}{suffix}"'
+    assert get(api, created, if_none_match=tag).status_code == 304
+    assert get(api, created, if_match=tag).status_code == 200
+    changed = patch(api, created, {"status": "closed"}, if_match=tag)
+    assert (changed.status_code, changed.json()["status"]) == (200, "closed")
+    assert get(api, created, if_none_match=tag).status_code == 200
+    assert patch(api, created, {"status": "open"}, if_match=tag).status_code == 412
+
+
+@pytest.mark.parametrize("form", ['"{}-"', '"{}-x"', '"{}gzip"', '"{}-gzip-"', '"{}-GZIP"', '"-gzip"', '"{}"-gzip-x'])
+def test_other_suffixes_are_another_tag(api, created, form):
+    tag = form.format(created["ETag"].strip('"'))
+    assert patch(api, created, {"status": "closed"}, if_match=tag).status_code == 412
 
 
 @pytest.mark.parametrize("form", ['"other"', "unquoted", "", '"a", "b"', "{}x"])
