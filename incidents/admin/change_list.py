@@ -54,6 +54,8 @@ class BoundedChangeList(ChangeList):
             # The search form would say "10000 results".
             self.full_result_count = self.result_count
         self.result_list = list(self.result_list)
+
+    def find_takers(self) -> None:
         takers = taken_by(incident.pk for incident in self.result_list)
         for incident in self.result_list:
             incident.taken_by = takers.get(incident.pk, "")

@@ -76,7 +76,7 @@ class IncidentAdmin(IncidentPage):
 
     @admin.display(description=_("taken by"), empty_value="")
     def taken_by(self, incident: Incident) -> str:
-        return incident.taken_by  # type: ignore[attr-defined]  # set by BoundedChangeList
+        return incident.taken_by  # type: ignore[attr-defined]  # set by BoundedChangeList.find_takers
 
     @admin.display(description="")
     def status_buttons(self, incident: Incident) -> SafeString:
@@ -95,6 +95,11 @@ class IncidentAdmin(IncidentPage):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedChangeList]:
         return BoundedChangeList
+
+    def get_changelist_instance(self, request: HttpRequest) -> BoundedChangeList:
+        changelist: BoundedChangeList = super().get_changelist_instance(request)
+        changelist.find_takers()
+        return changelist
 
     @admin.action(description=buttons.LABELS[Status.IN_PROGRESS], permissions=["change"])
     def take(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
@@ -144,9 +149,9 @@ class IncidentAdmin(IncidentPage):
             raise PermissionDenied
         try:
             # The flag stands in place of a filter that the database refused: not all incidents were asked for.
-            incidents = None if ERROR_FLAG in request.GET else self.get_changelist_instance(request).queryset
+            if ERROR_FLAG in request.GET:
+                raise IncorrectLookupParameters
+            incidents = self.get_changelist_instance(request).queryset
         except IncorrectLookupParameters:
-            incidents = None
-        if incidents is None:
             return HttpResponseRedirect(reverse("admin:incidents_incident_changelist", query={ERROR_FLAG: 1}))
         return export.response(form, incidents)

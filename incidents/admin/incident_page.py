@@ -16,6 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 
+from core.admin import ListAdmin
 from core.api.exceptions import PreconditionFailed, ServiceUnavailable
 from core.api.preconditions import Preconditions
 from incidents import buttons
@@ -171,7 +172,7 @@ def leads_back_if_unknown(view: Any) -> Any:
     return inner
 
 
-class IncidentPage(admin.ModelAdmin):
+class IncidentPage(ListAdmin):
     fields = WRITABLE
     formfield_overrides = {models.TextField: {"form_class": TextField}}
 
