@@ -104,6 +104,8 @@ class IncidentChange(models.Model):
     changes = models.JSONField(_("changes"))
     # Of the call that made the change, as in its log lines. db_default: the release before this column inserts too.
     request_id = models.CharField(max_length=128, default=current_request_id, db_default="", editable=False)
+    # Of an entry that undoes another: who had taken the incident before that, "" if no one had. None: no undo
+    taken_by = models.CharField(max_length=150, null=True, editable=False)  # noqa: DJ001
 
     class Meta:
         verbose_name = _("change")

@@ -23,6 +23,7 @@ from django.utils.translation import ngettext
 from incidents.actors import Named
 from incidents.admin.change_list import MOST_AT_ONCE
 from incidents.admin.incident_page import UnknownIncident, leads_back_if_unknown
+from incidents.history import last_status_changes, taken_by
 from incidents.models import Channel, Incident, Status
 from incidents.services import change_incident
 
@@ -32,11 +33,17 @@ NAMED = 10
 
 
 class Move(NamedTuple):
-    """What an operator wants of an incident: from the status that the page showed to another."""
+    """
+    What an operator wants of an incident: from the status that the page showed to another.
+
+    An undo has the id of the change that it undoes, and who had taken the incident before that, or "".
+    """
 
     pk: int
     shown: str
     status: str
+    undoes: int | None = None
+    taken_by: str | None = None
 
 
 @leads_back_if_unknown
@@ -81,15 +88,21 @@ def move(request: HttpRequest, moves: Iterable[Move]) -> None:
     """Changes all incidents whose status is still what was shown, and none where anything fails; tells what it did."""
     wanted = {each.pk: each for each in moves}
     actor = Named(request.user.get_username())
-    undo, kept = [], []
+    moved, kept = [], []
     with transaction.atomic():
-        for incident in Incident.objects.filter(pk__in=wanted).order_by("pk").select_for_update():
+        incidents = list(Incident.objects.filter(pk__in=wanted).order_by("pk").select_for_update())
+        takers, last_changes = taken_by(wanted), last_status_changes(wanted)
+        for incident in incidents:
             each = wanted[incident.pk]
-            if incident.status != each.shown:
+            # The same status may be another person's change by now.
+            if incident.status != each.shown or each.undoes not in (None, last_changes[incident.pk]):
                 kept.append(incident)
             elif each.shown != each.status:
-                change_incident(incident, values={"status": each.status}, actor=actor, channel=Channel.ADMIN)
-                undo.append(Move(incident.pk, shown=each.status, status=each.shown))
+                values = {"status": each.status}
+                change_incident(incident, values=values, actor=actor, channel=Channel.ADMIN, taken_by=each.taken_by)
+                moved.append(each)
+        changes = last_status_changes(each.pk for each in moved)
+    undo = [Move(each.pk, each.status, each.shown, changes[each.pk], takers.get(each.pk, "")) for each in moved]
     if undo:
         context = {"text": _describe(undo), "moves": sign(undo), "next": next_page(request)}
         messages.success(request, render_to_string("admin/incidents/incident/undo.html", context, request))
