@@ -16,6 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 
+from core import drafts
 from core.admin import ListAdmin
 from core.api.exceptions import PreconditionFailed, ServiceUnavailable
 from core.api.preconditions import Preconditions
@@ -55,7 +56,19 @@ class OnceField(forms.UUIDField):
         super().__init__(required=False, initial=uuid4)
 
 
-class AddForm(forms.ModelForm):
+class DraftForm(forms.ModelForm):
+    """Shown with what was typed before a log-in, it saves nothing."""
+
+    is_draft = False
+
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or {}
+        if self.is_draft:
+            self.add_error(None, drafts.NOT_SAVED)
+        return values
+
+
+class AddForm(DraftForm):
     once = OnceField()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -71,7 +84,7 @@ class Conflict(NamedTuple):
     entry: IncidentChange | None  # which changed it last
 
 
-class ChangeForm(forms.ModelForm):
+class ChangeForm(DraftForm):
     """
     Refuses to overwrite what has changed since the operator saw it, and then shows both.
 
@@ -105,7 +118,7 @@ class ChangeForm(forms.ModelForm):
         }
 
     def clean(self) -> dict[str, Any]:
-        values: dict[str, Any] = super().clean() or {}
+        values = super().clean()
         for name, seen in self.changed_by_others.items():
             if name in self.edited and values.get(name) != self.stored[name]:
                 entry = self.instance.changes.filter(changes__has_key=name).order_by("-id").first()
@@ -188,7 +201,9 @@ class IncidentPage(ListAdmin):
         return incident
 
     def get_form(self, request: HttpRequest, obj: Incident | None = None, change: bool = False, **kwargs: Any) -> Any:
-        return super().get_form(request, obj, change, form=ChangeForm if change else AddForm, **kwargs)
+        form = super().get_form(request, obj, change, form=ChangeForm if change else AddForm, **kwargs)
+        form.is_draft = hasattr(request, "draft")
+        return form
 
     def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
@@ -205,6 +220,8 @@ class IncidentPage(ListAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
+        if draft := drafts.take(request):
+            request = _as(request, "POST", POST=draft, draft=True)
         for _attempt in range(ATTEMPTS):
             try:
                 return super().changeform_view(request, object_id, form_url, extra_context)
@@ -214,7 +231,7 @@ class IncidentPage(ListAdmin):
                 return self.response_add(request, exc.incident)
             except (IdempotencyKeyReused, IdempotencyKeyInUse) as exc:
                 typed = self._explain(request, exc)
-                return super().changeform_view(_as_get(request, typed), object_id, form_url, {"unsaved": True})
+                return super().changeform_view(_as(request, "GET", GET=typed), object_id, form_url, {"unsaved": True})
         raise ServiceUnavailable
 
     def save_model(self, request: HttpRequest, obj: Incident, form: Any, change: bool) -> None:
@@ -289,6 +306,9 @@ class IncidentPage(ListAdmin):
         if incident is None or not self.has_change_permission(request, incident):
             raise PermissionDenied
         page = HttpResponseRedirect(reverse("admin:incidents_incident_change", args=[pk], query=request.GET))
+        if draft := drafts.take(request):
+            self.message_user(request, drafts.NOT_SAVED, messages.WARNING)
+            return self._show_comment(request, pk, CommentForm(initial=draft.dict()))
         if request.method != "POST":  # the address of a refused comment, opened anew
             return page
         form = CommentForm(request.POST)
@@ -301,7 +321,10 @@ class IncidentPage(ListAdmin):
                 form = CommentForm(initial=self._explain(request, exc).dict())
             else:
                 return page
-        return self.changeform_view(_as_get(request), str(pk), extra_context={"comment_form": form})
+        return self._show_comment(request, pk, form)
+
+    def _show_comment(self, request: HttpRequest, pk: int, form: CommentForm) -> HttpResponse:
+        return self.changeform_view(_as(request, "GET"), str(pk), extra_context={"comment_form": form})
 
     def _add_comment(self, request: HttpRequest, incident: Incident, *, text: str, once: UUID | None) -> None:
         def create() -> Incident:
@@ -362,10 +385,10 @@ def _once(request: HttpRequest, key: UUID | None, sent: Any, create: Callable[[]
     return incident
 
 
-def _as_get(request: HttpRequest, parameters: QueryDict | None = None) -> HttpRequest:
-    """For a page that is shown in response to a POST to another form or with other initial values."""
-    get = copy(request)
-    get.method = "GET"
-    get.GET = parameters or request.GET  # type: ignore[assignment]
-    get.resolver_match = request.resolver_match  # copy() leaves it out
-    return get
+def _as(request: HttpRequest, method: str, **attributes: Any) -> HttpRequest:
+    """For a page that is shown with other values than the request has, or in response to another form."""
+    other = copy(request)
+    # copy() leaves out the match.
+    for name, value in {"method": method, "resolver_match": request.resolver_match, **attributes}.items():
+        setattr(other, name, value)
+    return other
