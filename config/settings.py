@@ -86,7 +86,7 @@ MIDDLEWARE = [
     "core.api.middleware.AdminSessionMiddleware",
     "core.api.middleware.AdminCsrfMiddleware",
     "core.api.middleware.AdminAuthenticationMiddleware",
-    "identity.middleware.AdminTimeZoneMiddleware",
+    "identity.middleware.AdminSettingsMiddleware",
     "core.api.middleware.AdminMessageMiddleware",
 ]
 SILENCED_SYSTEM_CHECKS = ["security.W003"]  # AdminCsrfMiddleware is a subclass of Django's.
