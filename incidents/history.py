@@ -1,10 +1,13 @@
 """What the desk reads of the incidents' history."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from django.db.models import Case, OuterRef, Q, Subquery, When
 
-from incidents.models import UNRESOLVED, Incident, IncidentChange, Status
+from identity.models import User
+from incidents.models import UNRESOLVED, Channel, Incident, IncidentChange, Status
+
+BY_USERS = (Channel.API, Channel.ADMIN, Channel.TELEGRAM)
 
 
 def taken_by(incident_ids: Iterable[int]) -> dict[int, str]:
@@ -31,3 +34,24 @@ def last_status_changes(incident_ids: Iterable[int]) -> dict[int, int]:
     status_changes = IncidentChange.objects.filter(incident=OuterRef("pk"), changes__has_key="status").order_by("-id")
     incidents = Incident.objects.filter(pk__in=list(incident_ids))
     return dict(incidents.values_list("pk", Subquery(status_changes.values("id")[:1])))
+
+
+def full_names(usernames: Iterable[str]) -> dict[str, str]:
+    """The full names of those users who have one, in one query."""
+    users = User.objects.filter(username__in=set(usernames)).only("username", "last_name", "first_name", "patronymic")
+    return {user.username: name for user in users if (name := user.get_full_name().strip())}
+
+
+def names_of_takers(incident_ids: Iterable[int]) -> dict[int, str]:
+    """As `taken_by`, for people: full names where there are some."""
+    takers = taken_by(incident_ids)
+    names = full_names(takers.values())
+    return {pk: names.get(taker, taker) for pk, taker in takers.items()}
+
+
+def name_authors(entries: Collection[IncidentChange]) -> None:
+    """Sets `author` of each entry, in one query: for people, the full name of a user who has one, else the actor."""
+    # A system or an author elsewhere may have the name of a user.
+    names = full_names(entry.actor for entry in entries if entry.channel in BY_USERS)
+    for entry in entries:
+        entry.author = names.get(entry.actor, entry.actor) if entry.channel in BY_USERS else entry.actor

@@ -114,6 +114,7 @@ class IncidentChange(models.Model):
     request_id = models.CharField(max_length=128, default=current_request_id, db_default="", editable=False)
     # Of an entry that undoes another: who had taken the incident before that, "" if no one had. None: no undo
     taken_by = models.CharField(max_length=150, null=True, editable=False)  # noqa: DJ001
+    author: str  # set by history.name_authors
 
     class Meta:
         verbose_name = _("change")

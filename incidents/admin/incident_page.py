@@ -23,7 +23,7 @@ from core.api.preconditions import Preconditions
 from incidents import buttons
 from incidents.actors import Named
 from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
-from incidents.history import taken_by
+from incidents.history import name_authors, names_of_takers
 from incidents.idempotency import StoredResponse, create_or_replay
 from incidents.models import DESCRIPTION_MAX_LENGTH, Channel, Incident, IncidentChange, Source, Status
 from incidents.services import ATTEMPTS, WRITABLE, add_comment, change_incident, create_incident
@@ -285,12 +285,14 @@ class IncidentPage(ListAdmin):
             for name, value in context["adminform"].form.stored.items():
                 setattr(obj, name, value)
             entries = list(obj.changes.order_by("-id")[: ENTRIES_SHOWN + 1])
+            conflicts = getattr(context["adminform"].form, "conflicts", {}).values()
+            name_authors([*entries, *(conflict.entry for conflict in conflicts if conflict.entry)])
             context = {
                 "comment_form": CommentForm(),
                 **context,
                 "title": str(obj),
                 "subtitle": None,
-                "taken_by": taken_by([obj.pk]).get(obj.pk),
+                "taken_by": names_of_takers([obj.pk]).get(obj.pk),
                 "entries": entries[:ENTRIES_SHOWN],
                 "more_entries": len(entries) > ENTRIES_SHOWN,
                 "origins": [origin for origins_of in origins for origin in origins_of(request, obj)],
@@ -355,6 +357,8 @@ class IncidentPage(ListAdmin):
             raise PermissionDenied
         paginator = Paginator(incident.changes.order_by("-id"), 100)
         page = paginator.get_page(request.GET.get("p"))
+        page.object_list = list(page.object_list)
+        name_authors(page.object_list)
         context = {"action_list": page, "page_range": paginator.get_elided_page_range(page.number)}
         return super().history_view(request, object_id, {**(extra_context or {}), **context})
 

@@ -23,7 +23,7 @@ from django.utils.translation import ngettext
 from incidents.actors import Named
 from incidents.admin.change_list import MOST_AT_ONCE
 from incidents.admin.incident_page import UnknownIncident, leads_back_if_unknown
-from incidents.history import last_status_changes, taken_by
+from incidents.history import last_status_changes, name_authors, taken_by
 from incidents.models import Channel, Incident, Status
 from incidents.services import change_incident
 
@@ -133,8 +133,10 @@ def _describe(undo: list[Move]) -> str:
 def _describe_kept(incident: Incident) -> str:
     change = incident.changes.filter(changes__has_key="status").order_by("-id").first()
     text = _("%(incident)s was not changed: its status is now “%(status)s”, set by %(actor)s.")
-    actor = change.actor if change else "—"
-    return text % {"incident": incident, "status": incident.get_status_display(), "actor": actor}
+    if change:
+        name_authors([change])
+    author = change.author if change else "—"
+    return text % {"incident": incident, "status": incident.get_status_display(), "actor": author}
 
 
 def _rest(count: int) -> str:

@@ -32,9 +32,9 @@ def fail(*args, **kwargs):
 @pytest.mark.parametrize(
     ("path", "owner", "name"),
     [
-        ("", change_list, "taken_by"),
+        ("", change_list, "names_of_takers"),
         ("", IncidentAdmin, "number"),
-        ("{pk}/change/", incident_page, "taken_by"),
+        ("{pk}/change/", incident_page, "names_of_takers"),
         ("{pk}/history/", Incident, "__str__"),
         ("add/", IncidentAdmin, "get_form"),
     ],
