@@ -142,8 +142,11 @@ class RetryAdmin(ListAdmin):
         if not self.needs_retry(obj):
             return ""
         # Of the page's own form, which has the CSRF token and no text field, in which Enter would press the button
-        button = '<button class="button" formaction="{}" formmethod="post">{}</button>'
-        return format_html(button, reverse(f"admin:{self._retry_name()}", args=[obj.pk]), _("Retry"))
+        button = (
+            '<button class="button" formaction="{}" formmethod="post">'
+            '{}<span class="visually-hidden"> {}</span></button>'
+        )
+        return format_html(button, reverse(f"admin:{self._retry_name()}", args=[obj.pk]), _("Retry"), obj)
 
     def get_urls(self) -> list[URLPattern]:
         view = require_POST(self.admin_site.admin_view(self.retry_view))
@@ -158,7 +161,11 @@ class RetryAdmin(ListAdmin):
         self.retry(self.model._default_manager.filter(pk=pk))
         self.log_change(request, obj, "Retry.")
         self.message_user(request, _("It is sent again within a second or two."), messages.SUCCESS)
-        return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))
+        changelist = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        path, _question_mark, filters = (
+            request.headers.get("Referer", "").removeprefix(f"{request.scheme}://{request.get_host()}").partition("?")
+        )
+        return HttpResponseRedirect(f"{changelist}?{filters}" if filters and path == changelist else changelist)
 
     def _retry_name(self) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_retry"

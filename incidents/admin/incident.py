@@ -48,7 +48,6 @@ class IncidentAdmin(IncidentPage):
     list_per_page = 50
     search_fields = ("description",)
     ordering = ("-created_at", "-id")
-    actions_on_top, actions_on_bottom = False, True
     show_facets = admin.ShowFacets.NEVER
     sortable_by = ("created",)
     paginator = BoundedPaginator
@@ -80,10 +79,17 @@ class IncidentAdmin(IncidentPage):
 
     @admin.display(description="")
     def status_buttons(self, incident: Incident) -> SafeString:
-        url = reverse("admin:incidents_incident_status", args=[incident.pk], query={"shown": incident.status})
+        query = {"shown": incident.status, "row": ""}
+        url = reverse("admin:incidents_incident_status", args=[incident.pk], query=query)
         # Of the page's own form, which has the CSRF token
-        button = '<button class="desk-button" formaction="{}" formmethod="post" name="status" value="{}">{}</button>'
-        return format_html_join(" ", button, ((url, *each) for each in buttons.in_row(incident.status)))
+        button = (
+            '<button class="desk-button" formaction="{}" formmethod="post" name="status" value="{}">'
+            '{}<span class="visually-hidden"> {}</span></button>'
+        )
+        found = format_html_join(" ", button, ((url, *each, incident) for each in buttons.in_row(incident.status)))
+        # Gets the focus when a press leads back to its row.
+        group = '<div class="row-buttons" id="incident-{}" tabindex="-1" role="group" aria-label="{}: {}">{}</div>'
+        return format_html(group, incident.pk, incident, incident.get_status_display(), found)
 
     def has_delete_permission(self, request: HttpRequest, obj: Incident | None = None) -> bool:
         return False  # a record is never lost

@@ -57,8 +57,10 @@ def status_view(model_admin: ModelAdmin, request: HttpRequest, pk: int) -> HttpR
         raise PermissionDenied
     if not model_admin.get_queryset(request).filter(pk=pk).exists():
         raise UnknownIncident
-    move(request, [Move(pk, shown, status)])
-    return HttpResponseRedirect(next_page(request))
+    # Pressed in a row of a list, it leads back to that row.
+    page = next_page(request) + (f"#incident-{pk}" if "row" in request.GET else "")
+    move(request, [Move(pk, shown, status)], page)
+    return HttpResponseRedirect(page)
 
 
 def moves_view(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
@@ -70,7 +72,7 @@ def moves_view(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
     except signing.BadSignature:
         messages.error(request, _("This page is too old: nothing was changed."))
     else:
-        move(request, (Move(*values) for values in moves))
+        move(request, (Move(*values) for values in moves), next_page(request))
     return HttpResponseRedirect(next_page(request))
 
 
@@ -84,8 +86,12 @@ def next_page(request: HttpRequest) -> str:
     return path if url_has_allowed_host_and_scheme(path, None) else reverse("admin:incidents_incident_changelist")
 
 
-def move(request: HttpRequest, moves: Iterable[Move]) -> None:
-    """Changes all incidents whose status is still what was shown, and none where anything fails; tells what it did."""
+def move(request: HttpRequest, moves: Iterable[Move], page: str) -> None:
+    """
+    Changes all incidents whose status is still what was shown, and none where anything fails; tells what it did.
+
+    `page` is where an undo leads back to.
+    """
     wanted = {each.pk: each for each in moves}
     actor = Named(request.user.get_username())
     moved, kept = [], []
@@ -104,7 +110,7 @@ def move(request: HttpRequest, moves: Iterable[Move]) -> None:
         changes = last_status_changes(each.pk for each in moved)
     undo = [Move(each.pk, each.status, each.shown, changes[each.pk], takers.get(each.pk, "")) for each in moved]
     if undo:
-        context = {"text": _describe(undo), "moves": sign(undo), "next": next_page(request)}
+        context = {"text": _describe(undo), "moves": sign(undo), "next": page}
         messages.success(request, render_to_string("admin/incidents/incident/undo.html", context, request))
     if kept:
         messages.warning(request, " ".join(map(_describe_kept, kept[:NAMED])) + _rest(len(kept)))
