@@ -201,7 +201,7 @@ class IncidentPage(ListAdmin):
         return incident
 
     def get_form(self, request: HttpRequest, obj: Incident | None = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change, form=ChangeForm if change else AddForm, **kwargs)
+        form: Any = super().get_form(request, obj, change, form=ChangeForm if change else AddForm, **kwargs)
         form.is_draft = hasattr(request, "draft")
         return form
 

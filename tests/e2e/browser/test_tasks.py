@@ -101,7 +101,7 @@ def test_comment(desk, record):
         page.keyboard.type("Выехал техник, будет через час")
         page.keyboard.press("Control+Enter")
         expect(page.locator(".timeline li").first).to_contain_text("Выехал техник, будет через час")
-        expect(page.locator(".timeline li").first).to_contain_text("petrova")
+        expect(page.locator(".timeline li").first).to_contain_text("Анна")
 
 
 def test_find_by_number(operator, record):
@@ -208,3 +208,21 @@ def test_hostile_text_is_inert(desk, record):
         page = desk.goto(path)
         expect(page.get_by_text("<script>alert(2)</script>{{7*7}}").first).to_be_visible()
         desk.look(path.strip("/").split("/")[-1])
+
+
+def test_a_long_link_wraps_and_can_be_pressed(desk, record):
+    url = "https://yandex.ru/maps/213/moscow/?ll=37.622504%2C55.753215&text=" + "x" * 1_000
+    number = record(f"Точка на карте: {url}")
+    page = desk.goto(of(number))
+    page.get_by_placeholder("Напишите комментарий").fill(url)
+    desk.press(page.get_by_role("button", name="Добавить комментарий"))
+    expect(page.locator(f'.timeline a[href="{url}"]')).to_have_count(1)
+    expect(page.locator(f'.incident-main a[href="{url}"]')).to_be_visible()
+    if not desk.phone:
+        end = page.locator(".incident-main").bounding_box()
+        assert end["x"] + end["width"] <= page.locator(".timeline").bounding_box()["x"]
+        assert page.get_by_label("Описание").bounding_box()["width"] < end["width"]
+    for path in ("/api/admin/", f"{LIST}?q=карте", of(number), f"{LIST}{number}/history/"):
+        desk.goto(path)
+        assert page.evaluate("() => document.scrollingElement.scrollWidth <= innerWidth"), path
+        desk.look(path.strip("/").split("/")[-1][:9])
