@@ -1,28 +1,26 @@
 import re
 from functools import partial, wraps
-from traceback import walk_tb
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ERROR_FLAG
-from django.contrib.auth.views import PasswordChangeView
-from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.db import DataError, NotSupportedError
+from django.contrib.auth.views import PasswordChangeView, redirect_to_login
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path, resolve, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
+from django.views import csrf
 from django.views.decorators.common import no_append_slash
 
 from config import board
+from core import drafts
 from core.api.views import append_slash
 from identity.forms import LoginForm, PasswordChangeForm, with_retry_after
-
-# Django passes the value of a range in pieces; a regular expression may be malformed, or run for hours.
-REFUSED_LOOKUPS = {"range", "contained_by", "regex", "iregex"}
 
 
 class AdminSite(admin.AdminSite):
@@ -50,7 +48,23 @@ class AdminSite(admin.AdminSite):
         return [apps[label] for label in self.APPS if label in apps]
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return with_retry_after(super().login(request, extra_context))
+        draft = request.POST.get("draft", "")
+        response = with_retry_after(super().login(request, {"draft": draft, **(extra_context or {})}))
+        if draft and self.has_permission(request) and (url := drafts.keep(request, draft)):
+            return HttpResponseRedirect(url)
+        return response
+
+    def ask_to_log_in(self, request: HttpRequest, draft: str) -> HttpResponse:
+        """In response to a form: a redirect would lose what was typed."""
+        context = {
+            **self.each_context(request),
+            "title": _("Log in"),
+            "app_path": reverse("admin:login"),
+            "username": request.user.get_username(),
+            "form": self.login_form(request),
+            "draft": draft,
+        }
+        return TemplateResponse(request, "admin/login.html", context)
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Django's view, with a form that gets the request: wrong passwords are counted by address."""
@@ -62,7 +76,28 @@ class AdminSite(admin.AdminSite):
         return with_retry_after(view(request))
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        return super().admin_view(_handle_invalid_parameters(_handle_invalid_selection(view)), cacheable)
+        inner = super().admin_view(_refuse_nul(_handle_invalid_selection(view)), cacheable)
+
+        @wraps(inner)
+        def outer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not self.has_permission(request):
+                return self._log_in_first(request) or inner(request, *args, **kwargs)
+            # Who works is not logged out; the board's script is no work, and an abandoned window asks for ever.
+            if view not in (self.board_view, self.i18n_javascript):
+                request.session.modified = True
+            return inner(request, *args, **kwargs)
+
+        return outer
+
+    def _log_in_first(self, request: HttpRequest) -> HttpResponse | None:
+        """The response to a form that was sent without a session; None where Django's redirect does."""
+        if draft := _draft(request):
+            return self.ask_to_log_in(request, draft)
+        if request.method != "POST" or drafts.TOKEN not in request.POST:
+            return None
+        messages.warning(request, _("Nothing was changed: you have been logged out."))
+        url = request.POST.get("next", "")  # a button's own address is not one to open
+        return redirect_to_login(url, reverse("admin:login")) if url_has_allowed_host_and_scheme(url, None) else None
 
     @no_append_slash
     def catch_all_view(self, request: HttpRequest, url: str) -> Any:
@@ -72,22 +107,43 @@ class AdminSite(admin.AdminSite):
         return append_slash(request)
 
 
-def _handle_invalid_parameters(view: Any) -> Any:
-    """Treats a parameter that the database refuses, such as a NUL, like any other invalid filter."""
+# The forms into which a report is typed
+DRAFTS = {f"admin:incidents_incident_{name}" for name in ("add", "change", "comment")}
+
+
+def _draft(request: HttpRequest) -> str:
+    """What was typed, signed; empty where this is no form that is shown again."""
+    match = request.resolver_match
+    if request.method != "POST" or not match:
+        return ""
+    if match.view_name == "admin:login":
+        return request.POST.get("draft", "")
+    return drafts.sign(request) if match.view_name in DRAFTS else ""
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """
+    The form of a page of ours that is out of date, since a log-in changes the token, is shown again.
+
+    That of another site is refused: browsers name the site in the header Origin or Referer.
+    """
+    site: Any = admin.site
+    origin = request.headers.get("Origin") or "/".join(request.headers.get("Referer", "").split("/")[:3])
+    if origin == f"{request.scheme}://{request.get_host()}" and (draft := _draft(request)):
+        if not site.has_permission(request):
+            return site.ask_to_log_in(request, draft)
+        if url := drafts.keep(request, draft):
+            return HttpResponseRedirect(url)
+    return csrf.csrf_failure(request, reason)
+
+
+def _refuse_nul(view: Any) -> Any:
+    """PostgreSQL cannot be asked for a NUL: in a parameter it is refused like any other invalid filter."""
 
     @wraps(view)
     def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        lookups = {name.split("__")[-1] for name in request.GET if "__" in name}
-        has_nul = b"\0" in unquote_to_bytes(request.META.get("QUERY_STRING", ""))
-        if not has_nul and REFUSED_LOOKUPS.isdisjoint(lookups):
-            try:
-                return view(request, *args, **kwargs)
-            # OverflowError: created_at__year=999999
-            except (DataError, FieldDoesNotExist, NotSupportedError, OverflowError, ValueError) as exc:
-                # A POST may fail for other reasons than the parameters, by which the list was read.
-                functions = [frame.f_code.co_name for frame, _line in walk_tb(exc.__traceback__)]
-                if not request.GET or (request.method != "GET" and "get_changelist_instance" not in functions):
-                    raise
+        if b"\0" not in unquote_to_bytes(request.META.get("QUERY_STRING", "")):
+            return view(request, *args, **kwargs)
         if request.method != "GET" or ERROR_FLAG in request.GET:
             raise Http404
         return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")

@@ -15,7 +15,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from incidents import buttons, reports
-from incidents.history import taken_by
+from incidents.history import names_of_takers
 from incidents.models import UNRESOLVED, Incident, Source, Status
 from intake.models import Delivery
 from telegram.models import Card, Chat
@@ -56,7 +56,7 @@ def context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
     if not incidents.has_view_permission(request):
         return board
     rows = reports.oldest_unresolved(ROWS)
-    takers = taken_by(incident.pk for incident in rows)
+    takers = names_of_takers(incident.pk for incident in rows)
     counts = reports.counts_by_status_and_source()
     weeks = reports.last_weeks()
     return board | {

@@ -40,6 +40,7 @@ SECURE_CSP = dict.fromkeys(("default-src", "base-uri", "frame-ancestors"), "'non
 USE_HTTPS = env.boolean("USE_HTTPS", False)
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = USE_HTTPS
 CSRF_COOKIE_HTTPONLY = True  # forms have the token
+CSRF_FAILURE_VIEW = "config.admin.csrf_failure"
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = USE_HTTPS
 SECURE_HSTS_SECONDS = 31536000 if USE_HTTPS else 0
 CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS", [])
@@ -89,7 +90,7 @@ MIDDLEWARE = [
     "core.api.middleware.AdminSessionMiddleware",
     "core.api.middleware.AdminCsrfMiddleware",
     "core.api.middleware.AdminAuthenticationMiddleware",
-    "identity.middleware.AdminTimeZoneMiddleware",
+    "identity.middleware.AdminSettingsMiddleware",
     "core.api.middleware.AdminMessageMiddleware",
 ]
 SILENCED_SYSTEM_CHECKS = ["security.W003"]  # AdminCsrfMiddleware is a subclass of Django's.

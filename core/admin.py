@@ -3,8 +3,10 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ERROR_FLAG
+from django.core.exceptions import FieldDoesNotExist, PermissionDenied
+from django.db import DataError, NotSupportedError, transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import URLPattern, path, reverse
@@ -16,6 +18,8 @@ from django.views.decorators.http import require_POST
 
 OVERWRITES = _("Others changed this after you opened the page. Stored now: %s. Save again to overwrite it.")
 RETRIED = 10_000  # at once
+# Django passes the value of a range in pieces; a regular expression may be malformed, or run for hours.
+REFUSED_LOOKUPS = {"range", "contained_by", "regex", "iregex"}
 
 
 class GuardedForm(forms.ModelForm):
@@ -66,7 +70,29 @@ def _display(bound: forms.BoundField) -> str:
     return ", ".join([str(label) for value, label in choices if str(value) in values] or values)
 
 
-class GuardedAdmin(admin.ModelAdmin):
+class ListAdmin(admin.ModelAdmin):
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        # Django looks up the field that an empty `_to_field` names.
+        return super().get_object(request, object_id, from_field or None)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """
+        Refuses as an invalid filter what the database refuses too, such as a year 999999.
+
+        Raises IncorrectLookupParameters, which leads to the list without filters, or Http404 where that was tried.
+        """
+        lookups = {name.split("__")[-1] for name in request.GET if "__" in name}
+        try:
+            if lookups & REFUSED_LOOKUPS:
+                raise FieldDoesNotExist
+            return super().get_changelist_instance(request)
+        except (DataError, FieldDoesNotExist, NotSupportedError, OverflowError, ValueError) as exc:
+            if request.method != "GET" or ERROR_FLAG in request.GET:
+                raise Http404 from exc
+            raise IncorrectLookupParameters from exc
+
+
+class GuardedAdmin(ListAdmin):
     form = GuardedForm
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
@@ -77,7 +103,7 @@ class GuardedAdmin(admin.ModelAdmin):
         return obj
 
 
-class RetryAdmin(admin.ModelAdmin):
+class RetryAdmin(ListAdmin):
     """Rows that are never added or deleted by hand; a button at each that has failed sends again, an action many."""
 
     actions: tuple[str, ...] = ("retry_chosen",)
@@ -116,8 +142,11 @@ class RetryAdmin(admin.ModelAdmin):
         if not self.needs_retry(obj):
             return ""
         # Of the page's own form, which has the CSRF token and no text field, in which Enter would press the button
-        button = '<button class="button" formaction="{}" formmethod="post">{}</button>'
-        return format_html(button, reverse(f"admin:{self._retry_name()}", args=[obj.pk]), _("Retry"))
+        button = (
+            '<button class="button" formaction="{}" formmethod="post">'
+            '{}<span class="visually-hidden"> {}</span></button>'
+        )
+        return format_html(button, reverse(f"admin:{self._retry_name()}", args=[obj.pk]), _("Retry"), obj)
 
     def get_urls(self) -> list[URLPattern]:
         view = require_POST(self.admin_site.admin_view(self.retry_view))
@@ -132,7 +161,11 @@ class RetryAdmin(admin.ModelAdmin):
         self.retry(self.model._default_manager.filter(pk=pk))
         self.log_change(request, obj, "Retry.")
         self.message_user(request, _("It is sent again within a second or two."), messages.SUCCESS)
-        return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))
+        changelist = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        path, _question_mark, filters = (
+            request.headers.get("Referer", "").removeprefix(f"{request.scheme}://{request.get_host()}").partition("?")
+        )
+        return HttpResponseRedirect(f"{changelist}?{filters}" if filters and path == changelist else changelist)
 
     def _retry_name(self) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_retry"

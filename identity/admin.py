@@ -43,7 +43,7 @@ class UserAdmin(GuardedAdmin, auth.UserAdmin):
         (None, {"fields": ("username", "password")}),
         NAMES,
         (_("Access"), {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
-        (_("Settings"), {"fields": ("time_zone",)}),
+        (_("Settings"), {"fields": ("language", "time_zone")}),
         (_("Important dates"), {"fields": ("last_login", "password_changed_at", "date_joined")}),
     )
     add_fieldsets = (*auth.UserAdmin.add_fieldsets, NAMES)

@@ -77,7 +77,7 @@ class PasswordChangeForm(PasswordOnly, AdminPasswordChangeForm):
 class SettingsForm(forms.ModelForm):
     class Meta:
         model = User
-        fields = ("time_zone",)
+        fields = ("language", "time_zone")
         widgets = {"time_zone": TimeZoneInput}
 
 

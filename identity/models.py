@@ -1,6 +1,7 @@
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.core.exceptions import ValidationError
@@ -39,7 +40,7 @@ class User(AbstractUser):
     # Nullable, since the previous release inserts rows without it during an upgrade.
     username_key = models.CharField(max_length=3 * MAX_LENGTH, unique=True, null=True, editable=False)  # noqa: DJ001
     patronymic = models.CharField(_("patronymic"), max_length=150, blank=True)
-    # Of the admin's pages. With a default of the database, since the previous release inserts rows without it.
+    # Both of the admin's pages. With a default of the database, since the previous release inserts rows without it.
     time_zone = models.CharField(
         _("time zone"),
         max_length=64,
@@ -48,6 +49,15 @@ class User(AbstractUser):
         db_default="",
         validators=[validate_time_zone],
         help_text=_("Of the times on these pages, for example Europe/Moscow. Empty: the service's own."),
+    )
+    language = models.CharField(
+        _("language"),
+        max_length=8,
+        blank=True,
+        default="",
+        db_default="",
+        choices=[("", _("As the browser")), *settings.LANGUAGES],
+        help_text=_("Of these pages."),
     )
     # Tokens contain this timestamp; one that differs was issued for an earlier password and is revoked.
     password_changed_at = models.DateTimeField(_("password changed at"), default=timezone.now, editable=False)

@@ -91,6 +91,14 @@ class Incident(models.Model):
         return etag(self.updated_at)
 
 
+# The entries by which an incident became resolved, or closed without that; not an undo, which restores an earlier one.
+RESOLUTION = Q(taken_by=None) & (
+    Q(changes__status__1="resolved")
+    | Q(changes__status__1="closed")
+    & (Q(changes__status__0=None) | Q(changes__status__0="open") | Q(changes__status__0="in_progress"))
+)
+
+
 class IncidentChange(models.Model):
     """One entry of an incident's history: who changed what, from what to what. Append-only."""
 
@@ -104,17 +112,16 @@ class IncidentChange(models.Model):
     changes = models.JSONField(_("changes"))
     # Of the call that made the change, as in its log lines. db_default: the release before this column inserts too.
     request_id = models.CharField(max_length=128, default=current_request_id, db_default="", editable=False)
+    # Of an entry that undoes another: who had taken the incident before that, "" if no one had. None: no undo
+    taken_by = models.CharField(max_length=150, null=True, editable=False)  # noqa: DJ001
+    author: str  # set by history.name_authors
 
     class Meta:
         verbose_name = _("change")
         verbose_name_plural = _("changes")
         indexes = [
             models.Index(fields=["incident", "id"], name="incident_change_history"),
-            models.Index(
-                fields=["at", "incident"],
-                name="incident_change_resolved",
-                condition=Q(changes__status__1=Status.RESOLVED.value),
-            ),
+            models.Index(fields=["at", "incident"], name="incident_change_resolution", condition=RESOLUTION),
             # The first entries of all incidents, those that have no earlier status
             models.Index(
                 fields=["channel", "-at", "-incident"],

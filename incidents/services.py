@@ -61,10 +61,12 @@ def change_incident(
     actor: Actor,
     channel: str,
     preconditions: Preconditions | None = None,
+    taken_by: str | None = None,
 ) -> Incident:
     """
     The incident, as it was read, with `values` in its writable fields; nothing is written where nothing differs.
 
+    `taken_by` marks an undo: who has taken the incident after it, by username, or "".
     Raises PreconditionFailed, or ServiceUnavailable where other writers were faster ATTEMPTS times in a row.
     """
     actor = Named(actor.check())
@@ -76,7 +78,7 @@ def change_incident(
         changes = {field: [old, value] for field, value in values.items() if value != (old := getattr(incident, field))}
         # Later than the last change even where the clock stood still or went back: the ETag is made of it.
         at = max(timezone.now(), incident.updated_at + timedelta(microseconds=1))
-        if not changes or _update(incident, actor, at=at, channel=channel, changes=changes):
+        if not changes or _update(incident, actor, at=at, channel=channel, changes=changes, taken_by=taken_by):
             return incident
         incident.refresh_from_db()
     raise ServiceUnavailable
@@ -146,8 +148,8 @@ def import_incidents(incidents: Sequence[tuple[Incident, str]], comments: Sequen
 
 CHANGE = """
 change AS (
-  INSERT INTO incidents_incidentchange (incident_id, at, actor, channel, changes, request_id)
-  SELECT id, %(at)s, username, %(channel)s, %(changes)s, %(request_id)s FROM incident, actor
+  INSERT INTO incidents_incidentchange (incident_id, at, actor, channel, changes, request_id, taken_by)
+  SELECT id, %(at)s, username, %(channel)s, %(changes)s, %(request_id)s, %(taken_by)s FROM incident, actor
 )
 SELECT username, id FROM actor, incident
 """
@@ -168,7 +170,12 @@ COMMENT = f"incident AS (SELECT %(id)s::bigint AS id), {CHANGE}"
 
 def _write(sql: str, actor: Actor, *, changes: dict[str, Any], **params: Any) -> int:
     """The incident's id. Raises what `actor.accept` raises."""
-    params |= {"changes": Jsonb(changes, orjson.dumps), "request_id": current_request_id(), **actor.params}
+    params |= {
+        "changes": Jsonb(changes, orjson.dumps),
+        "request_id": current_request_id(),
+        "taken_by": None,
+        **actor.params,
+    }
     rows = fetch(f"WITH actor AS ({actor.sql}), {sql}", params)
     actor.accept(rows[0][0] if rows else None)
     return rows[0][1]

@@ -16,7 +16,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from core.admin import GuardedAdmin, GuardedForm
+from core.admin import GuardedAdmin, GuardedForm, ListAdmin
 from incidents.admin.change_list import BoundedPaginator
 from incidents.admin.incident_page import ORIGINS_SHOWN, Origin, origins
 from incidents.models import Incident
@@ -133,7 +133,7 @@ class WarningsFilter(admin.SimpleListFilter):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(admin.ModelAdmin):
+class DeliveryAdmin(ListAdmin):
     show_facets = admin.ShowFacets.NEVER  # they would count the whole table
     # Few columns, so that the notes are seen without scrolling.
     list_display = ("id", "origin", "received_at", "state", "short_notes")

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from core import bot_api
-from core.admin import GuardedAdmin, GuardedForm, RetryAdmin
+from core.admin import GuardedAdmin, GuardedForm, ListAdmin, RetryAdmin
 from identity.admin import UserAdmin
 from identity.models import User
 from identity.time_zones import TimeZoneInput, validate_time_zone
@@ -156,7 +156,7 @@ class CardAdmin(RetryAdmin):
 
 
 @admin.register(Account)
-class AccountAdmin(admin.ModelAdmin):
+class AccountAdmin(ListAdmin):
     """Accounts are tied by a code that the user sends to the bot, and untied here."""
 
     list_display = ("telegram_id", "user")

@@ -17,6 +17,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Min, Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -233,7 +234,7 @@ def render(card: Card) -> tuple[str, dict[str, Any]]:
         source=Source(incident.source),
         description=incident.description,
         author=author or "?",
-        handler=handlers.values_list("actor", flat=True).last(),
+        handler=handlers.values_list(Coalesce("taken_by", "actor"), flat=True).last(),
         created_at=incident.created_at,
         updated_at=incident.updated_at,
         language=language,

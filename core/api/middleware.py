@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -121,6 +122,9 @@ class AdminSessionMiddleware(AdminOnly, SessionMiddleware):
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         try:
             return super().process_response(request, response)
+        except SessionInterrupted:
+            # Logged out meanwhile in another tab, or the database is read-only: what the view did is done.
+            return response
         except (DatabaseError, InterfaceError) as exc:  # the session is saved here, after the view
             if not is_unavailable(exc):
                 raise

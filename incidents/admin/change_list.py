@@ -5,7 +5,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-from incidents.history import taken_by
+from incidents.history import names_of_takers
 
 COUNTED = 10_000
 MOST_AT_ONCE = 500  # Django reads a form of at most DATA_UPLOAD_MAX_NUMBER_FIELDS, which is 1000
@@ -61,7 +61,9 @@ class BoundedChangeList(ChangeList):
             # The search form would say "10000 results".
             self.full_result_count = self.result_count
         self.result_list = list(self.result_list)
-        takers = taken_by(incident.pk for incident in self.result_list)
+
+    def find_takers(self) -> None:
+        takers = names_of_takers(incident.pk for incident in self.result_list)
         for incident in self.result_list:
             incident.taken_by = takers.get(incident.pk, "")
 

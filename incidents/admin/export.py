@@ -14,7 +14,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from incidents.admin import xlsx
-from incidents.history import taken_by
+from incidents.history import names_of_takers
 from incidents.models import Incident, Source, Status
 
 CHUNK = 2_000
@@ -65,7 +65,7 @@ def _chunks(incidents: QuerySet[Incident]) -> Iterator[list[list[Any]]]:
         newest = incidents.order_by("-pk").values_list(*fields)
         chunk = list(newest[:CHUNK])
         while chunk:
-            takers = taken_by(pk for pk, *_ in chunk)
+            takers = names_of_takers(pk for pk, *_ in chunk)
             yield [
                 [
                     pk,

@@ -15,7 +15,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from incidents.models import UNRESOLVED, Channel, Incident, Status
-from incidents.reports import resolutions
+from incidents.reports import last_resolutions
 
 
 class ChoicesFilter(admin.FieldListFilter):
@@ -135,7 +135,7 @@ class ResolvedFilter(admin.ListFilter):
             self.period = [timezone.localtime(since), timezone.localtime(until)]
         except (OverflowError, ValueError) as exc:
             raise IncorrectLookupParameters(exc) from exc
-        return queryset.filter(pk__in=resolutions().filter(at__gte=since, at__lt=until).values("incident"))
+        return queryset.filter(pk__in=last_resolutions(since).filter(resolved_at__lt=until).values("incident"))
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
         link = changelist.get_query_string

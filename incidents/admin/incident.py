@@ -48,7 +48,6 @@ class IncidentAdmin(IncidentPage):
     list_per_page = 50
     search_fields = ("description",)
     ordering = ("-created_at", "-id")
-    actions_on_top, actions_on_bottom = False, True
     show_facets = admin.ShowFacets.NEVER
     sortable_by = ("created",)
     paginator = BoundedPaginator
@@ -76,14 +75,21 @@ class IncidentAdmin(IncidentPage):
 
     @admin.display(description=_("taken by"), empty_value="")
     def taken_by(self, incident: Incident) -> str:
-        return incident.taken_by  # type: ignore[attr-defined]  # set by BoundedChangeList
+        return incident.taken_by  # type: ignore[attr-defined]  # set by BoundedChangeList.find_takers
 
     @admin.display(description="")
     def status_buttons(self, incident: Incident) -> SafeString:
-        url = reverse("admin:incidents_incident_status", args=[incident.pk], query={"shown": incident.status})
+        query = {"shown": incident.status, "row": ""}
+        url = reverse("admin:incidents_incident_status", args=[incident.pk], query=query)
         # Of the page's own form, which has the CSRF token
-        button = '<button class="desk-button" formaction="{}" formmethod="post" name="status" value="{}">{}</button>'
-        return format_html_join(" ", button, ((url, *each) for each in buttons.in_row(incident.status)))
+        button = (
+            '<button class="desk-button" formaction="{}" formmethod="post" name="status" value="{}">'
+            '{}<span class="visually-hidden"> {}</span></button>'
+        )
+        found = format_html_join(" ", button, ((url, *each, incident) for each in buttons.in_row(incident.status)))
+        # Gets the focus when a press leads back to its row.
+        group = '<div class="row-buttons" id="incident-{}" tabindex="-1" role="group" aria-label="{}: {}">{}</div>'
+        return format_html(group, incident.pk, incident, incident.get_status_display(), found)
 
     def has_delete_permission(self, request: HttpRequest, obj: Incident | None = None) -> bool:
         return False  # a record is never lost
@@ -98,6 +104,11 @@ class IncidentAdmin(IncidentPage):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedChangeList]:
         return BoundedChangeList
+
+    def get_changelist_instance(self, request: HttpRequest) -> BoundedChangeList:
+        changelist: BoundedChangeList = super().get_changelist_instance(request)
+        changelist.find_takers()
+        return changelist
 
     @admin.action(description=buttons.LABELS[Status.IN_PROGRESS], permissions=["change"])
     def take(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
@@ -147,10 +158,10 @@ class IncidentAdmin(IncidentPage):
             raise PermissionDenied
         try:
             # The flag stands in place of a filter that the database refused: not all incidents were asked for.
-            incidents = None if ERROR_FLAG in request.GET else self.get_changelist_instance(request).queryset
+            if ERROR_FLAG in request.GET:
+                raise IncorrectLookupParameters
+            incidents = self.get_changelist_instance(request).queryset
         except IncorrectLookupParameters:
-            incidents = None
-        if incidents is None:
             return HttpResponseRedirect(reverse("admin:incidents_incident_changelist", query={ERROR_FLAG: 1}))
         if response := one_at_a_time.send(partial(export.response, form, incidents)):
             return response

@@ -16,12 +16,14 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 
+from core import drafts
+from core.admin import ListAdmin
 from core.api.exceptions import PreconditionFailed, ServiceUnavailable
 from core.api.preconditions import Preconditions
 from incidents import buttons
 from incidents.actors import Named
 from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
-from incidents.history import taken_by
+from incidents.history import name_authors, names_of_takers
 from incidents.idempotency import StoredResponse, create_or_replay
 from incidents.models import DESCRIPTION_MAX_LENGTH, Channel, Incident, IncidentChange, Source, Status
 from incidents.services import ATTEMPTS, WRITABLE, add_comment, change_incident, create_incident
@@ -54,7 +56,19 @@ class OnceField(forms.UUIDField):
         super().__init__(required=False, initial=uuid4)
 
 
-class AddForm(forms.ModelForm):
+class DraftForm(forms.ModelForm):
+    """Shown with what was typed before a log-in, it saves nothing."""
+
+    is_draft = False
+
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or {}
+        if self.is_draft:
+            self.add_error(None, drafts.NOT_SAVED)
+        return values
+
+
+class AddForm(DraftForm):
     once = OnceField()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -70,7 +84,7 @@ class Conflict(NamedTuple):
     entry: IncidentChange | None  # which changed it last
 
 
-class ChangeForm(forms.ModelForm):
+class ChangeForm(DraftForm):
     """
     Refuses to overwrite what has changed since the operator saw it, and then shows both.
 
@@ -104,7 +118,7 @@ class ChangeForm(forms.ModelForm):
         }
 
     def clean(self) -> dict[str, Any]:
-        values: dict[str, Any] = super().clean() or {}
+        values = super().clean()
         for name, seen in self.changed_by_others.items():
             if name in self.edited and values.get(name) != self.stored[name]:
                 entry = self.instance.changes.filter(changes__has_key=name).order_by("-id").first()
@@ -171,7 +185,7 @@ def leads_back_if_unknown(view: Any) -> Any:
     return inner
 
 
-class IncidentPage(admin.ModelAdmin):
+class IncidentPage(ListAdmin):
     fields = WRITABLE
     formfield_overrides = {models.TextField: {"form_class": TextField}}
 
@@ -187,7 +201,9 @@ class IncidentPage(admin.ModelAdmin):
         return incident
 
     def get_form(self, request: HttpRequest, obj: Incident | None = None, change: bool = False, **kwargs: Any) -> Any:
-        return super().get_form(request, obj, change, form=ChangeForm if change else AddForm, **kwargs)
+        form: Any = super().get_form(request, obj, change, form=ChangeForm if change else AddForm, **kwargs)
+        form.is_draft = hasattr(request, "draft")
+        return form
 
     def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
@@ -204,6 +220,8 @@ class IncidentPage(admin.ModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
+        if draft := drafts.take(request):
+            request = _as(request, "POST", POST=draft, draft=True)
         for _attempt in range(ATTEMPTS):
             try:
                 return super().changeform_view(request, object_id, form_url, extra_context)
@@ -213,7 +231,7 @@ class IncidentPage(admin.ModelAdmin):
                 return self.response_add(request, exc.incident)
             except (IdempotencyKeyReused, IdempotencyKeyInUse) as exc:
                 typed = self._explain(request, exc)
-                return super().changeform_view(_as_get(request, typed), object_id, form_url, {"unsaved": True})
+                return super().changeform_view(_as(request, "GET", GET=typed), object_id, form_url, {"unsaved": True})
         raise ServiceUnavailable
 
     def save_model(self, request: HttpRequest, obj: Incident, form: Any, change: bool) -> None:
@@ -267,12 +285,14 @@ class IncidentPage(admin.ModelAdmin):
             for name, value in context["adminform"].form.stored.items():
                 setattr(obj, name, value)
             entries = list(obj.changes.order_by("-id")[: ENTRIES_SHOWN + 1])
+            conflicts = getattr(context["adminform"].form, "conflicts", {}).values()
+            name_authors([*entries, *(conflict.entry for conflict in conflicts if conflict.entry)])
             context = {
                 "comment_form": CommentForm(),
                 **context,
                 "title": str(obj),
                 "subtitle": None,
-                "taken_by": taken_by([obj.pk]).get(obj.pk),
+                "taken_by": names_of_takers([obj.pk]).get(obj.pk),
                 "entries": entries[:ENTRIES_SHOWN],
                 "more_entries": len(entries) > ENTRIES_SHOWN,
                 "origins": [origin for origins_of in origins for origin in origins_of(request, obj)],
@@ -288,6 +308,9 @@ class IncidentPage(admin.ModelAdmin):
         if incident is None or not self.has_change_permission(request, incident):
             raise PermissionDenied
         page = HttpResponseRedirect(reverse("admin:incidents_incident_change", args=[pk], query=request.GET))
+        if draft := drafts.take(request):
+            self.message_user(request, drafts.NOT_SAVED, messages.WARNING)
+            return self._show_comment(request, pk, CommentForm(initial=draft.dict()))
         if request.method != "POST":  # the address of a refused comment, opened anew
             return page
         form = CommentForm(request.POST)
@@ -300,7 +323,10 @@ class IncidentPage(admin.ModelAdmin):
                 form = CommentForm(initial=self._explain(request, exc).dict())
             else:
                 return page
-        return self.changeform_view(_as_get(request), str(pk), extra_context={"comment_form": form})
+        return self._show_comment(request, pk, form)
+
+    def _show_comment(self, request: HttpRequest, pk: int, form: CommentForm) -> HttpResponse:
+        return self.changeform_view(_as(request, "GET"), str(pk), extra_context={"comment_form": form})
 
     def _add_comment(self, request: HttpRequest, incident: Incident, *, text: str, once: UUID | None) -> None:
         def create() -> Incident:
@@ -331,6 +357,8 @@ class IncidentPage(admin.ModelAdmin):
             raise PermissionDenied
         paginator = Paginator(incident.changes.order_by("-id"), 100)
         page = paginator.get_page(request.GET.get("p"))
+        page.object_list = list(page.object_list)
+        name_authors(page.object_list)
         context = {"action_list": page, "page_range": paginator.get_elided_page_range(page.number)}
         return super().history_view(request, object_id, {**(extra_context or {}), **context})
 
@@ -361,10 +389,10 @@ def _once(request: HttpRequest, key: UUID | None, sent: Any, create: Callable[[]
     return incident
 
 
-def _as_get(request: HttpRequest, parameters: QueryDict | None = None) -> HttpRequest:
-    """For a page that is shown in response to a POST to another form or with other initial values."""
-    get = copy(request)
-    get.method = "GET"
-    get.GET = parameters or request.GET  # type: ignore[assignment]
-    get.resolver_match = request.resolver_match  # copy() leaves it out
-    return get
+def _as(request: HttpRequest, method: str, **attributes: Any) -> HttpRequest:
+    """For a page that is shown with other values than the request has, or in response to another form."""
+    other = copy(request)
+    # copy() leaves out the match.
+    for name, value in {"method": method, "resolver_match": request.resolver_match, **attributes}.items():
+        setattr(other, name, value)
+    return other

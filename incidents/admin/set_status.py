@@ -23,6 +23,7 @@ from django.utils.translation import ngettext
 from incidents.actors import Named
 from incidents.admin.change_list import MOST_AT_ONCE
 from incidents.admin.incident_page import UnknownIncident, leads_back_if_unknown
+from incidents.history import last_status_changes, name_authors, taken_by
 from incidents.models import Channel, Incident, Status
 from incidents.services import change_incident
 
@@ -32,11 +33,17 @@ NAMED = 10
 
 
 class Move(NamedTuple):
-    """What an operator wants of an incident: from the status that the page showed to another."""
+    """
+    What an operator wants of an incident: from the status that the page showed to another.
+
+    An undo has the id of the change that it undoes, and who had taken the incident before that, or "".
+    """
 
     pk: int
     shown: str
     status: str
+    undoes: int | None = None
+    taken_by: str | None = None
 
 
 @leads_back_if_unknown
@@ -50,8 +57,10 @@ def status_view(model_admin: ModelAdmin, request: HttpRequest, pk: int) -> HttpR
         raise PermissionDenied
     if not model_admin.get_queryset(request).filter(pk=pk).exists():
         raise UnknownIncident
-    move(request, [Move(pk, shown, status)])
-    return HttpResponseRedirect(next_page(request))
+    # Pressed in a row of a list, it leads back to that row.
+    page = next_page(request) + (f"#incident-{pk}" if "row" in request.GET else "")
+    move(request, [Move(pk, shown, status)], page)
+    return HttpResponseRedirect(page)
 
 
 def moves_view(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
@@ -63,7 +72,7 @@ def moves_view(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
     except signing.BadSignature:
         messages.error(request, _("This page is too old: nothing was changed."))
     else:
-        move(request, (Move(*values) for values in moves))
+        move(request, (Move(*values) for values in moves), next_page(request))
     return HttpResponseRedirect(next_page(request))
 
 
@@ -77,21 +86,31 @@ def next_page(request: HttpRequest) -> str:
     return path if url_has_allowed_host_and_scheme(path, None) else reverse("admin:incidents_incident_changelist")
 
 
-def move(request: HttpRequest, moves: Iterable[Move]) -> None:
-    """Changes all incidents whose status is still what was shown, and none where anything fails; tells what it did."""
+def move(request: HttpRequest, moves: Iterable[Move], page: str) -> None:
+    """
+    Changes all incidents whose status is still what was shown, and none where anything fails; tells what it did.
+
+    `page` is where an undo leads back to.
+    """
     wanted = {each.pk: each for each in moves}
     actor = Named(request.user.get_username())
-    undo, kept = [], []
+    moved, kept = [], []
     with transaction.atomic():
-        for incident in Incident.objects.filter(pk__in=wanted).order_by("pk").select_for_update():
+        incidents = list(Incident.objects.filter(pk__in=wanted).order_by("pk").select_for_update())
+        takers, last_changes = taken_by(wanted), last_status_changes(wanted)
+        for incident in incidents:
             each = wanted[incident.pk]
-            if incident.status != each.shown:
+            # The same status may be another person's change by now.
+            if incident.status != each.shown or each.undoes not in (None, last_changes[incident.pk]):
                 kept.append(incident)
             elif each.shown != each.status:
-                change_incident(incident, values={"status": each.status}, actor=actor, channel=Channel.ADMIN)
-                undo.append(Move(incident.pk, shown=each.status, status=each.shown))
+                values = {"status": each.status}
+                change_incident(incident, values=values, actor=actor, channel=Channel.ADMIN, taken_by=each.taken_by)
+                moved.append(each)
+        changes = last_status_changes(each.pk for each in moved)
+    undo = [Move(each.pk, each.status, each.shown, changes[each.pk], takers.get(each.pk, "")) for each in moved]
     if undo:
-        context = {"text": _describe(undo), "moves": sign(undo), "next": next_page(request)}
+        context = {"text": _describe(undo), "moves": sign(undo), "next": page}
         messages.success(request, render_to_string("admin/incidents/incident/undo.html", context, request))
     if kept:
         messages.warning(request, " ".join(map(_describe_kept, kept[:NAMED])) + _rest(len(kept)))
@@ -120,8 +139,10 @@ def _describe(undo: list[Move]) -> str:
 def _describe_kept(incident: Incident) -> str:
     change = incident.changes.filter(changes__has_key="status").order_by("-id").first()
     text = _("%(incident)s was not changed: its status is now “%(status)s”, set by %(actor)s.")
-    actor = change.actor if change else "—"
-    return text % {"incident": incident, "status": incident.get_status_display(), "actor": actor}
+    if change:
+        name_authors([change])
+    author = change.author if change else "—"
+    return text % {"incident": incident, "status": incident.get_status_display(), "actor": author}
 
 
 def _rest(count: int) -> str:

@@ -3,8 +3,10 @@
 import logging
 
 import pytest
+from django.contrib import admin
 from django.contrib.messages import get_messages
 from django.test import Client
+from django.urls import reverse
 
 from identity.models import User
 from tests.helpers.incidents import make_incident
@@ -46,7 +48,15 @@ def test_parameter_with_a_nul_is_a_wrong_filter(staff, parameter):
 def test_regular_expression_is_a_wrong_filter(staff, path, query):
     make_incident(description="a" * 30)
     response = staff.get(f"{INCIDENTS}{path}?{query}")
-    assert (response.status_code, response["Location"]) == (302, f"{INCIDENTS}{path}?e=1")
+    assert (response.status_code, response["Location"]) == (302, f"{INCIDENTS}?e=1")
+
+
+@pytest.mark.parametrize("model", admin.site._registry, ids=str)
+@pytest.mark.parametrize("query", ["id__regex=(", "x=%00"])
+def test_every_list_refuses_a_wrong_filter(staff, model, query):
+    url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    response = staff.get(f"{url}?{query}")
+    assert (response.status_code, response["Location"]) == (302, f"{url}?e=1")
 
 
 @pytest.mark.parametrize(

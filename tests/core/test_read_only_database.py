@@ -65,6 +65,11 @@ def test_read_is_200(api, read_only):
     assert api.get(f"{LIST}{read_only}/").status_code == 200
 
 
+def test_page_of_the_admin_is_shown(request, admin_client):
+    pk = request.getfixturevalue("read_only")
+    assert admin_client.get(f"/api/admin/incidents/incident/{pk}/change/").status_code == 200
+
+
 def test_service_is_not_ready(client, read_only, monkeypatch):
     monkeypatch.setattr(sqlite.os, "access", lambda *args: False)
     monkeypatch.setattr(sqlite.os.path, "exists", lambda path: True)

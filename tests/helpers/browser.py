@@ -54,6 +54,8 @@ RUN_AXE = """async (options) => {
   return axe.run(options.context ?? document, options);
 }"""
 
+AXE_OPTIONS = {"resultTypes": ["violations"], "preload": False, "rules": {"target-size": {"enabled": True}}}
+
 
 @contextmanager
 def chromium(playwright: Playwright) -> Iterator[Browser]:
@@ -136,10 +138,10 @@ class Desk:
                 self.faults += [f"{page.url}: {fault}" for fault in page.evaluate(MEASURE)]
 
     def accessibility(self, **options: Any) -> list[str]:
-        """What axe-core finds of impact serious or critical."""
+        """What axe-core finds of impact serious or critical, the size of targets (WCAG 2.2) among it."""
         if not self.page.evaluate("() => 'axe' in window"):
             self.page.evaluate(AXE.read_text())
-        found = self.page.evaluate(RUN_AXE, {"resultTypes": ["violations"], "preload": False} | options)
+        found = self.page.evaluate(RUN_AXE, AXE_OPTIONS | options)
         return [
             f"{rule['id']}: {node['html'][:160]} ({node['failureSummary'].splitlines()[-1].strip()})"
             for rule in found["violations"]

@@ -140,8 +140,8 @@ def test_the_planner_knows_which_combinations_are_rare():
     ("report", "index"),
     [
         (lambda: oldest_unresolved(15), "incident_status_newest"),
-        (lambda: resolved_per_day(30), "incident_change_resolved"),
-        (last_weeks, "incident_change_resolved"),
+        (lambda: resolved_per_day(30), "incident_change_resolution"),
+        (last_weeks, "incident_change_resolution"),
         (lambda: taken_by(range(50)), "incident_change_history"),
     ],
 )

@@ -90,7 +90,7 @@ def test_resolved_per_day(become, django_assert_num_queries):
         assert list(resolved_per_day(3).items()) == [
             ((TODAY - 2 * DAY).date(), 1),
             ((TODAY - DAY).date(), 1),
-            (TODAY.date(), 2),
+            (TODAY.date(), 3),
         ]
 
 
@@ -101,11 +101,72 @@ def test_this_week_and_the_last(become, django_assert_num_queries):
     become(NOW - 7 * DAY - MINUTE, 3 * DAY)
     become(NOW - 14 * DAY - MINUTE, HOUR)
     make_incident(status="resolved", created_at=NOW - HOUR)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(3):
         this, last = last_weeks()
-    assert (this.created, this.resolved, this.median) == (5, 4, 2 * HOUR)
+    assert (this.created, this.resolved, this.median) == (5, 5, 1.5 * HOUR)
     assert (last.created, last.resolved, last.median) == (1, 1, 3 * DAY)
     assert (this.since, this.until, last.since, last.until) == (NOW - 7 * DAY, NOW, NOW - 14 * DAY, NOW - 7 * DAY)
+
+
+@pytest.mark.parametrize(
+    ("steps", "hours"),
+    [
+        ("resolved", 1),
+        ("closed", 1),
+        ("in_progress closed", 2),
+        ("resolved closed", 1),
+        ("closed resolved", 2),
+        ("resolved closed resolved", 3),
+        ("resolved open", None),
+        ("closed in_progress", None),
+        ("resolved in_progress resolved", 3),
+        ("resolved open closed", 3),
+        ("resolved closed open resolved closed", 4),
+        ("resolved open resolved open resolved open", None),
+        ("resolved undo", None),
+        ("resolved closed undo", 1),
+        ("resolved open undo", 1),
+        ("closed open undo", 1),
+        ("resolved undo undo", 1),
+        ("resolved open undo open", None),
+        ("resolved open undo open closed", 5),
+    ],
+)
+def test_an_incident_counts_once_by_its_last_resolution(monkeypatch, steps, hours):
+    incident = make_incident(created_at=NOW - 8 * HOUR)
+    before = ["open"]
+    for hour, step in enumerate(steps.split(), 1):
+        monkeypatch.setattr(timezone, "now", lambda at=NOW - 8 * HOUR + hour * HOUR: at)
+        values = {"status": before[-2] if step == "undo" else step}
+        before.append(values["status"])
+        undo = "" if step == "undo" else None
+        change_incident(incident, values=values, actor=Named("a"), channel="api", taken_by=undo)
+    monkeypatch.setattr(timezone, "now", lambda: NOW)
+    week, _ = last_weeks()
+    assert (week.resolved, week.median) == ((1, hours * HOUR) if hours else (0, None))
+    assert sum(resolved_per_day(1).values()) == week.resolved
+
+
+def test_a_flapping_incident_does_not_make_the_median_small(become):
+    for hours in (2, 3, 4):
+        become(NOW - MINUTE, hours * HOUR)
+    flapping = make_incident(created_at=NOW - 2 * MINUTE)
+    for _ in range(10):
+        for status in ("resolved", "open"):
+            flapping = change_incident(flapping, values={"status": status}, actor=Named("a"), channel="api")
+    week, _ = last_weeks()
+    assert (week.resolved, week.median) == (3, 3 * HOUR)
+
+
+def test_an_incident_counts_in_the_week_of_its_last_resolution(monkeypatch):
+    incident = make_incident(created_at=NOW - 11 * DAY)
+    for status, days in (("resolved", 10), ("open", 9), ("resolved", 1)):
+        monkeypatch.setattr(timezone, "now", lambda days=days: NOW - days * DAY)
+        change_incident(incident, values={"status": status}, actor=Named("a"), channel="api")
+    monkeypatch.setattr(timezone, "now", lambda: NOW)
+    this, last = last_weeks()
+    assert (this.resolved, this.median, last.resolved, last.median) == (1, 10 * DAY, 0, None)
+    assert [day for day, count in resolved_per_day(12).items() if count] == [(NOW - DAY).date()]
 
 
 def test_the_oldest_of_what_is_not_finished(django_assert_num_queries):

@@ -3,7 +3,10 @@
 (() => {
     const close = (but) => {
         for (const menu of document.querySelectorAll(".list-menu[open]")) {
-            if (!menu.contains(but)) menu.open = false;
+            if (menu.contains(but)) continue;
+            // What has the focus is hidden.
+            if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+            menu.open = false;
         }
     };
     document.addEventListener("click", (event) => close(event.target));

@@ -18,11 +18,15 @@
     // A row must not move from under the pointer that is about to press its button, nor text that is being selected.
     const isBusy = () => board.querySelector("form:hover") !== null || !getSelection().isCollapsed;
 
+    const rows = () => [...board.querySelectorAll(".board-open li")];
+
     const replace = (html) => {
         const focused = board.contains(document.activeElement) ? document.activeElement.id : "";
+        const index = rows().indexOf(document.activeElement.closest(".board-open li"));
         const tableIsOpen = document.getElementById("board-table")?.open;
         board.innerHTML = html;
-        if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+        const next = rows()[Math.min(index, rows().length - 1)]?.querySelector(".board-text");
+        if (focused) (document.getElementById(focused) ?? next)?.focus({ preventScroll: true });
         if (tableIsOpen) document.getElementById("board-table").open = true;
     };
 

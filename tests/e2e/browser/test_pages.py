@@ -25,6 +25,11 @@ PAGES = {
     "subscriptions": "/api/admin/webhooks/subscription/",
     "groups": "/api/admin/auth/group/",
     "password": "/api/admin/password_change/",
+    "password-done": "/api/admin/password_change/done/",
+    "settings": "/api/admin/identity/user/settings/",
+    "history": "/api/admin/incidents/incident/2985/history/",
+    "user-history": "/api/admin/identity/user/2/history/",
+    "app": "/api/admin/identity/",
 }
 
 
@@ -39,6 +44,15 @@ def test_page(sit_down, device, name):
     desk.name += "-dark"
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_has_the_same_navigation_and_one_heading(sit_down, name):
+    page = sit_down("admin").goto(PAGES[name])
+    expect(page.get_by_role("navigation", name="Разделы")).to_be_visible()
+    expect(page.get_by_role("link", name="Мои настройки")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_have_count(1)
+    expect(page.locator("#nav-sidebar")).to_have_count(0)
+
+
 @pytest.mark.parametrize("name", ["user", "chat", "delivery"])
 def test_a_phone_shows_every_field(sit_down, name):
     page = sit_down("admin", device=PHONE).goto(PAGES[name])
@@ -51,6 +65,7 @@ def test_log_in(sit_down, device):
     page = desk.goto("/api/admin/")
     assert desk.accessibility() == []
     desk.look("form")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Войти")
     page.get_by_label("Имя пользователя").fill("petrova")
     page.get_by_label("Пароль").fill(PASSWORD)
     desk.press(page.get_by_role("button", name="Войти"))

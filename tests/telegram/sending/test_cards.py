@@ -2,6 +2,8 @@
 
 import pytest
 
+from incidents.actors import Named
+from incidents.services import change_incident
 from telegram.models import Card
 from tests.helpers.telegram_messages import GROUP
 
@@ -48,6 +50,16 @@ def test_a_change_is_an_edit_that_names_the_handler(service, chat):
     assert len(service.sent) == len(service.edits) == 1
     assert "Handled by: Пётр" in service.shown[0]
     assert service.shown[0].endswith("Насос 3 и 4")
+
+
+@pytest.mark.parametrize(("taken_by", "shown"), [("Пётр", True), ("", False)])
+def test_an_undo_names_who_had_taken_it_before(service, chat, taken_by, shown):
+    card = service.report(chat)
+    incident = service.change(card, status="resolved", actor="Ольга")
+    change_incident(incident, values={"status": "open"}, actor=Named("Ольга"), channel="admin", taken_by=taken_by)
+    service.run()
+    assert ("Handled by: Пётр" in service.shown[0]) == shown
+    assert "Ольга" not in service.shown[0].partition("\n\n")[0]
 
 
 def test_ten_quick_changes_are_one_edit(service, chat):  # O18

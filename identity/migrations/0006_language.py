@@ -1,0 +1,21 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("identity", "0004_time_zone")]
+
+    operations = [
+        migrations.AddField(
+            model_name="user",
+            name="language",
+            field=models.CharField(
+                blank=True,
+                choices=[("", "As the browser"), ("en", "English"), ("ru", "Русский")],
+                db_default="",
+                default="",
+                help_text="Of these pages.",
+                max_length=8,
+                verbose_name="language",
+            ),
+        ),
+    ]
