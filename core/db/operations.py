@@ -8,6 +8,7 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import AddConstraint
 from django.db.migrations.state import ProjectState
+from django.db.models import CheckConstraint
 
 ATTEMPTS = 100
 NAMED = 10  # rows
@@ -20,6 +21,8 @@ class AddCheck(AddConstraint):
     On PostgreSQL writers wait for a second at most: ALTER TABLE holds its lock for an instant only, but others queue up
     behind it while it waits. VALIDATE CONSTRAINT reads the table beside them.
     """
+
+    constraint: CheckConstraint
 
     def database_forwards(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
