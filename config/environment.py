@@ -100,6 +100,7 @@ POSTGRESQL_OPTIONS = {
     "connect_timeout": 2,
     "tcp_user_timeout": 2000,
     "keepalives_idle": 10,
+    "keepalives_interval": 2,  # tcp_user_timeout takes effect at the second probe
 }
 
 

@@ -1,5 +1,5 @@
 from django.apps import AppConfig
-from django.core.signals import request_started
+from django.core.signals import request_finished, request_started
 from django.db.backends.signals import connection_created
 
 
@@ -13,6 +13,7 @@ class CoreConfig(AppConfig):
         from core import checks, metrics  # noqa: F401  # checks registers its own
         from core.db.postgresql import drop_dead_connection
         from core.db.sqlite import add_unicode_upper
+        from core.db.time_limit import finish_request, start_request
         from core.static_files import StaticFile
 
         whitenoise.base.StaticFile = StaticFile
@@ -21,4 +22,6 @@ class CoreConfig(AppConfig):
 
         connection_created.connect(add_unicode_upper)
         request_started.connect(drop_dead_connection)
+        request_started.connect(start_request)
+        request_finished.connect(finish_request)
         metrics.register(metrics.jobs)

@@ -1,25 +1,54 @@
 """
-Django's PostgreSQL backend which notices poolers.
+Django's PostgreSQL backend with connections of our own.
 
 https://docs.djangoproject.com/en/6.1/ref/databases/#subclassing-the-built-in-database-backends
 """
 
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import psycopg
 from django.db.backends.postgresql import base
+from psycopg.abc import RV, PQGen
+from psycopg.pq import TransactionStatus
 
+from core.db.time_limit import seconds_for_statement, seconds_until_deadline
+
+CANCEL_SECONDS = 1.0
+LATE = "The database did not answer in time."
 FIRST_NAME = "_pg3_0"  # of psycopg's prepared statements
 
 
+class Connection(psycopg.Connection[Any]):
+    """A statement fails if it has no answer in time (core.db.time_limit)."""
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        """Called for each statement, commit and rollback. Raises OperationalError."""
+        if timeout is None:
+            timeout = seconds_for_statement()
+            if timeout == 0:  # A cancellation could come before the statement.
+                self.close()
+                raise psycopg.OperationalError(LATE)
+        try:
+            return super().wait(gen, interval, timeout)
+        except psycopg.OperationalError:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:  # the time is over
+                # The server would go on with a statement whose client has gone.
+                with suppress(psycopg.Error):
+                    self.cancel_safe(timeout=CANCEL_SECONDS)
+                self.close()
+            raise
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
-    def get_new_connection(self, conn_params: dict[str, Any]) -> psycopg.Connection[Any]:
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
         self.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-        connection = psycopg.connect(**conn_params | {"autocommit": True})
+        connection = _connect(conn_params | {"autocommit": True})
         self._adapt_to_pooler(connection)
         return connection
 
-    def _adapt_to_pooler(self, connection: psycopg.Connection[Any]) -> None:
+    def _adapt_to_pooler(self, connection: Connection) -> None:
         """
         Turns off what needs a session of its own if a pooler, such as PgBouncer, is between.
 
@@ -40,7 +69,31 @@ class DatabaseWrapper(base.DatabaseWrapper):
             connection.prepare_threshold = None
 
 
-def _require_own_names(connection: psycopg.Connection[Any]) -> None:
+def _connect(conn_params: dict[str, Any]) -> Connection:
+    """
+    Raises OperationalError before the deadline of the thread.
+
+    The connect_timeout is for each of several hosts, after their names are resolved.
+    """
+    left = seconds_until_deadline()
+    if left is None:
+        return Connection.connect(**conn_params)
+    pool = ThreadPoolExecutor(1)
+    future = pool.submit(Connection.connect, **conn_params)
+    pool.shutdown(wait=False)
+    try:
+        return future.result(left)
+    except TimeoutError:
+        future.add_done_callback(_close)
+        raise psycopg.OperationalError(LATE) from None
+
+
+def _close(future: Future[Connection]) -> None:
+    if not future.exception():
+        future.result().close()
+
+
+def _require_own_names(connection: Connection) -> None:
     """Raises OperationalError unless the pooler renames prepared statements, as PgBouncer does since 1.21."""
     try:
         with connection.transaction():
