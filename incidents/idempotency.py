@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
+import psycopg
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -24,6 +25,7 @@ from incidents.models import IdempotencyKey
 HEADER = "Idempotency-Key"
 RETENTION = timedelta(hours=24)
 BATCH = 1_000
+UNIQUE = "idempotency_key_once"  # the constraint of IdempotencyKey
 
 
 class StoredResponse(NamedTuple):
@@ -63,10 +65,10 @@ def create_or_replay(*, user_id: int, key: str, request: Any, create: Callable[[
         return stored
     try:
         with transaction.atomic():
+            response = create()
             if connection.vendor == "postgresql":
                 with connection.cursor() as cursor:
                     cursor.execute("SET LOCAL lock_timeout = '3s'")
-            response = create()
             IdempotencyKey.objects.create(
                 user_id=user_id,
                 key=key,
@@ -79,10 +81,16 @@ def create_or_replay(*, user_id: int, key: str, request: Any, create: Callable[[
             return stored
         raise
     except OperationalError as exc:
-        if getattr(exc.__cause__, "sqlstate", None) == "55P03":  # lock_not_available
+        if _waited_for_key(exc.__cause__):
             raise IdempotencyKeyInUse from None
         raise
     return response
+
+
+def _waited_for_key(error: BaseException | None) -> bool:
+    """Whether another transaction has written the same key. The table is locked while an index is built, too."""
+    # In whatever language the context is, it names the index in which the key was found.
+    return isinstance(error, psycopg.errors.LockNotAvailable) and UNIQUE in (error.diag.context or "")
 
 
 def _hash(request: Any) -> bytes:
