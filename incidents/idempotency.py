@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
+from core.db.postgresql import wait_for_replication
 from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
 from incidents.models import IdempotencyKey
 
@@ -132,6 +133,7 @@ def _stored_response(user_id: int, key: str, request_hash: bytes) -> StoredRespo
     first_hash, incident_id, created_at, body = row
     if bytes(first_hash) != request_hash:
         raise IdempotencyKeyReused
+    wait_for_replication()  # the first request may have failed to
     return StoredResponse(incident_id, created_at, bytes(body), replayed=True)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 from django.db.backends.postgresql import base
 from psycopg.abc import RV, PQGen
+from psycopg.errors import Diagnostic
 from psycopg.pq import TransactionStatus
 
 from core.db.time_limit import seconds_for_statement, seconds_until_deadline
@@ -21,17 +22,20 @@ FIRST_NAME = "_pg3_0"  # of psycopg's prepared statements
 
 
 class Connection(psycopg.Connection[Any]):
-    """A statement fails if it has no answer in time (core.db.time_limit)."""
+    """A statement fails if it has no answer in time (core.db.time_limit), or if its commit is on no standby."""
+
+    is_replicated = True
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Called for each statement, commit and rollback. Raises OperationalError."""
+        self.is_replicated = True
         if timeout is None:
             timeout = seconds_for_statement()
             if timeout == 0:  # A cancellation could come before the statement.
                 self.close()
                 raise psycopg.OperationalError(LATE)
         try:
-            return super().wait(gen, interval, timeout)
+            result = super().wait(gen, interval, timeout)
         except psycopg.OperationalError:
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:  # the time is over
                 # The server would go on with a statement whose client has gone.
@@ -39,12 +43,26 @@ class Connection(psycopg.Connection[Any]):
                     self.cancel_safe(timeout=CANCEL_SECONDS)
                 self.close()
             raise
+        if not self.is_replicated:
+            raise psycopg.OperationalError("The wait for synchronous replication was cancelled.")
+        return result
+
+    def hear(self, notice: Diagnostic) -> None:
+        """
+        Learns that a commit was acknowledged by this server alone.
+
+        With synchronous replication a cancelled COMMIT succeeds with a WARNING. It has no SQLSTATE of its own, and its
+        words are translated: https://www.postgresql.org/docs/current/warm-standby.html#SYNCHRONOUS-REPLICATION
+        """
+        if notice.source_function == "SyncRepWaitForLSN":
+            self.is_replicated = False
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
         self.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         connection = _connect(conn_params | {"autocommit": True})
+        connection.add_notice_handler(connection.hear)
         self._adapt_to_pooler(connection)
         return connection
 
