@@ -58,8 +58,8 @@ class Command(BaseCommand):
                 with transaction.atomic(), connection.cursor() as cursor:
                     timestamps = (now - YEAR * ((count - number) / count) for number in range(start, start + size))
                     rows = [incident(pk, at, now) for pk, at in zip(new_ids(cursor, size), timestamps, strict=True)]
-                    insert(cursor, Incident, INCIDENT_COLUMNS, [row for row, _ in rows])
-                    changes = [change for row, path in rows for change in history(row, path)]
+                    insert(cursor, Incident, INCIDENT_COLUMNS, [row for row, _, _ in rows])
+                    changes = [change for row, path, changed_at in rows for change in history(row, path, changed_at)]
                     insert(cursor, IncidentChange, CHANGE_COLUMNS, changes)
                 progress.update(size)
         if connection.vendor == "postgresql":
@@ -68,26 +68,31 @@ class Command(BaseCommand):
         self.stdout.write(f"{count} incidents added")
 
 
-def incident(pk: int, created_at: datetime, now: datetime) -> tuple[tuple[Any, ...], Path]:
-    """A row of incidents_incident, and the statuses that it has passed through."""
+def incident(pk: int, created_at: datetime, now: datetime) -> tuple[tuple[Any, ...], Path, datetime]:
+    """
+    A row of incidents_incident, the statuses that it has passed through, and when it got the last of them.
+
+    `updated_at` is when it is recorded: who asks for what was updated since gets the sample, too.
+    """
     (path,) = random.choices(PATHS, SHARES)
-    updated_at = created_at + (now - created_at) * random.random() ** 3 if len(path) > 1 else created_at
+    changed_at = created_at + (now - created_at) * random.random() ** 3 if len(path) > 1 else created_at
     description = random.choice(REPORTS).format(
         number=random.randrange(100_000, 1_000_000),
         point=random.randrange(1, 1_000),
         percent=random.randrange(1, 20),
         place=random.choice(PLACES),
     )
-    return (pk, description, path[-1], random.choice(Source.values), created_at, updated_at), path
+    row = (pk, description, path[-1], random.choice(Source.values), created_at, timezone.now())
+    return row, path, changed_at
 
 
-def history(row: tuple[Any, ...], path: Path) -> Iterator[tuple[Any, ...]]:
-    """The rows of history that the services would have written, the last at the incident's last change."""
-    pk, description, _, source, created_at, updated_at = row
+def history(row: tuple[Any, ...], path: Path, changed_at: datetime) -> Iterator[tuple[Any, ...]]:
+    """The rows of history that the services would have written, the last of them at `changed_at`."""
+    pk, description, _, source, created_at, _ = row
     created = {"description": [None, description], "status": [None, path[0]], "source": [None, source]}
     yield pk, created_at, "sample", "command", json.dumps(created)
     for step, (old, new) in enumerate(pairwise(path), 1):
-        at = created_at + (updated_at - created_at) * step / (len(path) - 1)
+        at = created_at + (changed_at - created_at) * step / (len(path) - 1)
         yield pk, at, random.choice(ACTORS), "admin", json.dumps({"status": [old, new]})
 
 
