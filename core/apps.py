@@ -11,6 +11,7 @@ class CoreConfig(AppConfig):
         from rest_framework.views import APIView
 
         from core import checks, metrics  # noqa: F401  # checks registers its own
+        from core.db import checks as database_checks  # noqa: F401
         from core.db.postgresql import drop_dead_connection
         from core.db.sqlite import add_unicode_upper
         from core.db.time_limit import finish_request, start_request
