@@ -61,6 +61,14 @@ def integer(name: str, default: int, *, least: int, most: int) -> int:
     return int(value)
 
 
+def choice(name: str, values: list[str]) -> str:
+    """One of `values`, the first by default. Raises ImproperlyConfigured."""
+    value = text(name, values[0]).strip().lower()
+    if value not in values:
+        raise ImproperlyConfigured(f"{name} must be {', '.join(values[:-1])} or {values[-1]}.")
+    return value
+
+
 def items(name: str, default: list[str]) -> list[str]:
     """A list of comma-separated values."""
     return [item.strip() for item in text(name).split(",") if item.strip()] or default
@@ -100,6 +108,7 @@ POSTGRESQL_OPTIONS = {
     "connect_timeout": 2,
     "tcp_user_timeout": 2000,
     "keepalives_idle": 10,
+    "keepalives_interval": 2,  # tcp_user_timeout takes effect at the second probe
 }
 
 
@@ -108,11 +117,13 @@ def database(sqlite: Path) -> dict[str, Any]:
     entry = _database(sqlite)
     if entry["ENGINE"].endswith("sqlite3"):
         return entry | {"OPTIONS": SQLITE_OPTIONS}
-    # For core.db.postgresql.fetch; the ORM prepares nothing. A pooler of transactions supports neither this nor
-    # server-side cursors:
-    # https://docs.djangoproject.com/en/6.1/ref/databases/#transaction-pooling-and-server-side-cursors
-    prepare = {"prepare_threshold": None if entry.get("DISABLE_SERVER_SIDE_CURSORS") else 5}
-    return entry | {"OPTIONS": POSTGRESQL_OPTIONS | prepare | entry.get("OPTIONS", {})}
+    prepared = choice("POSTGRES_PREPARED_STATEMENTS", ["auto", "on", "off"])
+    if entry.get("DISABLE_SERVER_SIDE_CURSORS"):
+        prepared = "off"
+    # For core.db.postgresql.fetch; the ORM prepares nothing.
+    prepare = {"prepare_threshold": None if prepared == "off" else 5}
+    options = POSTGRESQL_OPTIONS | prepare | entry.get("OPTIONS", {})
+    return entry | {"OPTIONS": options, "PREPARED_STATEMENTS": prepared}
 
 
 def _database(sqlite: Path) -> dict[str, Any]:
@@ -121,7 +132,7 @@ def _database(sqlite: Path) -> dict[str, Any]:
     if not text("POSTGRES_HOST"):
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": sqlite}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "core.db.postgresql",
         "HOST": text("POSTGRES_HOST"),
         "PORT": integer("POSTGRES_PORT", 5432, least=1, most=65_535),
         "NAME": text("POSTGRES_DB", "incidents"),
@@ -141,7 +152,7 @@ def _database_of_url(url: str) -> dict[str, Any]:
     options = {key.lower(): value for key, value in parse_qsl(match["options"] or "")}
     pooled = options.pop("disable_server_side_cursors", "").lower()
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "core.db.postgresql",
         "HOST": ",".join(unquote(host[1].strip("[]")) for host in hosts if host),
         "PORT": ",".join(host[2] or "" for host in hosts if host).strip(","),
         "NAME": unquote(match["name"]),

@@ -1,5 +1,5 @@
 from django.apps import AppConfig
-from django.core.signals import request_started
+from django.core.signals import request_finished, request_started
 from django.db.backends.signals import connection_created
 
 
@@ -11,8 +11,10 @@ class CoreConfig(AppConfig):
         from rest_framework.views import APIView
 
         from core import checks, metrics  # noqa: F401  # checks registers its own
+        from core.db import checks as database_checks  # noqa: F401
         from core.db.postgresql import drop_dead_connection
         from core.db.sqlite import add_unicode_upper
+        from core.db.time_limit import finish_request, start_request
         from core.static_files import StaticFile
 
         whitenoise.base.StaticFile = StaticFile
@@ -21,4 +23,6 @@ class CoreConfig(AppConfig):
 
         connection_created.connect(add_unicode_upper)
         request_started.connect(drop_dead_connection)
+        request_started.connect(start_request)
+        request_finished.connect(finish_request)
         metrics.register(metrics.jobs)

@@ -20,11 +20,14 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from core.db.postgresql import is_unavailable
+from core.db.time_limit import limit_statements
 from core.log.context import LogContext, log_context
 from core.models import Heartbeat
 
 logger = logging.getLogger(__name__)
 
+# A step is over by then, or has lost its lease.
+STATEMENT_SECONDS = 30.0
 LEASE = timedelta(seconds=60)  # twice as long as the longest step
 POLL = timedelta(seconds=5)  # interval at which a job that is not due or is leased elsewhere is checked
 FIRST_BACKOFF, LONGEST_BACKOFF = timedelta(seconds=5), timedelta(minutes=5)
@@ -95,6 +98,7 @@ class Runner:
         return monotonic() - min(self._turned_at.values()) < STUCK_SECONDS
 
     def _loop(self, job: Job) -> None:
+        limit_statements(STATEMENT_SECONDS)
         try:
             while not self.stopping.is_set():
                 self._turned_at[job.name] = monotonic()

@@ -12,18 +12,21 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
+import psycopg
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
+from core.db.postgresql import wait_for_replication
 from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
 from incidents.models import IdempotencyKey
 
 HEADER = "Idempotency-Key"
 RETENTION = timedelta(hours=24)
 BATCH = 1_000
+UNIQUE = "idempotency_key_once"  # the constraint of IdempotencyKey
 
 
 class StoredResponse(NamedTuple):
@@ -63,10 +66,10 @@ def create_or_replay(*, user_id: int, key: str, request: Any, create: Callable[[
         return stored
     try:
         with transaction.atomic():
+            response = create()
             if connection.vendor == "postgresql":
                 with connection.cursor() as cursor:
                     cursor.execute("SET LOCAL lock_timeout = '3s'")
-            response = create()
             IdempotencyKey.objects.create(
                 user_id=user_id,
                 key=key,
@@ -79,10 +82,16 @@ def create_or_replay(*, user_id: int, key: str, request: Any, create: Callable[[
             return stored
         raise
     except OperationalError as exc:
-        if getattr(exc.__cause__, "sqlstate", None) == "55P03":  # lock_not_available
+        if _waited_for_key(exc.__cause__):
             raise IdempotencyKeyInUse from None
         raise
     return response
+
+
+def _waited_for_key(error: BaseException | None) -> bool:
+    """Whether another transaction has written the same key. The table is locked while an index is built, too."""
+    # In whatever language the context is, it names the index in which the key was found.
+    return isinstance(error, psycopg.errors.LockNotAvailable) and UNIQUE in (error.diag.context or "")
 
 
 def _hash(request: Any) -> bytes:
@@ -124,6 +133,7 @@ def _stored_response(user_id: int, key: str, request_hash: bytes) -> StoredRespo
     first_hash, incident_id, created_at, body = row
     if bytes(first_hash) != request_hash:
         raise IdempotencyKeyReused
+    wait_for_replication()  # the first request may have failed to
     return StoredResponse(incident_id, created_at, bytes(body), replayed=True)
 
 

@@ -80,7 +80,9 @@ class Incident(models.Model):
             ),
         ]
         constraints = [
-            models.CheckConstraint(condition=Q(updated_at__gte=F("created_at")), name="incident_created_then_updated")
+            models.CheckConstraint(condition=Q(updated_at__gte=F("created_at")), name="incident_created_then_updated"),
+            models.CheckConstraint(condition=Q(status__in=Status.values), name="incident_status_known"),
+            models.CheckConstraint(condition=Q(source__in=Source.values), name="incident_source_known"),
         ]
 
     def __str__(self) -> str:

@@ -35,16 +35,17 @@ def create_incident(
     The new incident, committed together with the first entry of its history.
 
     `created_at` is for reports that are older than their record, such as imports; one in the future, by the sender's
-    clock, becomes now. Raises what `actor.accept` raises.
+    clock, becomes now. `updated_at` is always now: clients ask for what was recorded since. Raises what `actor.accept`
+    raises.
     """
     now = timezone.now()
     at = min(created_at or now, now)
     description = normalize_line_breaks(description)
-    incident = Incident(description=description, status=status, source=source, created_at=at, updated_at=at)
+    incident = Incident(description=description, status=status, source=source, created_at=at, updated_at=now)
     changes = {field: [None, getattr(incident, field)] for field in WRITABLE}
     if connection.vendor == "postgresql":
         values = {field: getattr(incident, field) for field in WRITABLE}
-        incident.pk = _write(INSERT, actor, at=at, channel=channel, changes=changes, **values)
+        incident.pk = _write(INSERT, actor, at=at, updated_at=now, channel=channel, changes=changes, **values)
         incident._state.adding = False
     else:
         with transaction.atomic():
@@ -76,9 +77,13 @@ def change_incident(
         if preconditions and preconditions.failed(incident.etag):
             raise PreconditionFailed
         changes = {field: [old, value] for field, value in values.items() if value != (old := getattr(incident, field))}
+        now = timezone.now()
         # Later than the last change even where the clock stood still or went back: the ETag is made of it.
-        at = max(timezone.now(), incident.updated_at + timedelta(microseconds=1))
-        if not changes or _update(incident, actor, at=at, channel=channel, changes=changes, taken_by=taken_by):
+        updated_at = max(now, incident.updated_at + timedelta(microseconds=1))
+        at = max(now, incident.created_at)
+        if not changes or _update(
+            incident, actor, updated_at, at=at, channel=channel, changes=changes, taken_by=taken_by
+        ):
             return incident
         incident.refresh_from_db()
     raise ServiceUnavailable
@@ -156,12 +161,12 @@ SELECT username, id FROM actor, incident
 INSERT = f"""
 incident AS (
   INSERT INTO incidents_incident (description, status, source, created_at, updated_at)
-  SELECT %(description)s, %(status)s, %(source)s, %(at)s, %(at)s FROM actor RETURNING id
+  SELECT %(description)s, %(status)s, %(source)s, %(at)s, %(updated_at)s FROM actor RETURNING id
 ), {CHANGE}
 """  # noqa: S608
 UPDATE = f"""
 incident AS (
-  UPDATE incidents_incident SET {{columns}}, updated_at = %(at)s
+  UPDATE incidents_incident SET {{columns}}, updated_at = %(updated_at)s
   WHERE id = %(id)s AND updated_at = %(unchanged_since)s RETURNING id
 ), {CHANGE}
 """  # noqa: S608
@@ -181,16 +186,17 @@ def _write(sql: str, actor: Actor, *, changes: dict[str, Any], **params: Any) ->
     return rows[0][1]
 
 
-def _update(incident: Incident, actor: Actor, **change: Any) -> bool:
+def _update(incident: Incident, actor: Actor, updated_at: datetime, **change: Any) -> bool:
     """Whether the incident was still as it was read, and now is as `change` says."""
-    unchanged_since, incident.updated_at = incident.updated_at, change["at"]
+    unchanged_since, incident.updated_at = incident.updated_at, updated_at
     values = {field: value for field, (_, value) in change["changes"].items()}
     for field, value in values.items():
         setattr(incident, field, value)
     if connection.vendor == "postgresql":
         sql = UPDATE.format(columns=", ".join(f"{field} = %({field})s" for field in values))
         params = change | {"changes": Jsonb(change["changes"], orjson.dumps), **actor.params, **values}
-        params |= {"id": incident.pk, "unchanged_since": unchanged_since, "request_id": current_request_id()}
+        params |= {"id": incident.pk, "unchanged_since": unchanged_since, "updated_at": updated_at}
+        params |= {"request_id": current_request_id()}
         return bool(fetch(f"WITH actor AS ({actor.sql}), {sql}", params))
     # The transaction holds SQLite's write lock from its beginning. Timestamps are compared here: SQLite compares their
     # texts, which differ where another program wrote the same time in another format.
@@ -198,6 +204,6 @@ def _update(incident: Incident, actor: Actor, **change: Any) -> bool:
         row = Incident.objects.filter(pk=incident.pk)
         if row.values_list("updated_at", flat=True).get() != unchanged_since:
             return False
-        row.update(**values, updated_at=change["at"])
+        row.update(**values, updated_at=updated_at)
         IncidentChange.objects.create(incident=incident, actor=actor.check(), **change)
         return True

@@ -18,7 +18,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Length, Now
 from django.utils import timezone
 
-from core.db.postgresql import DOWN
+from core.db.postgresql import DOWN, wait_for_replication
 from core.log.context import LogContext, current_request_id, log_context
 from core.log.redaction import redact
 from intake.models import Delivery, Sender
@@ -66,7 +66,9 @@ def receive(*, channel: str, external_id: str | None = None, body: bytes, sender
     values: dict[str, Any] = {"body": body, "sender": sender, "request_id": current_request_id()}
     if external_id is None:
         return Delivery.objects.create(channel=channel, external_id=uuid4().hex, **values)
-    delivery, _ = Delivery.objects.get_or_create(channel=channel, external_id=external_id, defaults=values)
+    delivery, created = Delivery.objects.get_or_create(channel=channel, external_id=external_id, defaults=values)
+    if not created:
+        wait_for_replication()  # the first call may have failed to
     return delivery
 
 

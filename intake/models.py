@@ -49,6 +49,7 @@ class Sender(models.Model):
     class Meta:
         verbose_name = _("sender")
         verbose_name_plural = _("senders")
+        constraints = [models.CheckConstraint(condition=Q(source__in=Source.values), name="sender_source_known")]
 
     def __str__(self) -> str:
         return self.name
@@ -120,7 +121,12 @@ class Delivery(models.Model):
         verbose_name = _("delivery")
         verbose_name_plural = _("deliveries")
         permissions = [("replay_delivery", "Can replay delivery")]
-        constraints = [models.UniqueConstraint(fields=["channel", "external_id"], name="delivery_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["channel", "external_id"], name="delivery_once"),
+            models.CheckConstraint(
+                condition=Q(state__in=["pending", "processed", "skipped", "faulty"]), name="delivery_state_known"
+            ),
+        ]
         indexes = [
             models.Index(fields=["id"], name="delivery_pending", condition=Q(state="pending")),
             models.Index(fields=["channel", "state"], name="delivery_channel_state"),

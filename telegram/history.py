@@ -73,7 +73,7 @@ class History:
                 role = Message.Role.COMMENT
             else:
                 values = {"description": report.description, "source": chat.source}
-                target = Incident(**values, created_at=at, updated_at=at)
+                target = Incident(**values, created_at=at, updated_at=timezone.now())
                 incidents.append((target, actor))
                 role = Message.Role.REPORT
             targets[report.message_id] = target

@@ -69,7 +69,11 @@ class Chat(models.Model):
     class Meta:
         verbose_name = _("chat")
         verbose_name_plural = _("chats")
-        constraints = [models.UniqueConstraint(fields=["bot_id", "telegram_id"], name="chat_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["bot_id", "telegram_id"], name="chat_once"),
+            models.CheckConstraint(condition=Q(mode__in=["all", "command"]), name="chat_mode_known"),
+            models.CheckConstraint(condition=Q(source__in=Source.values), name="chat_source_known"),
+        ]
 
     def __str__(self) -> str:
         return self.title or str(self.telegram_id)

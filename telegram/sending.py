@@ -25,6 +25,7 @@ from django.utils.translation import override
 from core import bot_api
 from core.db.postgresql import is_unavailable
 from incidents.models import UNRESOLVED, IncidentChange, Source, Status
+from incidents.services import WRITABLE
 from telegram import answers
 from telegram.cards import card_text, cut, keyboard
 from telegram.chats import migrate
@@ -227,6 +228,8 @@ def render(card: Card) -> tuple[str, dict[str, Any]]:
     history = IncidentChange.objects.filter(incident=incident).order_by("pk")
     author = history.values_list("actor", flat=True).first()
     handlers = history.filter(changes__has_key="status").exclude(changes__status__0=None)
+    # By the author's clock, as `created_at`; `updated_at` of an unchanged incident is when it was recorded.
+    changed_at = history.filter(changes__has_any_keys=WRITABLE).values_list("at", flat=True).last()
     album = incident.messages.exclude(media_group_id="").count()
     text = card_text(
         number=incident.pk,
@@ -236,7 +239,7 @@ def render(card: Card) -> tuple[str, dict[str, Any]]:
         author=author or "?",
         handler=handlers.values_list(Coalesce("taken_by", "actor"), flat=True).last(),
         created_at=incident.created_at,
-        updated_at=incident.updated_at,
+        updated_at=changed_at or incident.created_at,
         language=language,
         zone=zone_of(card.chat),
         attachments=album,

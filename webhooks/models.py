@@ -121,7 +121,12 @@ class Event(models.Model):
     class Meta:
         verbose_name = _("event")
         verbose_name_plural = _("events")
-        constraints = [models.UniqueConstraint(fields=["subscription", "change"], name="webhook_event_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["subscription", "change"], name="webhook_event_once"),
+            models.CheckConstraint(
+                condition=Q(state__in=["pending", "delivered", "failed"]), name="webhook_event_state_known"
+            ),
+        ]
         indexes = [
             models.Index(
                 fields=["subscription", "incident", "change"],

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("identity", "0004_time_zone")]
+    dependencies = [("identity", "0005_fill_username_key")]
 
     operations = [
         migrations.AddField(

@@ -43,6 +43,6 @@ def backwards(apps, schema_editor):
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("incidents", "0016_change_request_id")]
+    dependencies = [("incidents", "0019_index_resolutions")]
 
     operations = [migrations.RunPython(replace_fold, migrations.RunPython.noop), migrations.RunPython(refold, backwards)]

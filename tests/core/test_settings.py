@@ -51,6 +51,14 @@ def test_production_starts_with_valid_settings():
     assert check(**VALID).returncode == 0
 
 
+@pytest.mark.parametrize(("value", "threshold"), [("", 5), ("auto", 5), ("On", 5), ("off", None)])
+def test_prepared_statements_can_be_turned_off(value, threshold):
+    options = setting(
+        "settings.DATABASES['default']['OPTIONS']", POSTGRES_HOST="db", POSTGRES_PREPARED_STATEMENTS=value
+    )
+    assert options["prepare_threshold"] == threshold
+
+
 @pytest.mark.parametrize(
     ("query", "threshold"), [("", 5), ("?disable_server_side_cursors=True", None), ("?sslmode=require", 5)]
 )

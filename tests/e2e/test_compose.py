@@ -140,7 +140,7 @@ services:
     networks: [back]
   web: &app
     environment:
-      DATABASE_URL: "postgres://incidents:${PASSWORD}@pgbouncer:6432/incidents?disable_server_side_cursors=True"
+      DATABASE_URL: "postgres://incidents:${PASSWORD}@pgbouncer:6432/incidents"
   jobs: *app
 """
 

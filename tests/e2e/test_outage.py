@@ -3,6 +3,7 @@
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -96,6 +97,52 @@ def test_unresponsive_database_host_is_503_in_time(tmp_path, service, api):
             response, seconds = timed(lambda: api.get(f"{gunicorn.url}/api/v1/incidents/", timeout=20))
             assert response.status_code == 503 and seconds < 5
             assert requests.get(f"{gunicorn.url}/api/health/live/", timeout=1).status_code == 200
+        finally:
+            gunicorn.kill()
+
+
+@pytest.mark.parametrize("way", ["tcp", "socket"])
+def test_frozen_database_is_503_in_time_and_serves_again_afterwards(postgres, service, api, tmp_path, way):
+    """Its kernel acknowledges what is sent, and nothing ever answers."""
+    host = {"tcp": "127.0.0.1", "socket": quote(str(postgres.home), safe="")}[way]
+    gunicorn = Gunicorn(
+        postgres.port,
+        tmp_path / "gunicorn.log",
+        SECRET_KEY=service.env["SECRET_KEY"],
+        DATABASE_URL=f"postgres://postgres@{host}:{postgres.port}/postgres",
+    )
+    try:
+        url, ready = f"{gunicorn.url}/api/v1/incidents/", f"{gunicorn.url}/api/health/ready/"
+        assert [api.get(url).status_code for _ in range(8)] == [200] * 8  # on connections that are kept
+        postgres.freeze()
+        for _ in range(6):
+            response, seconds = timed(lambda: requests.get(ready, timeout=20))
+            assert (response.status_code, response.json()["checks"]["database"]) == (503, "unavailable")
+            assert seconds < 3
+        body = {"description": "Самокат не в сети", "source": "operator"}
+        for call in (lambda: api.get(url, timeout=30), lambda: api.post(url, json=body, timeout=30)) * 2:
+            response, seconds = timed(call)
+            assert (response.status_code, response.json()["errors"][0]["code"]) == (503, "503 service_unavailable")
+            assert seconds < 15
+        assert requests.get(f"{gunicorn.url}/api/health/live/", timeout=1).status_code == 200
+    finally:
+        postgres.thaw()
+        wait_until(lambda: requests.get(ready, timeout=20).status_code == 200)
+        assert api.get(url).status_code == 200
+        gunicorn.kill()
+
+
+def test_ready_answers_in_time_though_each_of_several_hosts_swallows_packets(tmp_path, service):
+    with socket.socket() as one, socket.socket() as other:
+        for listener in (one, other):
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(64)
+        hosts = ",".join(f"127.0.0.1:{listener.getsockname()[1]}" for listener in (one, other))
+        url = f"postgres://postgres@{hosts}/postgres"
+        gunicorn = Gunicorn(0, tmp_path / "gunicorn.log", migrate=False, DATABASE_URL=url)
+        try:
+            response, seconds = timed(lambda: requests.get(f"{gunicorn.url}/api/health/ready/", timeout=20))
+            assert response.status_code == 503 and seconds < 3
         finally:
             gunicorn.kill()
 

@@ -6,11 +6,11 @@ from django.db import connection
 
 
 @contextmanager
-def database(name: str) -> Iterator[None]:
-    """Creates an empty PostgreSQL database for the block."""
+def database(name: str, options: str = "") -> Iterator[None]:
+    """Creates an empty PostgreSQL database for the block; `options` are of CREATE DATABASE."""
     with connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        cursor.execute(f"CREATE DATABASE {name}")
+        cursor.execute(f"CREATE DATABASE {name} {options}")
         try:
             yield
         finally:

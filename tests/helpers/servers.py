@@ -103,6 +103,19 @@ class Postgres:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(30)
 
+    def freeze(self) -> None:
+        """The kernel goes on to accept connections and to acknowledge what is sent."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        os.kill(self.process.pid, number)  # first, so that it starts no more sessions
+        for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), number)
+
 
 def service_environment(database_url: str, log: Path) -> dict[str, str]:
     return {

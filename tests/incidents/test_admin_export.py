@@ -13,6 +13,7 @@ from python_calamine import CalamineWorkbook
 
 from incidents.actors import Named
 from incidents.admin import export, xlsx
+from incidents.models import Incident
 from incidents.services import change_incident
 from tests.helpers.incidents import make_incident
 
@@ -69,6 +70,7 @@ def test_csv_has_the_columns_of_the_list_in_russian_and_local_time(site):
 
 def test_xlsx_has_numbers_and_times_as_such(site):
     incident = make_incident(created_at=AT)
+    Incident.objects.update(updated_at=AT)
     with timezone.override(ZoneInfo("Europe/Moscow")):
         header, row = table(site, "xlsx")
     assert header == HEADERS

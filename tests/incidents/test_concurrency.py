@@ -1,9 +1,10 @@
 """Requests at the same time, on real connections: PostgreSQL alone, since SQLite lets one writer in at a time."""
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
 
+from core.db import time_limit
 from incidents.actors import Named
 from incidents.admin import incident_page
 from incidents.models import IdempotencyKey, Incident, IncidentChange
@@ -41,6 +42,33 @@ def test_a_first_request_that_hangs_gets_the_second_409(api, user):
     assert (response.status_code, errors(response)) == (409, [("409 idempotency_key_in_use", None)])
     assert int(response["Retry-After"]) > 0
     assert Incident.objects.count() == 1
+
+
+@pytest.mark.parametrize("headers", [{}, {"idempotency-key": "k"}])
+@pytest.mark.parametrize("table", ["incidents_incident", "incidents_incidentchange", "incidents_idempotencykey"])
+def test_another_lock_is_503_with_and_without_a_key(api, user, monkeypatch, table, headers):
+    """As CREATE INDEX holds it."""
+    monkeypatch.setattr(time_limit, "REQUEST", 0.5)
+    api.raise_request_exception = False
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"LOCK TABLE {table} IN SHARE MODE")
+        (response,) = at_once(lambda: api.post(URL, BODY, "application/json", headers=headers))
+    if table == "incidents_idempotencykey" and not headers:
+        assert response.status_code == 201
+        return
+    assert (response.status_code, errors(response)) == (503, [("503 service_unavailable", None)])
+    assert int(response["Retry-After"]) > 0
+    assert not Incident.objects.exists()
+    monkeypatch.undo()
+    assert api.post(URL, BODY, "application/json", headers=headers).status_code == 201
+
+
+def test_a_lock_of_the_keys_table_that_lasts_is_no_key_in_use(api, user):
+    api.raise_request_exception = False
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE incidents_idempotencykey IN SHARE MODE")
+        (response,) = at_once(lambda: api.post(URL, BODY, "application/json", headers={"idempotency-key": "k"}))
+    assert (response.status_code, errors(response)) == (503, [("503 service_unavailable", None)])
 
 
 def test_changes_of_different_fields_both_survive(api):

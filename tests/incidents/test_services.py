@@ -14,11 +14,15 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 REPORT = {"description": "x", "source": "operator", "actor": Named("a"), "channel": "telegram"}
 
 
-def test_an_imported_report_keeps_its_date():
-    date = datetime(2020, 2, 29, 12, tzinfo=UTC)
-    create_incident(**REPORT, created_at=date)
+def test_an_imported_report_keeps_its_date_and_is_updated_when_it_is_recorded(api):
+    date, before = datetime(2020, 2, 29, 12, tzinfo=UTC), timezone.now()
+    returned = create_incident(**REPORT, created_at=date)
     incident = Incident.objects.get()
-    assert (incident.created_at, incident.updated_at, incident.changes.get().at) == (date, date, date)
+    assert (incident.created_at, incident.changes.get().at) == (date, date)
+    assert before <= incident.updated_at <= timezone.now()
+    assert (returned.updated_at, returned.etag) == (incident.updated_at, incident.etag)
+    (listed,) = api.get("/api/v1/incidents/", {"updated_after": before.isoformat()}).json()["results"]
+    assert listed["created_at"] == "2020-02-29T12:00:00Z"
 
 
 def test_line_breaks_are_normalized():

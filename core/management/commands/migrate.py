@@ -1,8 +1,9 @@
 import time
 from typing import Any
 
+from django.core.management import CommandError
 from django.core.management.commands.migrate import Command as Migrate
-from django.db import connections
+from django.db import OperationalError, connections
 from django.db.backends.utils import CursorWrapper
 
 LOCK = 0x1AC1DE27  # an arbitrary number for the advisory lock
@@ -24,7 +25,10 @@ class Command(Migrate):
         # A lock of a transaction, on a separate connection: with a pooler a session's lock could outlive its client.
         lock_connection = connection.copy()
         try:
-            lock_connection.set_autocommit(False)
+            try:
+                lock_connection.set_autocommit(False)
+            except OperationalError as exc:
+                raise CommandError(str(exc)) from exc
             with lock_connection.cursor() as cursor:
                 # Asks again and again: CREATE INDEX CONCURRENTLY waits for all running statements, and one that waits
                 # for the lock would wait for it.

@@ -74,21 +74,24 @@ class Command(BaseCommand):
 
 
 def incident(pk: int, created_at: datetime, now: datetime) -> tuple[tuple[Any, ...], list[Step]]:
-    """A row of incidents_incident, and the statuses that it had until `now`, each with its time."""
+    """
+    A row of incidents_incident, and the statuses that it had until `now`, each with its time.
+
+    `updated_at` is when it is recorded: who asks for what was updated since gets the sample, too.
+    """
     steps = [(created_at, "open")]
     for status in random.choices(PATHS, SHARES)[0]:
         at = steps[-1][0] + LONGEST_STEP * random.random() ** 4  # most within hours
         if at > now:
             break
         steps.append((at, status))
-    updated_at, status = steps[-1]
     description = random.choice(REPORTS).format(
         number=random.randrange(100_000, 1_000_000),
         point=random.randrange(1, 1_000),
         percent=random.randrange(1, 20),
         place=random.choice(PLACES),
     )
-    return (pk, description, status, random.choice(Source.values), created_at, updated_at), steps
+    return (pk, description, steps[-1][1], random.choice(Source.values), created_at, timezone.now()), steps
 
 
 def history(row: tuple[Any, ...], steps: list[Step]) -> Iterator[tuple[Any, ...]]:

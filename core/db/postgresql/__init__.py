@@ -63,3 +63,19 @@ def fetch(sql: str, params: Sequence[Any] | Mapping[str, Any], *, prepare: bool 
     wrapper = database.make_debug_cursor(cursor) if database.queries_logged else database.make_cursor(cursor)
     wrapper.execute(sql, params)
     return wrapper.fetchall()
+
+
+def wait_for_replication() -> None:
+    """
+    Returns once what was committed before stands on a standby, if replication is synchronous.
+
+    For what is acknowledged without a commit of its own. Raises OperationalError.
+    """
+    if connection.vendor == "postgresql":
+        fetch(REPLICATED, ())
+
+
+REPLICATED = """
+SELECT CASE WHEN current_setting('synchronous_standby_names') <> ''
+  THEN pg_logical_emit_message(true, 'incidents', 'replicated') END
+"""

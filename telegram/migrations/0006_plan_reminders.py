@@ -11,7 +11,7 @@ def note_planned(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("telegram", "0004_names_of_accounts")]
+    dependencies = [("telegram", "0005_check_choices")]
 
     operations = [
         migrations.AddField("chat", "planned_minutes", models.PositiveIntegerField(editable=False, null=True)),

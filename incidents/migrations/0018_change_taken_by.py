@@ -10,7 +10,7 @@ def backwards(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("incidents", "0016_change_request_id")]
+    dependencies = [("incidents", "0017_check_choices")]
 
     operations = [
         # By hand: on SQLite Django would rebuild the table, and drop the triggers that make it append-only.

@@ -58,7 +58,7 @@ NEW = models.Index(
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("incidents", "0017_change_taken_by")]
+    dependencies = [("incidents", "0018_change_taken_by")]
 
     operations = [
         migrations.SeparateDatabaseAndState(
