@@ -98,7 +98,11 @@ def process(delivery_id: int) -> bool:
             logger.warning("Delivery %d was not understood", delivery.pk, exc_info=True)
             outcome = Outcome()
             outcome.fault(redact(f"{type(exc).__name__}: {exc}"))
-            _save(delivery, outcome)
+            with transaction.atomic():
+                unchanged = _lock(delivery.pk)
+                # The lock was given up with the transaction that failed: another process may have gone on since.
+                if unchanged and (unchanged.pk, unchanged.parts_done) == (delivery.pk, delivery.parts_done):
+                    _save(delivery, outcome)
             return delivery.pk != delivery_id
 
 
