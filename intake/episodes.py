@@ -9,6 +9,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import datetime, timedelta
+from hashlib import sha256
 from itertools import chain, islice
 from typing import cast
 
@@ -23,7 +24,7 @@ from incidents.services import change_incident, create_incident
 from intake.inbox import Outcome
 from intake.models import Delivery, Episode, Sender
 from intake.notes import note
-from intake.parsers import parse
+from intake.parsers import Format, parse
 from intake.parsers.reading import UnreadableError, read
 from intake.parsers.types import Fault, Ignored, Notice, Part, Reason, Report, Resolution
 
@@ -88,6 +89,8 @@ class _Call:
                 outcome.notes.append(note(index, reason))
             case Report() if self._is_open(part.fingerprint):  # a repeat
                 outcome.state = Delivery.State.PROCESSED
+                if self._varies(part):
+                    outcome.warn(note(part.index, Reason.VARIES))
             case Report() | Resolution():
                 try:
                     with transaction.atomic() if self.savepoints else nullcontext():
@@ -108,6 +111,29 @@ class _Call:
     def _is_open(self, fingerprint: str | None) -> bool:
         latest = self.latest.get(fingerprint or "")
         return latest is not None and latest.closed_at is None
+
+    def _varies(self, report: Report) -> bool:
+        """
+        Whether a repeat is the first of its episode with another description, so that its id may name two problems.
+
+        Values that go up and down are no news, so that it is said once for each episode, and only of ids that are found
+        by a path.
+        """
+        episode, digest = self.latest[cast("str", report.fingerprint)], self._hash(report)
+        if digest is None or episode.description_hash is None or bytes(episode.description_hash) == digest:
+            return False
+        mine = Episode.objects.filter(pk=episode.pk)
+        if episode.opened_by_id == self.delivery.pk:  # a replay, by another path of the description
+            mine.update(description_hash=digest)
+        if (episode.opened_by_id or 0) >= self.delivery.pk:
+            return False
+        if episode.varied_by is None:
+            mine.update(varied_by=self.delivery.pk)
+            episode.varied_by = self.delivery.pk
+        return episode.varied_by == self.delivery.pk
+
+    def _hash(self, report: Report) -> bytes | None:
+        return sha256(report.description.encode()).digest() if self.sender.format == Format.GENERIC else None
 
     def _report(self, report: Report) -> Reason | None:
         if made := self.made.get(report.index):
@@ -133,6 +159,7 @@ class _Call:
             opened_by=self.delivery,
             part=report.index,
             started_at=starts_at,
+            description_hash=self._hash(report),
             # Nothing can end it.
             closed_at=None if report.fingerprint else self.delivery.received_at,
         )

@@ -27,7 +27,9 @@ class Sender(models.Model):
         _("Sentry's client secret"),
         max_length=255,
         blank=True,
-        help_text=_("Where Sentry's integration signs with a secret of its own. It is not shown again."),
+        help_text=_(
+            "Where Sentry's integration signs with a secret of its own; for its format only. It is not shown again."
+        ),
     )
     is_active = models.BooleanField(_("active"), default=True)
     reopen_within_minutes = models.PositiveIntegerField(
@@ -107,6 +109,7 @@ class Delivery(models.Model):
     external_id = models.CharField(max_length=200)
     # Bytes: jsonb takes neither NUL nor lone surrogates.
     body = models.BinaryField()
+    content_type = models.TextField(_("content type"), blank=True, db_default="")  # as it came: a form has no other
     request_id = models.CharField(_("request"), max_length=128, blank=True)
     received_at = models.DateTimeField(_("received at"), db_default=Now())
     state = models.CharField(_("state"), max_length=16, choices=State, default=State.PENDING)
@@ -151,6 +154,10 @@ class Episode(models.Model):
     ended_at = models.DateTimeField(null=True)
     # When the end was received; null while the episode is open
     closed_at = models.DateTimeField(null=True)
+    # SHA-256 of the description it was opened with; null where the sender makes the ids itself
+    description_hash = models.BinaryField(max_length=32, null=True)
+    # Id of the delivery that was the first to repeat it with another description; it may have been deleted since.
+    varied_by = models.BigIntegerField(null=True)
 
     class Meta:
         constraints = [

@@ -30,6 +30,7 @@ class Reason(TextChoices):
     REPAIRED = "repaired", _("the body was invalid JSON and was repaired")
     TRUNCATED = "truncated", _("alerts left out by the sender")
     NO_ID = "no_id", _("nothing identifies the problem: each such call becomes a separate incident")
+    VARIES = "varies", _("an open problem's id came with another description: does it name one problem alone?")
 
 
 @dataclass(frozen=True)
