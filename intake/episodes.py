@@ -6,7 +6,7 @@ behind that. A decision depends on the call and the episodes before it: processi
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -31,19 +31,23 @@ from intake.parsers.types import Fault, Ignored, Notice, Part, Reason, Report, R
 logger = logging.getLogger(__name__)
 
 PARTS = 500  # in one transaction
+MAX_BEGUN = 4  # calls, each with its body
+
+
+# Calls of which some parts are done: the parts that are left, by delivery, number of the parts done, and format. A call
+# is thereby read once, however many transactions it takes; another process reads it anew.
+_begun: dict[tuple[int, int, str], Iterator[Part]] = {}
 
 
 def handle(delivery: Delivery) -> Outcome:
     """Makes incidents of a call, or of its next PARTS parts."""
+    sender, done = cast("Sender", delivery.sender), delivery.parts_done
     try:
-        payload, notices = read(bytes(delivery.body))
+        parts = _begun.pop((delivery.pk, done, sender.format), None) or _parts(delivery, sender)
     except UnreadableError as exc:
         outcome = Outcome()
         outcome.fault(note(None, exc.reason))
         return outcome
-    sender = cast("Sender", delivery.sender)
-    done = delivery.parts_done
-    parts = islice(chain(notices, parse(sender.format, payload, sender.paths)), done, None)
     batch = list(islice(parts, PARTS))
     try:
         with transaction.atomic():
@@ -54,9 +58,18 @@ def handle(delivery: Delivery) -> Outcome:
         outcome = _Call(delivery, sender, batch, savepoints=True).take_all()
     if done:
         outcome.state = Delivery.State.PROCESSED
-    if next(parts, None) is not None:
-        outcome.parts = done + len(batch)
+    if len(batch) == PARTS:
+        outcome.parts = done + PARTS
+        while len(_begun) >= MAX_BEGUN:
+            _begun.pop(next(iter(_begun)), None)
+        _begun[delivery.pk, outcome.parts, sender.format] = parts
     return outcome
+
+
+def _parts(delivery: Delivery, sender: Sender) -> Iterator[Part]:
+    """The parts of a call that are not done. Raises UnreadableError."""
+    payload, notices = read(bytes(delivery.body), delivery.content_type, sender.format)
+    return islice(chain(notices, parse(sender.format, payload, sender.paths)), delivery.parts_done, None)
 
 
 class _Call:
@@ -66,7 +79,11 @@ class _Call:
         self.delivery = delivery
         self.sender = sender
         self.actor = Named(sender.name)
-        self.made = {episode.part: episode for episode in Episode.objects.filter(opened_by=delivery)}
+        reported = [part.index for part in parts if isinstance(part, Report)]
+        made = Episode.objects.filter(
+            opened_by=delivery, part__range=(min(reported, default=0), max(reported, default=0))
+        )
+        self.made = {episode.part: episode for episode in made}
         known = {part.fingerprint for part in parts if isinstance(part, (Report, Resolution)) and part.fingerprint}
         episodes = Episode.objects.filter(sender=sender, fingerprint__in=known)
         newest = episodes.values("fingerprint").annotate(newest=Max("pk")).values("newest")
