@@ -37,8 +37,8 @@ class SenderAuthentication(BaseAuthentication):
         if sender and any(sender.accepts_secret(secret) for secret in secrets):
             return AnonymousUser(), sender
         if signatures:
-            body = request.parser_context["view"].body.read()
-            accepted = [(sender or Sender()).accepts_signature(signature, body) for signature in signatures]
+            body, signer = request.parser_context["view"].body, sender or Sender()
+            accepted = [signer.accepts_signature(signature, body.read()) for signature in signatures]
             if sender and any(accepted):
                 return AnonymousUser(), sender
         raise InvalidToken

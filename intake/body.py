@@ -13,10 +13,10 @@ from django.http import HttpRequest, UnreadablePostError
 from rest_framework.exceptions import ParseError
 
 from core.api.exceptions import RequestTooLarge, ServiceUnavailable
+from intake.inbox import LARGE_SIZE
 
 MAX_SIZE = 20 * 1024 * 1024
-LARGE_SIZE = 1024 * 1024  # bytes; each takes about four times its size of memory until it is stored
-MAX_LARGE = 4  # at a time, of all processes of a host
+MAX_LARGE = 4  # bodies over LARGE_SIZE at a time, of all processes of a host; each takes about four times its size
 MAX_WAIT_SECONDS = 5.0
 CHUNK_SIZE = 64 * 1024
 
@@ -37,6 +37,7 @@ class Body:
         return self
 
     def __exit__(self, *exc: Any) -> None:
+        self.content = None  # not when the garbage collector comes to the request
         self.places.close()
 
     def read(self) -> bytes:

@@ -6,6 +6,7 @@ What is made of a delivery is unique by constraints of its own, so that processi
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from time import monotonic
@@ -13,18 +14,19 @@ from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Length, Now
 from django.utils import timezone
 
-from core.db.postgresql import DOWN
+from core.db.postgresql import DOWN, fetch
 from core.log.context import LogContext, current_request_id, log_context
 from core.log.redaction import redact
 from intake.models import Delivery, Sender
 
 logger = logging.getLogger(__name__)
 
+LARGE_SIZE = 1024 * 1024  # bytes of a body
 BATCH = 100  # deliveries in a sender's turn
 TURN_SECONDS = 1.0  # of a sender, before the next one has its turn
 STEP_SECONDS = 10.0  # of a job's step: far less than its lease
@@ -71,15 +73,24 @@ def receive(
     sender: Sender | None = None,
 ) -> Delivery:
     """Stores the delivery. If it has an external_id that is known, returns the one that was stored with it."""
+    # Django writes a body into the statement, in hexadecimal digits and several copies.
+    apart = len(body) > LARGE_SIZE and connection.vendor == "postgresql"
     values: dict[str, Any] = {
-        "body": body,
+        "body": b"" if apart else body,
         "content_type": content_type,
         "sender": sender,
         "request_id": current_request_id(),
     }
-    if external_id is None:
-        return Delivery.objects.create(channel=channel, external_id=uuid4().hex, **values)
-    delivery, _ = Delivery.objects.get_or_create(channel=channel, external_id=external_id, defaults=values)
+    with transaction.atomic() if apart else nullcontext():
+        if external_id is None:
+            delivery, is_new = Delivery.objects.create(channel=channel, external_id=uuid4().hex, **values), True
+        else:
+            delivery, is_new = Delivery.objects.get_or_create(channel=channel, external_id=external_id, defaults=values)
+        if apart and is_new:
+            fetch("UPDATE intake_delivery SET body = %b WHERE id = %s RETURNING id", (body, delivery.pk))
+            fetch("SELECT 1", ())  # until the next statement the cursor keeps the body
+    if apart and not connection.in_atomic_block:
+        connection.close()  # libpq keeps a buffer as large as the body
     return delivery
 
 

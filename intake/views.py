@@ -67,10 +67,12 @@ class IntakeView(APIView):
         responses={200: inline_serializer("Receipt", {"delivery": serializers.IntegerField()})},
     )
     def post(self, request: Request, sender: str, secret: str = "") -> Response:
-        body, caller = self.body.read(), cast("Sender", request.auth)
+        caller = cast("Sender", request.auth)
         content_type = request.META.get("CONTENT_TYPE", "")
         try:
-            delivery = inbox.receive(channel=caller.channel, body=body, content_type=content_type, sender=caller)
+            delivery = inbox.receive(
+                channel=caller.channel, body=self.body.read(), content_type=content_type, sender=caller
+            )
         except (DatabaseError, InterfaceError) as exc:
             logger.error("A call of %s was not stored: %s", sender, exc)
             raise ServiceUnavailable from exc
@@ -79,7 +81,7 @@ class IntakeView(APIView):
         except Exception:  # it is stored: the jobs process it
             logger.exception("Delivery %d waits", delivery.pk)
         try:
-            check(body, content_type, caller.format)
+            check(self.body.read(), content_type, caller.format)
         except UnreadableError as exc:
             raise ParseError(exc.reason.label) from None
         return Response({"delivery": delivery.pk})

@@ -9,12 +9,14 @@ import io
 import re
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 import ijson
 
 MAX_VALUES = 500_000  # of an object; nothing that a system reports has as many in 20 MB
 MAX_DEPTH = 900  # somewhat less than the json module reads
+MAX_CHECKED_EVENTS = 250_000  # a tenth of a second; a call of Alertmanager with as many has 6 MB at least
 BUFFER_SIZE = 8 * 1024  # bytes; larger ones are slower
 # More digits than Python converts. The json module refuses them as well, and ijson 3.6 would crash.
 HUGE_NUMBER = re.compile(rb"[:,\[\s-]\d{4300}")
@@ -24,11 +26,18 @@ type Events = Iterator[tuple[str, Any]]
 
 
 def is_object(body: bytes) -> bool:
-    """Whether the body is a JSON object; it is read to its end. Raises ValueError if it is no JSON, RecursionError."""
-    events = _events(body)
+    """
+    Whether the body is a JSON object, as far as MAX_CHECKED_EVENTS tell: the others would take a request too long.
+
+    Raises ValueError if it is no JSON, RecursionError.
+    """
+    events = islice(_events(body), MAX_CHECKED_EVENTS)
     if next(events)[0] != "start_map":
         return False
-    _skip(events)
+    try:
+        _skip(events)
+    except _UnfinishedError:
+        return True
     _expect_the_end(events)
     return True
 
@@ -95,7 +104,11 @@ def _skip(events: Events) -> int:
             depth -= 1
             if depth == 0:
                 return count
-    raise ValueError
+    raise _UnfinishedError
+
+
+class _UnfinishedError(Exception):
+    pass
 
 
 def _expect_the_end(events: Events) -> None:
