@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from django import forms
@@ -25,7 +26,7 @@ from intake.models import Delivery, Episode, Sender
 from intake.notes import display
 from intake.parsers import Format, parse
 from intake.parsers.preview import preview
-from intake.parsers.reading import UnreadableError, read
+from intake.parsers.reading import MAX_WHOLE_SIZE, UnreadableError, is_form, read
 
 PAYLOAD_SHOWN = 100_000  # characters
 PREVIEWED_CALLS, PREVIEWED_PARTS, PREVIEWED_SIZE = 10, 20, 1_000_000
@@ -114,7 +115,7 @@ def _preview_calls(sender: Sender) -> Iterator[tuple[Delivery, list[str]]]:
     deliveries = sender.deliveries.alias(size=Length("body")).filter(size__lte=PREVIEWED_SIZE).order_by("-pk")
     for delivery in deliveries[:PREVIEWED_CALLS]:
         try:
-            payload, notices = read(bytes(delivery.body))
+            payload, notices = read(bytes(delivery.body), delivery.content_type, sender.format)
             sentences = preview([*notices, *parse(sender.format, payload, sender.paths)])
         except UnreadableError as exc:
             sentences = [str(exc.reason.label)]
@@ -145,7 +146,7 @@ class DeliveryAdmin(ListAdmin):
     show_full_result_count = False
     fields = (
         *("sender", "channel", "state", "received_at", "processed_at", "request_id"),
-        *("incidents", "faults", "warnings", "all_notes", "payload"),
+        *("incidents", "faults", "warnings", "all_notes", "content_type", "payload"),
     )
     readonly_fields = ("incidents", "all_notes", "payload")
     actions = ("replay",)
@@ -201,10 +202,10 @@ class DeliveryAdmin(ListAdmin):
     @admin.display(description=_("payload"))
     def payload(self, delivery: Delivery) -> SafeString:
         body = bytes(delivery.body)
-        try:
-            text = json.dumps(read(body)[0], ensure_ascii=False, indent=2)
-        except (UnreadableError, RecursionError):
-            text = body[: 4 * PAYLOAD_SHOWN].decode("utf-8", "replace")
+        text = body[: 4 * PAYLOAD_SHOWN].decode("utf-8", "replace")
+        if len(body) <= MAX_WHOLE_SIZE and not is_form(body, delivery.content_type):
+            with suppress(UnreadableError, RecursionError):
+                text = json.dumps(read(body)[0], ensure_ascii=False, indent=2)
         text = text.encode("utf-8", "replace").decode()
         return format_html("<pre>{}</pre>", Truncator(text).chars(PAYLOAD_SHOWN))
 

@@ -6,9 +6,10 @@ behind that. A decision depends on the call and the episodes before it: processi
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from datetime import datetime, timedelta
+from hashlib import sha256
 from itertools import chain, islice
 from typing import cast
 
@@ -23,26 +24,30 @@ from incidents.services import change_incident, create_incident
 from intake.inbox import Outcome
 from intake.models import Delivery, Episode, Sender
 from intake.notes import note
-from intake.parsers import parse
+from intake.parsers import Format, parse
 from intake.parsers.reading import UnreadableError, read
 from intake.parsers.types import Fault, Ignored, Notice, Part, Reason, Report, Resolution
 
 logger = logging.getLogger(__name__)
 
 PARTS = 500  # in one transaction
+MAX_BEGUN = 4  # calls, each with its body
+
+
+# Calls of which some parts are done: the parts that are left, by delivery, number of the parts done, and format. A call
+# is thereby read once, however many transactions it takes; another process reads it anew.
+_begun: dict[tuple[int, int, str], Iterator[Part]] = {}
 
 
 def handle(delivery: Delivery) -> Outcome:
     """Makes incidents of a call, or of its next PARTS parts."""
+    sender, done = cast("Sender", delivery.sender), delivery.parts_done
     try:
-        payload, notices = read(bytes(delivery.body))
+        parts = _begun.pop((delivery.pk, done, sender.format), None) or _parts(delivery, sender)
     except UnreadableError as exc:
         outcome = Outcome()
         outcome.fault(note(None, exc.reason))
         return outcome
-    sender = cast("Sender", delivery.sender)
-    done = delivery.parts_done
-    parts = islice(chain(notices, parse(sender.format, payload, sender.paths)), done, None)
     batch = list(islice(parts, PARTS))
     try:
         with transaction.atomic():
@@ -53,9 +58,18 @@ def handle(delivery: Delivery) -> Outcome:
         outcome = _Call(delivery, sender, batch, savepoints=True).take_all()
     if done:
         outcome.state = Delivery.State.PROCESSED
-    if next(parts, None) is not None:
-        outcome.parts = done + len(batch)
+    if len(batch) == PARTS:
+        outcome.parts = done + PARTS
+        while len(_begun) >= MAX_BEGUN:
+            _begun.pop(next(iter(_begun)), None)
+        _begun[delivery.pk, outcome.parts, sender.format] = parts
     return outcome
+
+
+def _parts(delivery: Delivery, sender: Sender) -> Iterator[Part]:
+    """The parts of a call that are not done. Raises UnreadableError."""
+    payload, notices = read(bytes(delivery.body), delivery.content_type, sender.format)
+    return islice(chain(notices, parse(sender.format, payload, sender.paths)), delivery.parts_done, None)
 
 
 class _Call:
@@ -65,7 +79,11 @@ class _Call:
         self.delivery = delivery
         self.sender = sender
         self.actor = Named(sender.name)
-        self.made = {episode.part: episode for episode in Episode.objects.filter(opened_by=delivery)}
+        reported = [part.index for part in parts if isinstance(part, Report)]
+        made = Episode.objects.filter(
+            opened_by=delivery, part__range=(min(reported, default=0), max(reported, default=0))
+        )
+        self.made = {episode.part: episode for episode in made}
         known = {part.fingerprint for part in parts if isinstance(part, (Report, Resolution)) and part.fingerprint}
         episodes = Episode.objects.filter(sender=sender, fingerprint__in=known)
         newest = episodes.values("fingerprint").annotate(newest=Max("pk")).values("newest")
@@ -88,6 +106,8 @@ class _Call:
                 outcome.notes.append(note(index, reason))
             case Report() if self._is_open(part.fingerprint):  # a repeat
                 outcome.state = Delivery.State.PROCESSED
+                if self._varies(part):
+                    outcome.warn(note(part.index, Reason.VARIES))
             case Report() | Resolution():
                 try:
                     with transaction.atomic() if self.savepoints else nullcontext():
@@ -108,6 +128,29 @@ class _Call:
     def _is_open(self, fingerprint: str | None) -> bool:
         latest = self.latest.get(fingerprint or "")
         return latest is not None and latest.closed_at is None
+
+    def _varies(self, report: Report) -> bool:
+        """
+        Whether a repeat is the first of its episode with another description, so that its id may name two problems.
+
+        Values that go up and down are no news, so that it is said once for each episode, and only of ids that are found
+        by a path.
+        """
+        episode, digest = self.latest[cast("str", report.fingerprint)], self._hash(report)
+        if digest is None or episode.description_hash is None or bytes(episode.description_hash) == digest:
+            return False
+        mine = Episode.objects.filter(pk=episode.pk)
+        if episode.opened_by_id == self.delivery.pk:  # a replay, by another path of the description
+            mine.update(description_hash=digest)
+        if (episode.opened_by_id or 0) >= self.delivery.pk:
+            return False
+        if episode.varied_by is None:
+            mine.update(varied_by=self.delivery.pk)
+            episode.varied_by = self.delivery.pk
+        return episode.varied_by == self.delivery.pk
+
+    def _hash(self, report: Report) -> bytes | None:
+        return sha256(report.description.encode()).digest() if self.sender.format == Format.GENERIC else None
 
     def _report(self, report: Report) -> Reason | None:
         if made := self.made.get(report.index):
@@ -133,6 +176,7 @@ class _Call:
             opened_by=self.delivery,
             part=report.index,
             started_at=starts_at,
+            description_hash=self._hash(report),
             # Nothing can end it.
             closed_at=None if report.fingerprint else self.delivery.received_at,
         )

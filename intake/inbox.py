@@ -6,6 +6,7 @@ What is made of a delivery is unique by constraints of its own, so that processi
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from time import monotonic
@@ -13,24 +14,26 @@ from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Length, Now
 from django.utils import timezone
 
-from core.db.postgresql import DOWN, wait_for_replication
+from core.db.postgresql import DOWN, fetch, wait_for_replication
 from core.log.context import LogContext, current_request_id, log_context
 from core.log.redaction import redact
 from intake.models import Delivery, Sender
 
 logger = logging.getLogger(__name__)
 
-BATCH = 100
-STEP = 10.0  # seconds of a job's step: far less than its lease
-SOON = 0.5  # seconds that a request spends on processing
-SMALL = 64 * 1024  # bytes of a body that a request processes
-NOTES = 100  # lines kept
-PURGED = 1_000  # deliveries in one transaction
+LARGE_SIZE = 1024 * 1024  # bytes of a body
+BATCH = 100  # deliveries in a sender's turn
+TURN_SECONDS = 1.0  # of a sender, before the next one has its turn
+STEP_SECONDS = 10.0  # of a job's step: far less than its lease
+MAX_SOON_SECONDS = 0.5  # that a request spends on processing
+MAX_SOON_SIZE = 64 * 1024  # bytes of a body that a request processes
+MAX_NOTES = 100  # lines kept
+PURGE_BATCH = 1_000  # deliveries in one transaction
 
 
 @dataclass
@@ -61,29 +64,51 @@ type Handler = Callable[[Delivery], Outcome]
 handlers: dict[str, Handler] = {}  # by channel; registered by AppConfig.ready()
 
 
-def receive(*, channel: str, external_id: str | None = None, body: bytes, sender: Sender | None = None) -> Delivery:
-    """The stored delivery, or the one that was stored when the same came before: never without an `external_id`."""
-    values: dict[str, Any] = {"body": body, "sender": sender, "request_id": current_request_id()}
-    if external_id is None:
-        return Delivery.objects.create(channel=channel, external_id=uuid4().hex, **values)
-    delivery, created = Delivery.objects.get_or_create(channel=channel, external_id=external_id, defaults=values)
-    if not created:
+def receive(
+    *,
+    channel: str,
+    external_id: str | None = None,
+    body: bytes,
+    content_type: str = "",
+    sender: Sender | None = None,
+) -> Delivery:
+    """Stores the delivery. If it has an external_id that is known, returns the one that was stored with it."""
+    # Django writes a body into the statement, in hexadecimal digits and several copies.
+    apart = len(body) > LARGE_SIZE and connection.vendor == "postgresql"
+    values: dict[str, Any] = {
+        "body": b"" if apart else body,
+        "content_type": content_type,
+        "sender": sender,
+        "request_id": current_request_id(),
+    }
+    with transaction.atomic() if apart else nullcontext():
+        if external_id is None:
+            delivery, is_new = Delivery.objects.create(channel=channel, external_id=uuid4().hex, **values), True
+        else:
+            delivery, is_new = Delivery.objects.get_or_create(channel=channel, external_id=external_id, defaults=values)
+        if apart and is_new:
+            fetch("UPDATE intake_delivery SET body = %b WHERE id = %s RETURNING id", (body, delivery.pk))
+            fetch("SELECT 1", ())  # until the next statement the cursor keeps the body
+    if not is_new:
         wait_for_replication()  # the first call may have failed to
+    if apart and not connection.in_atomic_block:
+        connection.close()  # libpq keeps a buffer as large as the body
     return delivery
 
 
-def process(delivery_id: int) -> bool:
+def process(delivery_id: int, *, is_begun: bool = False) -> bool:
     """
     Processes a pending delivery, or some of its parts, in one transaction; returns whether it is still pending.
 
-    A sender's deliveries are processed in their order: with an earlier one pending, that one is processed instead.
-    Raises django.db's errors, which leave it pending.
+    A sender's deliveries are processed in their order: with an earlier one pending, that one is processed instead. The
+    body of one that `is_begun` is read from the database only if the handler asks for it again. Raises django.db's
+    errors, which leave it pending.
     """
     delivery = None
     with log_context(LogContext(job=f"delivery {delivery_id}")) as context:
         try:
             with transaction.atomic():
-                delivery = _lock(delivery_id)
+                delivery = _lock(delivery_id, without_body=is_begun)
                 if delivery is None:
                     return False
                 # The call's log lines and changes have one id, whenever it is processed.
@@ -100,31 +125,60 @@ def process(delivery_id: int) -> bool:
             logger.warning("Delivery %d was not understood", delivery.pk, exc_info=True)
             outcome = Outcome()
             outcome.fault(redact(f"{type(exc).__name__}: {exc}"))
-            _save(delivery, outcome)
+            with transaction.atomic():
+                unchanged = _lock(delivery.pk, without_body=True)
+                # The lock was given up with the transaction that failed: another process may have gone on since.
+                if unchanged and (unchanged.pk, unchanged.parts_done) == (delivery.pk, delivery.parts_done):
+                    _save(delivery, outcome)
             return delivery.pk != delivery_id
 
 
 def process_soon(delivery: Delivery) -> None:
     """Processes a delivery that just came, if that is quick; otherwise the jobs do."""
-    end = monotonic() + SOON
+    end = monotonic() + MAX_SOON_SECONDS
     waiting = _pending().filter(sender=delivery.sender_id, pk__lte=delivery.pk).order_by("pk")
     size = waiting.annotate(size=Length("body")).values_list("size", flat=True).first()
-    if size is not None and size <= SMALL:
-        while process(delivery.pk) and monotonic() < end:
-            pass
+    if size is not None and size <= MAX_SOON_SIZE:
+        _process_until(end, delivery.pk)
 
 
 def process_pending() -> bool:
-    """Processes a batch of pending deliveries, oldest first; returns whether there may be more."""
-    end = monotonic() + STEP
-    ids = list(_pending().order_by("pk").values_list("pk", flat=True)[:BATCH])
-    for delivery_id in ids:
-        while process(delivery_id):
-            if monotonic() > end:
-                return True
+    """
+    Gives each sender with pending deliveries a turn; returns whether there may be more.
+
+    What waited longest for its turn comes first, so that a large call, or thousands of them, hold up no other sender.
+    """
+    end = monotonic() + STEP_SECONDS
+    senders = list(_pending().order_by().values_list("sender", flat=True).distinct())
+    more = False
+    for sender in sorted(senders, key=lambda sender: _served.get(sender, 0.0)):
         if monotonic() > end:
             return True
-    return len(ids) == BATCH
+        _served[sender] = monotonic()
+        more |= _take_turn(sender)
+    return more
+
+
+_served: dict[int | None, float] = {}  # when each sender last had a turn; Telegram's deliveries have none
+
+
+def _take_turn(sender: int | None) -> bool:
+    """Processes deliveries of the sender, oldest first; returns whether there may be more."""
+    end = monotonic() + TURN_SECONDS
+    pending = list(_pending().filter(sender=sender).order_by("pk").values_list("pk", "parts_done")[:BATCH])
+    for pk, parts_done in pending:
+        if _process_until(end, pk, is_begun=parts_done > 0) or monotonic() > end:
+            return True
+    return len(pending) == BATCH
+
+
+def _process_until(end: float, delivery_id: int, *, is_begun: bool = False) -> bool:
+    """Returns whether it is still pending."""
+    while process(delivery_id, is_begun=is_begun):
+        is_begun = True
+        if monotonic() > end:
+            return True
+    return False
 
 
 def replay(delivery_ids: list[int]) -> int:
@@ -139,20 +193,21 @@ def purge_old_deliveries() -> bool:
     until = timezone.now() - timedelta(days=settings.DELIVERY_RETENTION_DAYS)
     old = Delivery.objects.filter(state__in=Delivery.WITHOUT_FAULTS, received_at__lt=until).order_by("received_at")
     # Django sets the episodes' references to null, for which it reads the rows: without their bodies.
-    batch = Delivery.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:PURGED])).only("pk")
-    return batch.delete()[1].get(Delivery._meta.label, 0) == PURGED
+    batch = Delivery.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:PURGE_BATCH])).only("pk")
+    return batch.delete()[1].get(Delivery._meta.label, 0) == PURGE_BATCH
 
 
 def _pending() -> QuerySet[Delivery]:
     return Delivery.objects.filter(state=Delivery.State.PENDING)
 
 
-def _lock(delivery_id: int) -> Delivery | None:
+def _lock(delivery_id: int, *, without_body: bool) -> Delivery | None:
     """The delivery to be processed now; None if it is not pending, or another process has it."""
+    pending = _pending().defer("body") if without_body else _pending()
     sender = Sender.objects.filter(deliveries=delivery_id).select_for_update(no_key=True, of=("self",)).first()
     if sender is None:
-        return _pending().filter(pk=delivery_id).select_for_update(skip_locked=True).first()
-    delivery = _pending().filter(sender=sender, pk__lte=delivery_id).order_by("pk").first()
+        return pending.filter(pk=delivery_id).select_for_update(skip_locked=True).first()
+    delivery = pending.filter(sender=sender, pk__lte=delivery_id).order_by("pk").first()
     if delivery:
         delivery.sender = sender
     return delivery
@@ -160,7 +215,7 @@ def _lock(delivery_id: int) -> Delivery | None:
 
 def _save(delivery: Delivery, outcome: Outcome) -> None:
     faults = delivery.faults + outcome.faults
-    notes = [*delivery.notes.splitlines(), *outcome.notes][:NOTES]
+    notes = [*delivery.notes.splitlines(), *outcome.notes][:MAX_NOTES]
     warnings = delivery.warnings + outcome.warnings
     values: dict[str, Any] = {"faults": faults, "warnings": warnings, "notes": "\n".join(notes)}
     if outcome.parts is not None:

@@ -19,7 +19,7 @@ HEADING = ("alertname", "rulename", "summary", "description", "message")
 def parse(payload: Mapping[str, Any]) -> Iterator[Part]:
     """The parts of a call in the order of its alerts; an invalid alert is a fault and does not affect the others."""
     alerts = payload.get("alerts")
-    if not isinstance(alerts, list):
+    if not isinstance(alerts, (list, Iterator)):
         yield Fault(None, Reason.NO_ALERTS)
         return
     if not alerts:

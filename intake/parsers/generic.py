@@ -1,10 +1,11 @@
 """
-Any JSON object, read by the paths that its sender was set up with.
+Any JSON object or form, read by the paths that its sender was set up with.
 
 A path is keys and list indexes separated by dots: `data.issue.id`, `events.0.name` or `events[0].name`. JMESPath was
 considered: it rejects `events.0.name`, needs quotes around `event-id`, and its queries are not needed to name a value.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from intake.parsers.types import Fault, Ignored, Notice, Part, Reason, Report, R
 from intake.parsers.values import describe, fingerprint, text
 
 PATH_MAX_LENGTH = 200
+MAX_JSON_LENGTH = 256 * 1024  # characters of a string that is looked into
 
 
 @dataclass(frozen=True)
@@ -37,17 +39,29 @@ class Paths:
 
 
 def find(payload: Any, path: str) -> Any:
-    """The value at the path, None if there is none."""
+    """The value at the path, None if there is none. Strings that hold JSON are looked into: forms have no others."""
     if not path:
         return None
+    value = payload
     for step in _steps(path):
-        if isinstance(payload, dict):
-            payload = payload.get(step)
-        elif isinstance(payload, list) and step.isdecimal() and int(step) < len(payload):
-            payload = payload[int(step)]
+        if isinstance(value, str):
+            value = _parsed(value)
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
         else:
-            return None
-    return payload
+            value = None
+            break
+    # Fields of forms have names such as `event.id` and `event[id]`.
+    return payload.get(path) if value is None and isinstance(payload, dict) else value
+
+
+def _parsed(value: str) -> Any:
+    try:
+        return json.loads(value) if len(value) <= MAX_JSON_LENGTH else None
+    except (RecursionError, ValueError):
+        return None
 
 
 def parse(payload: Mapping[str, Any], paths: Paths) -> Iterator[Part]:

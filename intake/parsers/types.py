@@ -13,6 +13,7 @@ class Reason(TextChoices):
 
     # Faults
     UNREADABLE = "unreadable", _("the body is not JSON")
+    FORM = "form", _("the form has no fields, too many fields or too much text")
     NOT_AN_OBJECT = "not_an_object", _("not a JSON object")
     NO_ALERTS = "no_alerts", _("the field “alerts” is not a list")
     LABELS = "labels", _("the field “labels” is not an object")
@@ -28,8 +29,11 @@ class Reason(TextChoices):
     LATE = "late", _("late: the problem is known to have ended")
     # Notices
     REPAIRED = "repaired", _("the body was invalid JSON and was repaired")
+    FILES = "files", _("files left out")
+    CUT = "cut", _("the body has too many values, only the first were read")
     TRUNCATED = "truncated", _("alerts left out by the sender")
     NO_ID = "no_id", _("nothing identifies the problem: each such call becomes a separate incident")
+    VARIES = "varies", _("an open problem's id came with another description: does it name one problem alone?")
 
 
 @dataclass(frozen=True)

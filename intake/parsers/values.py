@@ -9,6 +9,8 @@ from math import isfinite
 from typing import Any
 from urllib.parse import urlsplit
 
+from intake.parsers.placeholders import identifies
+
 DESCRIPTION_MAX_LENGTH = 20_000
 FINGERPRINT_MAX_LENGTH = 200
 LINK_MAX_LENGTH = 2_000
@@ -17,11 +19,6 @@ CUT = "\n[…]"
 # PostgreSQL stores no NUL, UTF-8 has no lone surrogates.
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _NOT_IN_LINKS = re.compile('[\0-\x20\x7f<>"\ud800-\udfff]')
-# Placeholders that a template did not expand: {EVENT.ID}, {$MACRO} and *UNKNOWN* of Zabbix, *monitorID* of
-# UptimeRobot, $CODE of healthchecks.io, {{ }} of others. They are the same in each call and would merge all problems.
-_UNEXPANDED = re.compile(r"\{[A-Z][A-Z0-9_]*\.[^{}]*\}|\{[$#][^{}]*\}|\{\{|^\*[A-Za-z]+\*$|^\$[A-Z][A-Z0-9_]*$")
-# What languages of templates write for a value that is not there
-_NOTHING = {"null", "none", "nil", "<nil>", "<no value>", "undefined", "[object object]", "nan"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -84,7 +81,7 @@ def fingerprint(value: Any) -> str | None:
     if value in ({}, []) or (isinstance(value, float) and not isfinite(value)):
         return None
     identity = text(value).strip()
-    if not identity or identity.casefold() in _NOTHING or _UNEXPANDED.search(identity):
+    if not identifies(identity):
         return None
     if len(identity) > FINGERPRINT_MAX_LENGTH or _UNSTORABLE.search(identity):
         return _digest(identity)

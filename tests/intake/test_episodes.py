@@ -244,3 +244,35 @@ def test_a_defect_of_the_service_is_told_once_too(alertmanager, caplog, monkeypa
         alertmanager.alerts(alert())
     assert sum(record.levelname == "ERROR" for record in caplog.records) == 1
     assert sum(record.exc_info is not None for record in caplog.records) == 3
+
+
+def test_an_open_id_that_comes_with_another_description_is_a_warning_once_for_each_episode(db):
+    generic = make_caller("generic", "generic", description_path="text", dedup_path="id", resolved="state=ok")
+
+    def notes(*texts):
+        return [generic.deliver({"id": "default", "text": text}).notes for text in texts]
+
+    assert notes("Печь погасла", "Печь погасла", "Насос течёт", "Печь погасла", "Лампа мигает") == [
+        *("", "", "#1: varies", "", ""),
+    ]
+    generic.deliver({"id": "default", "state": "ok"})
+    assert notes("Печь погасла", "Насос течёт") == ["", "#1: varies"]
+    assert statuses() == ["resolved", "open"]
+    replay_all()
+    varied = Delivery.objects.get(warnings=1)
+    assert (varied, varied.notes) == (Delivery.objects.last(), "#1: varies")
+    assert statuses() == ["resolved", "open"]
+
+
+def test_a_replay_by_another_path_of_the_description_is_no_other_description(db):
+    generic = make_caller("generic", "generic", description_path="text", dedup_path="id")
+    for _ in range(2):
+        generic.deliver({"id": "7", "text": "Печь погасла", "name": "Печь"})
+    type(generic.sender).objects.update(description_path="name")
+    replay_all()
+    assert not Delivery.objects.filter(warnings__gt=0).exists()
+
+
+def test_a_format_that_makes_the_ids_itself_may_change_its_descriptions(alertmanager):
+    for summary in ("CPU 91%", "CPU 95%"):
+        assert alertmanager.alerts(alert(annotations={"summary": summary})).warnings == 0

@@ -69,6 +69,20 @@ def test_what_was_not_understood_is_kept_with_its_error_and_stops_nothing(handle
     assert "ValueError" in faulty.notes and "s3cr3t" not in faulty.notes
 
 
+@pytest.mark.parametrize(("meanwhile", "state"), [(Outcome(), "processed"), (Outcome(parts=500), "pending")])
+def test_a_failure_sets_nothing_back_that_was_processed_meanwhile(handled, meanwhile, state):
+    class OddError(ValueError):
+        def __str__(self):  # is called when the transaction that failed has ended
+            process(pk)
+            return "odd"
+
+    handled.results = [OddError(), *[meanwhile] * 20]
+    pk = deliver().pk
+    process(pk)
+    stored = Delivery.objects.get()
+    assert (stored.state, stored.parts_done, stored.faults, stored.notes) == (state, meanwhile.parts or 0, 0, "")
+
+
 def test_a_database_that_is_away_leaves_it_pending(handled):
     handled.results = [OperationalError("gone")]
     pk = deliver().pk

@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+import io
 import json
 import logging
 from hashlib import sha256
@@ -40,6 +41,8 @@ WAYS = {
     "bearer": lambda secret: {"authorization": f"Bearer {secret}"},
     "bearer in lower case": lambda secret: {"authorization": f"bearer {secret}"},
     "basic": lambda secret: {"authorization": basic(f"anyone:{secret}")},
+}
+SIGNATURES = {
     "Sentry-Hook-Signature": lambda secret: {"sentry-hook-signature": sign(secret)},
     "Sentry-App-Signature": lambda secret: {"sentry-app-signature": sign(secret)},
 }
@@ -57,14 +60,57 @@ def test_the_secret_comes_in_the_path(alertmanager, slash):
     assert post(alertmanager.path.rstrip("/") + slash, **WAYS["bearer"](alertmanager.secret)).status_code == 200
 
 
-def test_sentrys_own_secret_signs(db):
+@pytest.mark.parametrize("way", SIGNATURES)
+def test_sentry_signs_with_the_secret_or_its_own(db, way):
     sentry = make_caller("sentry", "sentry", sentry_client_secret="a" * 64)
-    assert post(sentry.path, sentry_hook_signature=sign("a" * 64)).status_code == 200
+    assert post(sentry.path, **SIGNATURES[way](sentry.secret)).status_code == 200
+    assert post(sentry.path, **SIGNATURES[way]("a" * 64)).status_code == 200
     # Sentry signs each call, also where the secret is in the path.
     assert post(f"{sentry.path}{sentry.secret}/", sentry_hook_signature=sign("b" * 64)).status_code == 200
 
 
-@pytest.mark.parametrize("way", [*WAYS, "digest", "no base64", "not ASCII"])
+@pytest.mark.parametrize("kind", ["alertmanager", "generic", "uptime_kuma"])
+def test_no_other_format_is_signed(db, kind):
+    caller = make_caller("probe", kind, sentry_client_secret="a" * 64)
+    keys = (caller.secret.encode(), bytes(caller.sender.secret_hash), b"a" * 64, b"")
+    for signature in (hmac.new(key, BODY, sha256).hexdigest() for key in keys):
+        for name in SIGNATURES:
+            assert post(caller.path, **{name: signature}).status_code == 401
+    assert not Delivery.objects.exists()
+
+
+def test_an_empty_secret_signs_nothing(db):
+    sentry = make_caller("sentry", "sentry")
+    Sender.objects.update(secret_hash=b"")
+    assert post(sentry.path, sentry_hook_signature=hmac.new(b"", BODY, sha256).hexdigest()).status_code == 401
+
+
+@pytest.mark.django_db(transaction=True)  # a server closes its connections
+@pytest.mark.parametrize(
+    ("length", "status"), [("", 401), ("0", 401), ("10", 400), (str(21 * 1024 * 1024), 413), ("-1", 400)]
+)
+def test_a_signature_does_not_tell_who_is_known(alertmanager, length, status):
+    make_caller("sentry", "sentry")
+    answers = [
+        wsgi_request("POST", f"/api/v1/intake/{name}/", HTTP_SENTRY_HOOK_SIGNATURE="0" * 64, CONTENT_LENGTH=length)
+        for name in ("alertmanager", "sentry", "unknown", "\0", "alertmanager/wrong", "unknown/wrong")
+    ]
+    assert {answer.status_code for answer in answers} == {status}
+    assert len({answer.content for answer in answers}) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_wrong_secret_is_refused_before_the_body_is_read(alertmanager):
+    class Unread(io.BytesIO):
+        def read(self, size=-1):
+            raise AssertionError
+
+    for path in (alertmanager.path, f"{alertmanager.path}wrong/", "/api/v1/intake/unknown/"):
+        headers = {"HTTP_AUTHORIZATION": "Bearer wrong", "CONTENT_LENGTH": "1000", "wsgi.input": Unread()}
+        assert wsgi_request("POST", path, **headers).status_code == 401
+
+
+@pytest.mark.parametrize("way", [*WAYS, *SIGNATURES, "digest", "no base64", "not ASCII"])
 @pytest.mark.parametrize("path", ["alertmanager", "unknown", "неизвестный", "%00", "alertmanager/wrong"])
 def test_a_wrong_secret_and_an_unknown_sender_are_401(alertmanager, way, path):
     odd = {
@@ -72,7 +118,7 @@ def test_a_wrong_secret_and_an_unknown_sender_are_401(alertmanager, way, path):
         "no base64": {"authorization": "Basic ё"},
         "not ASCII": {"sentry-hook-signature": "ё"},
     }
-    response = post(f"/api/v1/intake/{path}/", **(odd.get(way) or WAYS[way]("wrong")))
+    response = post(f"/api/v1/intake/{path}/", **(odd.get(way) or (WAYS | SIGNATURES)[way]("wrong")))
     assert (response.status_code, errors(response)) == (401, [("401 token_not_valid", None)])
     assert response["WWW-Authenticate"] == 'Bearer realm="api"'
     assert not Delivery.objects.exists()
@@ -91,10 +137,11 @@ def test_neither_a_user_nor_another_sender_is_accepted(alertmanager, api):
 
 
 @pytest.mark.parametrize("change", [{"is_active": False}, {"secret_hash": b""}])
-def test_an_inactive_sender_and_a_revoked_secret_are_401(alertmanager, change):
+def test_an_inactive_sender_and_a_revoked_secret_are_401(change, db):
+    sentry = make_caller("sentry", "sentry")
     Sender.objects.update(**change)
-    for way in WAYS.values():
-        assert post(alertmanager.path, **way(alertmanager.secret)).status_code == 401
+    for way in (WAYS | SIGNATURES).values():
+        assert post(sentry.path, **way(sentry.secret)).status_code == 401
 
 
 def test_a_secret_opens_nothing_else(alertmanager):
@@ -106,6 +153,7 @@ def test_the_body_is_stored_as_it_came(alertmanager):
     response = post(alertmanager.path, **WAYS["bearer"](alertmanager.secret), x_request_id="order-66")
     delivery = Delivery.objects.get()
     assert (bytes(delivery.body), delivery.request_id, delivery.channel) == (BODY, "order-66", "alertmanager")
+    assert delivery.content_type == "application/json"
     assert response["X-Request-ID"] == "order-66"
 
 

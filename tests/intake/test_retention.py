@@ -48,7 +48,7 @@ def test_episodes_go_on_without_their_deliveries(alertmanager):
 
 
 def test_batches_are_bounded_and_read_no_bodies(alertmanager, monkeypatch):
-    monkeypatch.setattr(inbox, "PURGED", 2)
+    monkeypatch.setattr(inbox, "PURGE_BATCH", 2)
     for _ in range(3):
         alertmanager.alerts(alert())
     age(1000)

@@ -31,7 +31,7 @@ def test_of_calls_that_are_processed_at_once(alertmanager):
 
 
 def test_of_calls_that_the_jobs_process_later(alertmanager, monkeypatch):
-    monkeypatch.setattr(inbox, "SMALL", 0)
+    monkeypatch.setattr(inbox, "MAX_SOON_SIZE", 0)
     call(alertmanager, "fired", alert())
     call(alertmanager, "ended", resolved())
     with log_context(LogContext("of the job", job="process_deliveries")):
@@ -48,7 +48,7 @@ def test_in_the_log_of_a_fault(alertmanager, caplog):
 
 def test_in_the_log_of_a_defect(alertmanager, caplog, monkeypatch):
     monkeypatch.setitem(inbox.handlers, "alertmanager", lambda delivery: 1 / 0)
-    monkeypatch.setattr(inbox, "SMALL", 0)
+    monkeypatch.setattr(inbox, "MAX_SOON_SIZE", 0)
     call(alertmanager, "defect", alert())
     caplog.handler.setFormatter(JSONFormatter())
     inbox.process_pending()

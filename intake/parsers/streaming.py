@@ -1,0 +1,158 @@
+"""
+Reads large JSON piece by piece, so that its objects are never in memory all at once.
+
+20 MB of `{"alerts":[{},{},…]}` are 500 MB of Python objects. Instead the events of ijson are read, and values are built
+of them up to a number. Its `items` are not used: they build each value whole, and a prefix for each level of it.
+"""
+
+import io
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+import ijson
+
+MAX_VALUES = 500_000  # of an object; nothing that a system reports has as many in 20 MB
+MAX_DEPTH = 900  # somewhat less than the json module reads
+MAX_CHECKED_EVENTS = 250_000  # a tenth of a second; a call of Alertmanager with as many has 6 MB at least
+BUFFER_SIZE = 8 * 1024  # bytes; larger ones are slower
+# More digits than Python converts. The json module refuses them as well, and ijson 3.6 would crash.
+HUGE_NUMBER = re.compile(rb"[:,\[\s-]\d{4300}")
+STARTS, ENDS = ("start_map", "start_array"), ("end_map", "end_array")
+
+type Events = Iterator[tuple[str, Any]]
+
+
+def is_object(body: bytes) -> bool:
+    """
+    Whether the body is a JSON object, as far as MAX_CHECKED_EVENTS tell: the others would take a request too long.
+
+    Raises ValueError if it is no JSON, RecursionError.
+    """
+    events = islice(_events(body), MAX_CHECKED_EVENTS)
+    if next(events)[0] != "start_map":
+        return False
+    try:
+        _skip(events)
+    except _UnfinishedError:
+        return True
+    _expect_the_end(events)
+    return True
+
+
+def read(body: bytes, *, lazy: str = "") -> tuple[Any, bool]:
+    """
+    The JSON object in the body, None if it is no object, and whether values were left out because it has too many.
+
+    If its member `lazy` is a list, then that is an iterator, whose items are read as they are asked for: in a body that
+    was read to its end before. Raises ValueError if it is no JSON, RecursionError.
+    """
+    events = _events(body)
+    if next(events)[0] != "start_map":
+        return None, False
+    payload: dict[str, Any] = {}
+    builder = _Builder(events)
+    for key, (event, value) in _members(events):
+        if key == lazy and event == "start_array":
+            payload[key] = [] if _skip(events) == 1 else _items(body, key)
+        else:
+            builder.add(payload, key, event, value)
+    _expect_the_end(events)
+    return payload, builder.left == 0
+
+
+def _items(body: bytes, name: str) -> Iterator[Any]:
+    """The items of a list which is a member of the object."""
+    events = _events(body)
+    next(events)
+    for key, (event, value) in _members(events):
+        if key == name and event == "start_array":
+            for event, value in iter(events.__next__, ("end_array", None)):
+                item: list[Any] = []
+                _Builder(events).add(item, None, event, value)
+                yield item[0]
+        elif event in STARTS:
+            _skip(events)
+
+
+def _events(body: bytes) -> Events:
+    if HUGE_NUMBER.search(body):
+        raise ValueError
+    try:
+        yield from ijson.basic_parse(io.BytesIO(body), buf_size=BUFFER_SIZE)
+    except (ijson.JSONError, ArithmeticError) as exc:  # a number may be too large even for Decimal
+        raise ValueError(str(exc)) from None
+
+
+def _members(events: Events) -> Iterator[tuple[str, tuple[str, Any]]]:
+    """The keys of an object that was begun, each with the first event of its value, which the caller reads."""
+    for _event, key in iter(events.__next__, ("end_map", None)):
+        yield key, next(events)
+
+
+def _skip(events: Events) -> int:
+    """Reads the rest of a list or object that was begun; returns the number of its events, its end among them."""
+    depth = 1
+    for count, (event, _value) in enumerate(events, start=1):
+        if event in STARTS:
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise RecursionError
+        elif event in ENDS:
+            depth -= 1
+            if depth == 0:
+                return count
+    raise _UnfinishedError
+
+
+class _UnfinishedError(Exception):
+    pass
+
+
+def _expect_the_end(events: Events) -> None:
+    """Raises ValueError if anything follows."""
+    for _event in events:
+        raise ValueError
+
+
+class _Builder:
+    """Builds MAX_VALUES values of events; those of further values are read and left out."""
+
+    def __init__(self, events: Events) -> None:
+        self.events = events
+        self.left = MAX_VALUES
+
+    def add(self, parent: Any, key: Any, event: str, value: Any) -> None:
+        """Adds the value that begins with this event to the list, or to the dict by its key. Raises RecursionError."""
+        parents: list[Any] = []  # of the list or object that is being read; None for what is left out
+        while True:
+            if event == "map_key":
+                key = value
+            elif event in ENDS:
+                parent = parents.pop()
+            else:
+                node = self._add(parent, key, event, value)
+                if event in STARTS:
+                    parents.append(parent)
+                    parent = node
+                    if len(parents) > MAX_DEPTH:
+                        raise RecursionError
+            if not parents:
+                return
+            event, value = next(self.events)
+
+    def _add(self, parent: Any, key: Any, event: str, value: Any) -> Any:
+        if parent is None or not self.left:
+            return None
+        self.left -= 1
+        if event in STARTS:
+            value = {} if event == "start_map" else []
+        elif isinstance(value, Decimal):
+            value = float(value)
+        if isinstance(parent, dict):
+            parent[key] = value
+        else:
+            parent.append(value)
+        return value
