@@ -22,7 +22,7 @@ test: .venv/test ## Run the tests on SQLite, then on a PostgreSQL that they star
 	.venv/bin/pytest -m "not e2e" --database sqlite $(ARGS) $(if $(ARGS),|| [ $$? = 5 ])
 	.venv/bin/pytest -m "not e2e" $(ARGS)
 
-e2e: .venv/test .venv-e2e/complete ## Run the tests that need other programs: Chromium, Node.js, Docker (.ci/run installs them)
+e2e: .venv/test .venv-e2e/complete .venv-senders/complete ## Run the tests that need other programs: Chromium, Node.js, Docker (.ci/run installs them)
 	.venv/bin/pytest -m e2e
 
 torture: .venv/test ## Kill workers, gunicorn and PostgreSQL under load: MINUTES=10
@@ -90,6 +90,13 @@ lock: .poetry/bin/poetry ## Resolve the dependencies of pyproject.toml and expor
 	@.venv/bin/python -m venv --clear .venv-e2e
 	@echo "Installing the generator of clients into .venv-e2e"
 	@.venv-e2e/bin/pip install -qq --disable-pip-version-check -r $<
+	@touch $@
+
+# Without dependencies: the list is complete for what the tests use, and the programs' own lists hold far more.
+.venv-senders/complete: tests/e2e/senders/requirements.txt .venv/run
+	@.venv/bin/python -m venv --clear .venv-senders
+	@echo "Installing the senders from PyPI into .venv-senders"
+	@.venv-senders/bin/pip install -qq --disable-pip-version-check --no-deps --no-compile -r $<
 	@touch $@
 
 .poetry/bin/poetry:
