@@ -41,26 +41,26 @@ def test_a_repeat_changes_nothing(alertmanager):
     assert Incident.objects.values().get() == before
 
 
-def test_m1_resolved_whatever_starts_at_says(alertmanager):
+def test_resolved_whatever_starts_at_says(alertmanager):
     alertmanager.alerts(alert(starts="10:00:00"))
     alertmanager.alerts(resolved(starts="10:05:00", ends="10:05:00"))
     assert statuses() == ["resolved"]
 
 
-def test_m2_starts_at_moves_while_it_fires(alertmanager):
+def test_starts_at_moves_while_it_fires(alertmanager):
     alertmanager.alerts(alert(starts="10:00:00"))
     alertmanager.alerts(alert(starts="10:20:00"))
     assert statuses() == ["open"]
 
 
-def test_m3_the_same_fingerprint_again_is_a_new_incident(alertmanager):
+def test_the_same_fingerprint_again_is_a_new_incident(alertmanager):
     alertmanager.alerts(alert(starts="10:00:00"))
     alertmanager.alerts(resolved(ends="10:05:00"))
     alertmanager.alerts(alert(starts="14:00:00"))
     assert statuses() == ["resolved", "open"]
 
 
-def test_m4_one_open_episode_by_a_constraint(alertmanager):
+def test_one_open_episode_by_a_constraint(alertmanager):
     for _ in range(2):
         alertmanager.alerts(alert())
     episode = Episode.objects.get()
@@ -68,13 +68,13 @@ def test_m4_one_open_episode_by_a_constraint(alertmanager):
         Episode.objects.create(sender=episode.sender, fingerprint="F")
 
 
-def test_m6_resolved_without_an_episode_makes_nothing(alertmanager):
+def test_resolved_without_an_episode_makes_nothing(alertmanager):
     delivery = alertmanager.alerts(resolved(ends="10:05:00"))
     assert (statuses(), delivery.state, delivery.notes) == ([], "skipped", "#1: nothing_to_resolve")
 
 
 @pytest.mark.parametrize(("starts", "expected"), [("10:00:00", []), ("10:05:00", []), ("10:05:01", ["open"])])
-def test_m6_a_firing_that_comes_after_its_end(alertmanager, starts, expected):
+def test_a_firing_that_comes_after_its_end(alertmanager, starts, expected):
     alertmanager.alerts(resolved(ends="10:05:00"))
     delivery = alertmanager.alerts(alert(starts=starts))
     assert statuses() == expected
@@ -82,7 +82,7 @@ def test_m6_a_firing_that_comes_after_its_end(alertmanager, starts, expected):
 
 
 @pytest.mark.parametrize("minutes", [0, 1, 5])
-def test_m7_firing_again_soon_after_the_end(db, minutes):
+def test_firing_again_soon_after_the_end(db, minutes):
     alertmanager = make_caller("alertmanager", reopen_within_minutes=minutes)
     alertmanager.alerts(alert(starts="10:00:00"))
     alertmanager.alerts(resolved(ends="10:05:00"))

@@ -32,7 +32,7 @@ def process_all():
         pass
 
 
-def test_m8_intake_is_never_throttled(alertmanager):
+def test_intake_is_never_throttled(alertmanager):
     assert {alertmanager.post({"alerts": []}).status_code for _ in range(100)} == {200}
 
 
@@ -40,24 +40,24 @@ def test_m8_intake_is_never_throttled(alertmanager):
     "bad",
     [{"labels": "x"}, "text", None, 7, [], {}, {"status": "melting", "fingerprint": "B"}, {"status": "resolved"}],
 )
-def test_m9_one_bad_alert_does_not_affect_the_others(alertmanager, bad):
+def test_one_bad_alert_does_not_affect_the_others(alertmanager, bad):
     delivery = alertmanager.alerts(alert("A"), bad, alert("C"))
     assert statuses() == ["open", "open"]
     assert (delivery.state, delivery.faults, delivery.notes[:2]) == ("faulty", 1, "#2")
 
 
-def test_m9_a_call_in_which_all_is_bad_is_kept_and_seen(alertmanager):
+def test_a_call_in_which_all_is_bad_is_kept_and_seen(alertmanager):
     assert alertmanager.deliver({"alarms": []}).state == "faulty"
 
 
 @pytest.mark.parametrize("values", [None, "text", 7, [], {"A": None, "B": "NaN"}])
-def test_m10_nulls_and_other_types(alertmanager, values):
+def test_nulls_and_other_types(alertmanager, values):
     alertmanager.alerts(alert(values=values, valueString="", annotations=None, generatorURL=None))
     assert statuses() == ["open"]
 
 
 @pytest.mark.parametrize("truncated", [0, 250])
-def test_m11_12_megabytes_of_3000_alerts(alertmanager, truncated):
+def test_twelve_megabytes_of_3000_alerts(alertmanager, truncated):
     alerts = [alert(str(number), annotations={"summary": "x" * 3_700}) for number in range(3_000)]
     body = json.dumps({"alerts": alerts, "truncatedAlerts": truncated}).encode()
     assert len(body) > 11_500_000
@@ -69,7 +69,7 @@ def test_m11_12_megabytes_of_3000_alerts(alertmanager, truncated):
 
 
 @pytest.mark.parametrize("name", ["DatasourceNoData", "DatasourceError"])
-def test_m13_a_rule_without_data_is_an_incident_of_its_own(alertmanager, name):
+def test_a_rule_without_data_is_an_incident_of_its_own(alertmanager, name):
     alertmanager.alerts(alert("rule"))
     labels = {"alertname": name, "rulename": "Давление", "datasource_uid": "P1"}
     alertmanager.alerts(alert("other", labels=labels))
@@ -78,19 +78,19 @@ def test_m13_a_rule_without_data_is_an_incident_of_its_own(alertmanager, name):
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "http://x/" + "a" * 3_000, 7, None])
-def test_m14_only_http_links_are_kept(alertmanager, url):
+def test_only_http_links_are_kept(alertmanager, url):
     alertmanager.alerts(alert(imageURL=url, generatorURL="http://localhost:3000/x"))
     description = Incident.objects.get().description
     assert "http://localhost:3000/x" in description
     assert str(url) not in description or url is None
 
 
-def test_m16_a_body_that_a_template_broke_is_repaired(zabbix):
+def test_a_body_that_a_template_broke_is_repaired(zabbix):
     delivery = zabbix.deliver(b'{"id": "7", "message": "C:\\disk\nis full", "tags": {EVENT.TAGSJSON}}')
     assert (statuses(), delivery.notes) == (["open"], "repaired")
 
 
-def test_m16_a_body_that_cannot_be_repaired_is_400_kept_and_told(zabbix, caplog):
+def test_a_body_that_cannot_be_repaired_is_400_kept_and_told(zabbix, caplog):
     assert zabbix.post(b'{"message": "a "quote" inside"}').status_code == 400
     assert Delivery.objects.get().state == "faulty"
     assert [record.levelname for record in caplog.records if record.name == "intake.inbox"] == ["ERROR"]
@@ -103,13 +103,13 @@ def test_m16_a_body_that_cannot_be_repaired_is_400_kept_and_told(zabbix, caplog)
         *({}, [], float("nan"), float("inf"), "NaN", "[object Object]"),
     ],
 )
-def test_m17_a_missing_id_never_merges(zabbix, identity):
+def test_a_missing_id_never_merges(zabbix, identity):
     deliveries = [zabbix.deliver({"id": identity, "message": f"Проблема {number}"}) for number in range(2)]
     assert statuses() == ["open", "open"]
     assert [delivery.notes for delivery in deliveries] == ["no_id", "no_id"]
 
 
-def test_m17_no_path_of_an_id_never_merges(db):
+def test_no_path_of_an_id_never_merges(db):
     generic = make_caller("generic", "generic")
     for _ in range(2):
         generic.deliver({"text": "Печь погасла"})
@@ -121,25 +121,25 @@ def beat(status, monitor=7, time="2023-09-16 10:41:24.905"):
     return {"heartbeat": heartbeat, "monitor": {"id": monitor, "name": "Склад"}, "msg": "[Склад] timeout"}
 
 
-def test_m19_up_without_down_makes_nothing(kuma):
+def test_up_without_down_makes_nothing(kuma):
     delivery = kuma.deliver(beat(1))
     assert (statuses(), delivery.state) == ([], "skipped")
 
 
-def test_m20_down_and_up_are_joined_by_the_monitor(kuma):
+def test_down_and_up_are_joined_by_the_monitor(kuma):
     kuma.deliver(beat(0))
     kuma.deliver(beat(0, monitor=8))
     kuma.deliver(beat(1, time="2023-09-16 10:43:24.905"))
     assert statuses() == ["resolved", "open"]
 
 
-def test_m20_a_test_message_is_neither_an_incident_nor_a_fault(kuma):
+def test_a_test_message_is_neither_an_incident_nor_a_fault(kuma):
     delivery = kuma.deliver({"heartbeat": None, "monitor": None, "msg": "Uptime-Kuma Testing"})
     assert (statuses(), delivery.state) == ([], "skipped")
 
 
 @pytest.mark.parametrize("header", ["Sentry-Hook-Signature", "Sentry-App-Signature"])
-def test_m22_sentry_signs_and_resolves(db, header):
+def test_sentry_signs_and_resolves(db, header):
     sentry = make_caller("sentry", "sentry")
     for action in ("created", "resolved"):
         body = json.dumps({"action": action, "data": {"issue": {"id": "7", "title": "KeyError"}}}).encode()
@@ -148,14 +148,14 @@ def test_m22_sentry_signs_and_resolves(db, header):
     assert statuses() == ["resolved"]
 
 
-def test_m24_a_huge_label_is_cut_in_the_incident_and_whole_in_the_delivery(alertmanager):
+def test_a_huge_label_is_cut_in_the_incident_and_whole_in_the_delivery(alertmanager):
     alertmanager.alerts(alert(labels={"alertname": "A", "stack": "я" * 1_000_000}))
     process_all()
     assert len(Incident.objects.get().description) == 20_000
     assert json.loads(bytes(Delivery.objects.get().body))["alerts"][0]["labels"]["stack"] == "я" * 1_000_000
 
 
-def test_m24_a_number_and_its_text_are_the_same_id(zabbix):
+def test_a_number_and_its_text_are_the_same_id(zabbix):
     for identity in (7, "7", 7.0, " 7 "):
         zabbix.deliver({"id": identity, "message": "Проблема", "value": "NaN"})
     zabbix.deliver({"id": "7", "value": 0})

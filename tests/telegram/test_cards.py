@@ -59,7 +59,7 @@ def test_in_russian_and_in_the_chats_zone():
 @pytest.mark.parametrize(
     "description", ["я" * 20_000, "😀я" * 10_000, "👨‍👩‍👧‍👦" * 2_500, "e\u0301" * 9_000, "\u0301" * 20_000]
 )
-def test_a_long_description_is_cut_to_what_telegram_takes(description):  # O1
+def test_a_long_description_is_cut_to_what_telegram_takes(description):
     text = card(description=description, link="https://example.org/i/42")
     assert 4060 < length(text) <= 4096
     assert text.startswith("№ 42")
@@ -67,7 +67,7 @@ def test_a_long_description_is_cut_to_what_telegram_takes(description):  # O1
     assert text.endswith("…")
 
 
-def test_markup_and_marks_of_direction_are_shown_as_they_are():  # O2
+def test_markup_and_marks_of_direction_are_shown_as_they_are():
     description = '<b>a_*[x](y)</b & "\u202eabc\u200b'
     assert card(description=description).endswith(f"\n\n{description}")
 

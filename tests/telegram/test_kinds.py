@@ -54,13 +54,13 @@ MAP = "https://www.openstreetmap.org/?mlat=55.75&mlon=37.61#map=17/55.75/37.61"
         ({"invoice": {"title": "Part", "description": "Pump"}}, f"[invoice, Part, Pump]\n{LINK}"),
     ],
 )
-def test_what_can_be_a_report(fields, words):  # I33
+def test_what_can_be_a_report(fields, words):
     report = reports.read(message(**fields))
     assert (report.description, report.skip, report.unknown) == (words, None, False)
 
 
 @pytest.mark.parametrize("kind", ["sticker", "dice", "game", "giveaway", "giveaway_winners"])
-def test_what_reports_nothing(kind):  # I33
+def test_what_reports_nothing(kind):
     report = reports.read(message(**{kind: {"emoji": "👍"}}))
     assert report.kind == kind
     assert report.skip == kind.removesuffix("_winners")
@@ -68,7 +68,7 @@ def test_what_reports_nothing(kind):  # I33
 
 
 @pytest.mark.parametrize("kind", sorted(reports.SERVICE))
-def test_service_messages_are_no_reports(kind):  # I32
+def test_service_messages_are_no_reports(kind):
     assert reports.read(message(**{kind: True})).skip == "service message"
 
 

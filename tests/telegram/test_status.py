@@ -100,7 +100,7 @@ def test_a_webhook(chat, telegram_api, settings):
     assert last_poll_age() is None
 
 
-def test_privacy_mode(chat, telegram_api):  # I21
+def test_privacy_mode(chat, telegram_api):
     telegram_api.me["can_read_all_group_messages"] = False
     assert "privacy mode" in problems()[0]
     telegram_api.members[GROUP["id"]] = "administrator"

@@ -149,7 +149,7 @@ def test_a_marked_name_that_is_long_is_cut_before_the_mark(group):
 
 
 @pytest.mark.parametrize("account", [1087968824, 136817688, 777000, 1271266957])
-def test_accounts_of_many_people_are_never_tied(petrova, account):  # I16
+def test_accounts_of_many_people_are_never_tied(petrova, account):
     start(accounts.new_code(petrova), **{"from": ANNA | {"id": account}})
     assert tied() == []
 

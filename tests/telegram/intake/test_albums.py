@@ -15,7 +15,7 @@ def part(message_id, **fields):
     return {"message_id": message_id, "media_group_id": "a", "photo": [{}]} | fields
 
 
-def test_a_caption_on_any_part_is_the_description(group):  # I12
+def test_a_caption_on_any_part_is_the_description(group):
     write(**part(10))
     write(**part(12, caption="Течь"))
     write(**part(11, date=1705314690))

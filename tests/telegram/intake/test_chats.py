@@ -25,7 +25,7 @@ def other():
     return Chat.objects.get(telegram_id=OTHER["id"])
 
 
-def test_a_chat_that_is_not_allowed_is_counted_and_logged_once_an_hour(group, caplog):  # I28
+def test_a_chat_that_is_not_allowed_is_counted_and_logged_once_an_hour(group, caplog):
     for number in range(3):
         write(chat=OTHER, message_id=number + 1, text="тайна")
     assert not Delivery.objects.exists() and not Incident.objects.exists()
@@ -60,7 +60,7 @@ def test_configured_chats_are_shown_before_they_write(group, settings):
     ("status", "can_send", "is_admin"),
     [("administrator", True, True), ("left", False, False), ("kicked", False, False)],
 )
-def test_what_the_bot_may_do_is_known(group, settings, status, can_send, is_admin):  # I31
+def test_what_the_bot_may_do_is_known(group, settings, status, can_send, is_admin):
     settings.TELEGRAM_INTAKE_CHATS += [str(OTHER["id"])]
     member(status)
     assert (other().membership, other().can_send, other().is_admin) == (status, can_send, is_admin)

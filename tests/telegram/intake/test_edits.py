@@ -13,7 +13,7 @@ from tests.helpers.updates import deliveries, descriptions, edit, everything, hi
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
-def test_an_edit_changes_the_description_once(group):  # I10
+def test_an_edit_changes_the_description_once(group):
     write(text="Насос")
     edit(text="Насос", edit_date=1705314650)
     edit(text="Насос 3", edit_date=1705314651)
@@ -30,7 +30,7 @@ def test_what_a_person_changed_stays_and_the_new_text_is_a_comment(group):
     assert history()[-1] == {"comment": [None, "Насос 3"]}
 
 
-def test_an_edit_of_an_unseen_message_is_its_first_sight(group):  # I9
+def test_an_edit_of_an_unseen_message_is_its_first_sight(group):
     edit(photo=[{}], caption="Течь")
     take("message", message(photo=[{}], caption="Те"))
     assert descriptions() == ["Течь\n[photo] https://t.me/c/1234567890/10"] and history() == []
@@ -50,7 +50,7 @@ def test_an_older_edit_that_comes_late_changes_nothing(group):
     assert descriptions() == ["three"]
 
 
-def test_a_moving_live_location_is_no_edit(group):  # I34
+def test_a_moving_live_location_is_no_edit(group):
     live = {"latitude": 55.7, "longitude": 37.6, "live_period": 900}
     write(location=live)
     for step in range(5):

@@ -23,7 +23,7 @@ def test_the_text_of_a_command_is_the_report(group):
 
 
 @pytest.mark.parametrize(("text", "found"), [("/incident@OtherBot x", []), ("/incident@Our_BOT x", ["x"])])
-def test_a_command_for_another_bot_is_not_taken(group, text, found):  # I20
+def test_a_command_for_another_bot_is_not_taken(group, text, found):
     write(text=text)
     assert descriptions() == found
 

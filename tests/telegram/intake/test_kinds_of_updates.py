@@ -18,13 +18,13 @@ STRANGERS = {"id": -1005556667778, "type": "supergroup", "title": "Чужие"}
     "kind",
     ["poll", "poll_answer", "chat_join_request", "message_reaction", "chat_boost", "purchased_paid_media"],
 )
-def test_kinds_that_are_not_asked_for(group, kind):  # I31
+def test_kinds_that_are_not_asked_for(group, kind):
     take(kind, {"chat": GROUP, "id": "1"})
     assert (descriptions(), deliveries()) == ([], [("skipped", f"not handled: {kind}")])
 
 
 @pytest.mark.parametrize("kind", ["business_message", "guest_message"])
-def test_messages_whose_ids_coincide_with_others_are_not_mixed_up(group, kind):  # I29
+def test_messages_whose_ids_coincide_with_others_are_not_mixed_up(group, kind):
     write(text="one")
     take(kind, message(text="two"))
     assert descriptions() == ["one"]
@@ -64,7 +64,7 @@ def test_such_an_update_is_stored_once(group):
     assert Delivery.objects.count() == 2
 
 
-def test_a_kind_that_is_not_known_is_kept_as_a_fault_and_stops_nothing(group):  # I8
+def test_a_kind_that_is_not_known_is_kept_as_a_fault_and_stops_nothing(group):
     take("something_new", {"x": 1})
     write(text="x")
     assert descriptions() == ["x"]

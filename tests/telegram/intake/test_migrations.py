@@ -34,7 +34,7 @@ def in_new():
 
 
 @pytest.mark.parametrize("signs", [[in_old], [in_new], [in_old, in_new], [in_new, in_old]])
-def test_each_sign_is_enough_in_any_order(old_group, signs):  # I14
+def test_each_sign_is_enough_in_any_order(old_group, signs):
     chat, first = old_group
     for sign in signs:
         sign()
@@ -45,7 +45,7 @@ def test_each_sign_is_enough_in_any_order(old_group, signs):  # I14
     assert Chat.objects.get().telegram_id == GROUP["id"]
 
 
-def test_the_refusal_of_a_call_is_a_sign_too(old_group):  # I15
+def test_the_refusal_of_a_call_is_a_sign_too(old_group):
     chats.migrate(BOT_ID, OLD["id"], GROUP["id"])
     chats.migrate(BOT_ID, OLD["id"], GROUP["id"])
     write(message_id=2, text="Течь")

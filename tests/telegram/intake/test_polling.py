@@ -28,7 +28,7 @@ def write(api, *texts):
         api.write(**message(message_id=number, text=text))
 
 
-def test_what_waited_is_recorded_in_order_and_confirmed(telegram_api):  # I5
+def test_what_waited_is_recorded_in_order_and_confirmed(telegram_api):
     write(telegram_api, *"abcde")
     assert poller.poll() is True
     assert descriptions() == [*"abcde"]
@@ -65,7 +65,7 @@ def test_a_step_ends_in_time_and_the_next_goes_on(telegram_api, monkeypatch):
     assert len(descriptions()) == 120
 
 
-def test_every_request_names_all_kinds_and_a_step_begins_without_an_offset(telegram_api):  # I22
+def test_every_request_names_all_kinds_and_a_step_begins_without_an_offset(telegram_api):
     telegram_api.allowed_updates = ["message"]
     for _ in range(2):
         write(telegram_api, "a")
@@ -76,7 +76,7 @@ def test_every_request_names_all_kinds_and_a_step_begins_without_an_offset(teleg
     assert "callback_query" in telegram_api.allowed_updates
 
 
-def test_nothing_is_confirmed_before_it_is_stored(telegram_api, monkeypatch):  # I4
+def test_nothing_is_confirmed_before_it_is_stored(telegram_api, monkeypatch):
     write(telegram_api, *"abc")
 
     def die(body):
@@ -117,7 +117,7 @@ def test_a_week_later_ids_start_anew(telegram_api):
 
 
 @pytest.mark.parametrize("description", ["terminated by other getUpdates request", "can't use getUpdates method"])
-def test_a_conflict_is_told_and_tried_again_later(telegram_api, description, caplog):  # I6
+def test_a_conflict_is_told_and_tried_again_later(telegram_api, description, caplog):
     telegram_api.fail("getUpdates", 409, description)
     with pytest.raises(NotNowError):
         poller.poll()
@@ -154,7 +154,7 @@ def test_configured_chats_are_shown_at_once(telegram_api):
     assert telegram_api.called("setWebhook") == []
 
 
-def test_the_webhook_is_registered_where_it_is_not_as_set(telegram_api, settings):  # I22
+def test_the_webhook_is_registered_where_it_is_not_as_set(telegram_api, settings):
     settings.TELEGRAM_WEBHOOK_URL, settings.TELEGRAM_WEBHOOK_SECRET = "https://example.org/x", "s3cr3t"
     write(telegram_api, *"ab")
     for _ in range(2):
@@ -163,7 +163,7 @@ def test_the_webhook_is_registered_where_it_is_not_as_set(telegram_api, settings
     assert (call["url"], call["secret_token"], call["allowed_updates"]) == (
         "https://example.org/x", "s3cr3t", ALLOWED_UPDATES,
     )  # fmt: skip
-    assert "drop_pending_updates" not in call and len(telegram_api.pending) == 2  # I5
+    assert "drop_pending_updates" not in call and len(telegram_api.pending) == 2
     settings.TELEGRAM_WEBHOOK_SECRET = "another"
     poller.look_after_bot()
     assert telegram_api.webhook["secret_token"] == "another"

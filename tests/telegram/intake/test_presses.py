@@ -49,7 +49,7 @@ def test_the_presser_is_the_user_that_the_account_is_tied_to(incident, pressed):
 
 
 @pytest.mark.parametrize("wanted", ["resolved", "closed"])
-def test_an_outdated_button_changes_nothing_and_says_so(incident, pressed, wanted):  # O15
+def test_an_outdated_button_changes_nothing_and_says_so(incident, pressed, wanted):
     pressed(f"1:{incident.pk}:open:resolved")
     assert pressed(f"1:{incident.pk}:open:{wanted}").startswith("Nothing was changed")
     assert len(history()) == 1

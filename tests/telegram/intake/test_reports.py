@@ -28,44 +28,44 @@ def test_a_message_is_an_incident_with_a_card(group):
     assert actors() == [("Анна", "telegram")]
 
 
-def test_a_thread_without_a_topic_is_none(group):  # I18
+def test_a_thread_without_a_topic_is_none(group):
     write(text="x", message_thread_id=77, reply_to_message={"message_id": 77, "chat": GROUP})
     assert Card.objects.get().thread_id is None
 
 
-def test_rich_text(group):  # I1
+def test_rich_text(group):
     blocks = [*paragraphs("Насос 3 стоит")["blocks"], {"type": "hologram", "text": "левый"}]
     write(rich_message={"blocks": blocks})
     assert descriptions() == ["Насос 3 стоит\n[block of an unknown kind: hologram]\nлевый"]
     assert deliveries() == [("faulty", "the kind of the message, or of a block in it, is not known")]
 
 
-def test_messages_without_an_id_of_their_own_stay_apart(group):  # I2
+def test_messages_without_an_id_of_their_own_stay_apart(group):
     write(message_id=0, text="one", ephemeral_message_id=3)
     again(write(message_id=0, text="two"))
     assert descriptions() == ["one", "two"]
 
 
-def test_the_same_update_twice_is_one(group):  # I7
+def test_the_same_update_twice_is_one(group):
     again(write(text="x"))
     again({"update_id": 99, "message": message(text="x")})
     assert descriptions() == ["x"]
 
 
-def test_each_of_many_forwarded_messages_is_a_report(group):  # I13
+def test_each_of_many_forwarded_messages_is_a_report(group):
     origin = {"type": "hidden_user", "sender_user_name": "Пётр", "date": DATE}
     for number in range(5):
         write(message_id=number + 1, text="x", forward_origin=origin)
-    assert descriptions() == ["[forwarded from Пётр]\nx"] * 5  # I23
+    assert descriptions() == ["[forwarded from Пётр]\nx"] * 5
     assert {actor for actor, _ in actors()} == {"Анна"}
 
 
-def test_an_anonymous_administrator(group):  # I16
+def test_an_anonymous_administrator(group):
     write(text="x", sender_chat=GROUP, author_signature="дежурный", **{"from": ANONYMOUS})
     assert actors() == [("Ops (дежурный)", "telegram")]
 
 
-def test_long_ids(group, settings):  # I25
+def test_long_ids(group, settings):
     chat = GROUP | {"id": -1003999999999999}
     settings.TELEGRAM_INTAKE_CHATS = [str(chat["id"])]
     write(chat=chat, message_id=2147483648, text="x")
@@ -73,7 +73,7 @@ def test_long_ids(group, settings):  # I25
     assert (taken.alias.telegram_id, taken.message_id) == (-1003999999999999, 2147483648)
 
 
-def test_two_bots_are_kept_apart(group, settings):  # I27
+def test_two_bots_are_kept_apart(group, settings):
     write(photo=[{}])
     settings.TELEGRAM_BOT_TOKEN = "110201544:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1"
     write(photo=[{}])
@@ -97,7 +97,7 @@ def test_two_bots_are_kept_apart(group, settings):  # I27
         ({"text": "x", "from": BOT | {"id": 110201543}}, "a message of this bot"),
     ],
 )
-def test_what_is_no_report_says_why(group, fields, note):  # I32, I33
+def test_what_is_no_report_says_why(group, fields, note):
     write(**fields)
     assert (descriptions(), deliveries()) == ([], [("skipped", note)])
 
@@ -118,7 +118,7 @@ def test_what_is_no_report_says_why(group, fields, note):  # I32, I33
         {"paid_media": {}},
     ],
 )
-def test_content_without_text_is_a_report(group, content):  # I33
+def test_content_without_text_is_a_report(group, content):
     write(**content)
     assert len(descriptions()) == 1 and deliveries() == [("processed", "")]
 
@@ -129,7 +129,7 @@ def test_content_of_a_kind_that_is_not_known_is_a_report_and_marked(group):
     assert deliveries()[0][0] == "faulty"
 
 
-def test_another_bots_message_is_a_report_of_the_chats_source_without_a_card(group):  # I35
+def test_another_bots_message_is_a_report_of_the_chats_source_without_a_card(group):
     group.source = "monitoring"
     group.save()
     write(text="Диск полон", **{"from": OTHER_BOT})

@@ -41,7 +41,7 @@ def test_an_update_is_recorded(path):
 
 
 @pytest.mark.parametrize("secret", [None, "", "wrong", "s3cr3t_-a", f"{SECRET},{SECRET}", "ключ", "\udcff"])
-def test_a_wrong_secret_is_refused(secret):  # I30
+def test_a_wrong_secret_is_refused(secret):
     environ = {} if secret is None else {"HTTP_X_TELEGRAM_BOT_API_SECRET_TOKEN": secret}
     response = Client().post(PATH, json.dumps(UPDATE), "application/json", **environ)
     assert response.status_code == 401
@@ -49,7 +49,7 @@ def test_a_wrong_secret_is_refused(secret):  # I30
     assert not Delivery.objects.exists()
 
 
-def test_without_a_secret_nothing_is_taken_and_the_checks_fail(settings):  # I30
+def test_without_a_secret_nothing_is_taken_and_the_checks_fail(settings):
     settings.TELEGRAM_WEBHOOK_SECRET = ""
     assert Client(headers={"X-Telegram-Bot-Api-Secret-Token": ""}).post(PATH).status_code == 401
     assert not Delivery.objects.exists()
@@ -58,7 +58,7 @@ def test_without_a_secret_nothing_is_taken_and_the_checks_fail(settings):  # I30
 
 
 @pytest.mark.parametrize("body", [b"", b"no json", b"[]", {"update_id": 5, "something_new": {}}])
-def test_whatever_it_is_is_stored(body):  # I8
+def test_whatever_it_is_is_stored(body):
     assert post(body).status_code == 200
     assert Delivery.objects.get().state == "faulty"
     assert post().status_code == 200 and descriptions() == ["x"]

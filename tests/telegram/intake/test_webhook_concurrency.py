@@ -23,7 +23,7 @@ def post(update):
     return client.post("/api/v1/intake/telegram/", json.dumps(update), "application/json").status_code
 
 
-def test_the_same_post_is_one_incident():  # I7
+def test_the_same_post_is_one_incident():
     update = {"update_id": 5, "message": message(text="x")}
     assert at_once(*[lambda: post(update)] * 3) == [200, 200, 200]
     assert descriptions() == ["x"]

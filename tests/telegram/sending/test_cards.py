@@ -62,7 +62,7 @@ def test_an_undo_names_who_had_taken_it_before(service, chat, taken_by, shown):
     assert "Ольга" not in service.shown[0].partition("\n\n")[0]
 
 
-def test_ten_quick_changes_are_one_edit(service, chat):  # O18
+def test_ten_quick_changes_are_one_edit(service, chat):
     card = service.report(chat)
     service.run()
     for number in range(10):
@@ -109,14 +109,14 @@ def test_what_became_due_again_meanwhile_is_sent_again(service, chat, monkeypatc
     assert (card.message_id, card.due_at is not None) == (1000, True)
 
 
-def test_hostile_text_is_shown_as_it_is(service, chat):  # O2
+def test_hostile_text_is_shown_as_it_is(service, chat):
     text = '<b>a_*[x](y)</b & "\u202eabc\u200b'
     service.report(chat, text)
     service.run()
     assert service.shown[0].endswith(text)
 
 
-def test_twenty_thousand_characters_are_sent_once(service, chat):  # O1
+def test_twenty_thousand_characters_are_sent_once(service, chat):
     service.report(chat, "😀я" * 10_000)
     service.run()
     assert len(service.sent) == len(service.shown) == 1
@@ -129,7 +129,7 @@ def test_nothing_is_sent_to_a_chat_that_is_not_allowed_or_another_bots(service, 
     assert service.api.calls == []
 
 
-def test_two_hundred_at_once_are_shown_in_order_within_the_limits(service, chat):  # O18
+def test_two_hundred_at_once_are_shown_in_order_within_the_limits(service, chat):
     cards = [service.report(chat) for _ in range(200)]
     at = []
     service.api.now = lambda: at.append(service.clock.seconds()) or at[-1]

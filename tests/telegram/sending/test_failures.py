@@ -64,7 +64,7 @@ def test_the_table(error, action):
     assert action_of(error) is action
 
 
-def test_not_modified_is_done(service, chat):  # O7
+def test_not_modified_is_done(service, chat):
     card = service.report(chat)
     service.run()
     Card.objects.update(due_at=service.clock.now)
@@ -85,21 +85,21 @@ def test_a_deleted_card_is_sent_anew_once(service, chat):
     assert "message to edit not found" in card.error
 
 
-def test_a_report_that_was_deleted_gets_its_card_without_a_reply(service, chat):  # O8
+def test_a_report_that_was_deleted_gets_its_card_without_a_reply(service, chat):
     service.report(chat, reply_to=10)
     service.run()
     assert ["reply_parameters" in call for call in service.sent] == [True, False]
     assert len(service.shown) == 1
 
 
-def test_a_report_without_an_id_gets_its_card_without_a_reply(service, chat):  # O8
+def test_a_report_without_an_id_gets_its_card_without_a_reply(service, chat):
     service.report(chat, reply_to=0)
     service.run()
     assert ["reply_parameters" in call for call in service.sent] == [False]
 
 
 @pytest.mark.parametrize("topic", ["closed", None])
-def test_a_closed_or_deleted_topic_gets_its_card_in_the_chat(service, chat, topic):  # O12, I18
+def test_a_closed_or_deleted_topic_gets_its_card_in_the_chat(service, chat, topic):
     if topic:
         service.api.topics[GROUP["id"], 5] = topic
     card = service.report(chat, thread_id=5)
@@ -109,7 +109,7 @@ def test_a_closed_or_deleted_topic_gets_its_card_in_the_chat(service, chat, topi
     assert card.outside_topic
 
 
-def test_a_group_that_became_a_supergroup_gets_its_card_at_once(service):  # I15
+def test_a_group_that_became_a_supergroup_gets_its_card_at_once(service):
     chat = service.add_chat({"id": -5, "type": "group", "title": "Ops"})
     service.api.migrate(-5, -1005)
     service.report(chat)
@@ -133,7 +133,7 @@ def test_the_ids_of_a_supergroup_begin_anew(service):
 
 
 @pytest.mark.parametrize("membership", ["kicked", "left", "restricted"])
-def test_a_chat_that_does_not_take_messages_rests_and_is_told_once(service, chat, caplog, membership):  # O11, O16
+def test_a_chat_that_does_not_take_messages_rests_and_is_told_once(service, chat, caplog, membership):
     service.api.members[GROUP["id"]] = membership
     for _ in range(3):
         card = service.report(chat)
@@ -179,7 +179,7 @@ def test_other_chats_go_on_while_one_rests(service, chat, private):
     assert [chat_id for chat_id, _ in service.api.messages] == [ANNA["id"]]
 
 
-def test_too_many_requests_hold_up_their_chat_alone(service, chat, private):  # O4
+def test_too_many_requests_hold_up_their_chat_alone(service, chat, private):
     service.api.fail("sendMessage", 429, "Too Many Requests: retry after 30", retry_after=30)
     service.report(chat)
     service.sender.step()
@@ -191,7 +191,7 @@ def test_too_many_requests_hold_up_their_chat_alone(service, chat, private):  # 
     assert len(service.sent) == 3
 
 
-def test_a_wait_of_hours_outlives_a_restart(service, chat):  # O5
+def test_a_wait_of_hours_outlives_a_restart(service, chat):
     service.api.fail("sendMessage", 429, "Too Many Requests", retry_after=18053)
     service.report(chat)
     service.run(5)
@@ -224,7 +224,7 @@ def test_a_card_on_which_telegram_always_fails_lets_the_others_pass_in_the_end(s
 
 
 @pytest.mark.parametrize("done", [True, False])
-def test_a_lost_response_is_followed_by_one_repeat(service, chat, done):  # O6
+def test_a_lost_response_is_followed_by_one_repeat(service, chat, done):
     service.api.lose("sendMessage", done=done)
     card = service.report(chat)
     service.run()
@@ -299,7 +299,7 @@ def test_a_wrong_token_stops_all_and_is_told_once(service, chat, private, settin
     assert len(service.shown) == 2
 
 
-def test_a_slow_chat_does_not_hold_up_the_others(service, chat, private, monkeypatch):  # O13
+def test_a_slow_chat_does_not_hold_up_the_others(service, chat, private, monkeypatch):
     monkeypatch.setattr("telegram.sending.QUICK", 0.2)
     send = service.api._send_message
     released = threading.Event()
