@@ -6,7 +6,7 @@ from pathlib import Path
 
 def newest_version():
     lines = Path("CHANGELOG.md").read_text("utf-8").splitlines()
-    heading = next(line for line in lines if line.startswith("## "))
+    heading = next(line for line in lines if line.startswith("## [") and line != "## [Unreleased]")
     return heading.removeprefix("## [").partition("]")[0]
 
 
