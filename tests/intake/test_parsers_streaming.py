@@ -12,8 +12,8 @@ from intake.parsers.types import Fault, Notice, Reason, Report
 from tests.helpers.intake import alert
 
 LABELS = [
-    {"a": "я", "b": None, "c": True, "d": 7, "e": -1.5e3, "f": 10**30, "g": 1e999, "h": "NaN"},
-    {"nested": {"a": [1, [2, {"b": []}], {}], "b": {}}, "": "", "\\u0000\n": "\ud83d\ude00"},
+    {"a": "я", "b": None, "c": True, "d": 7, "e": -1.5e3, "f": 10**30, "g": 1e300, "h": "NaN"},
+    {"nested": {"a": [1, [2, {"b": []}], {}], "b": {}}, "": "", "\\u0000\n": "😀"},
 ]
 CALL = {"status": "firing", "alerts": [alert("A", labels=LABELS[0]), "bad", alert("B", labels=LABELS[1]), [], 7, None]}
 
