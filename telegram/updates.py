@@ -74,9 +74,10 @@ def _is_wanted(update: Update) -> bool:
 
 def _is_content_kept(update: Update) -> bool:
     """
-    Not of what nothing is made of: it may be of any chat, or of none.
+    Returns whether the content of an update is stored, and not its kind and id alone.
 
-    A kind that is not known may be handled one day: of an allowed chat it is kept for a replay.
+    Kinds that are not used may come from any chat, or from none: no one has allowed it. A kind that is not known may be
+    handled one day: of an allowed chat it is kept for a replay.
     """
     if update.is_handled:
         return update.kind != "callback_query" or update.chat is not None

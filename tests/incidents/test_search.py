@@ -76,7 +76,7 @@ def test_the_migration_folds_what_the_previous_version_wrote(monkeypatch, batch)
 @pytest.mark.parametrize("batch", [1, 7, 1_000_000])
 def test_the_migration_takes_ye_for_yo_in_older_texts(monkeypatch, batch):
     migration = import_module("incidents.migrations.0020_search_yo_as_ye")
-    monkeypatch.setattr(migration, "BATCH", batch)
+    monkeypatch.setattr(import_module("incidents.migrations.0012_refold_search"), "BATCH", batch)
     with connection.schema_editor() as editor:
         migration.backwards(apps, editor)
         Incident.objects.bulk_create(
