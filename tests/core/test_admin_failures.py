@@ -28,7 +28,7 @@ def fail(*args, **kwargs):
     raise ValueError("a bug")
 
 
-@pytest.mark.parametrize("query", ["", "?status__in=open", "?q=x", "?created=7d&_popup=1"])
+@pytest.mark.parametrize("query", ["", "?status__in=open", "?q=xyz", "?created=7d&_popup=1"])
 @pytest.mark.parametrize(
     ("path", "owner", "name"),
     [
@@ -40,7 +40,7 @@ def fail(*args, **kwargs):
     ],
 )
 def test_bug_is_a_logged_500(staff, monkeypatch, caplog, path, owner, name, query):
-    incident = make_incident(description="x")
+    incident = make_incident(description="xyz")
     monkeypatch.setattr(owner, name, fail)
     response = staff.get(INCIDENTS + path.format(pk=incident.pk) + query)
     assert response.status_code == 500
