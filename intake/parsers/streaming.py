@@ -20,7 +20,7 @@ MAX_CHECKED_EVENTS = 250_000  # a tenth of a second; a call of Alertmanager with
 # Bytes. yajl begins a string anew with each buffer: one of 20 MB takes two seconds with this, and minutes
 # by 8 KB. The events of a buffer are in memory at once, 31 MB at most.
 BUFFER_SIZE = 1024 * 1024
-# More digits than Python converts. The json module refuses them as well, and ijson 3.6 would crash.
+# More digits than Python converts: the json module refuses them as well.
 HUGE_NUMBER = re.compile(rb"[:,\[\s-]\d{4300}")
 STARTS, ENDS = ("start_map", "start_array"), ("end_map", "end_array")
 
