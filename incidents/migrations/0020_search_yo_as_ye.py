@@ -11,14 +11,18 @@ YO_AS_YE = FOLD.replace(
 refold = import_module("incidents.migrations.0012_refold_search").forwards
 
 
-def replace_fold(apps, schema_editor, fold=YO_AS_YE):
-    # Until the texts are folded anew, a search for a word with ё misses older incidents.
+def _replace_fold(schema_editor, fold):
     if schema_editor.connection.vendor == "postgresql":
         schema_editor.execute(fold, params=None)
 
 
+def forwards(apps, schema_editor):
+    # Until the texts are folded anew, a search for a word with ё misses older incidents.
+    _replace_fold(schema_editor, YO_AS_YE)
+
+
 def backwards(apps, schema_editor):
-    replace_fold(apps, schema_editor, FOLD)
+    _replace_fold(schema_editor, FOLD)
     refold(apps, schema_editor)
 
 
@@ -27,4 +31,4 @@ class Migration(migrations.Migration):
 
     dependencies = [("incidents", "0019_index_resolutions")]
 
-    operations = [migrations.RunPython(replace_fold, migrations.RunPython.noop), migrations.RunPython(refold, backwards)]
+    operations = [migrations.RunPython(forwards, migrations.RunPython.noop), migrations.RunPython(refold, backwards)]

@@ -93,7 +93,7 @@ def test_writers_go_on_while_the_migration_waits_for_a_long_reader(unchecked):
         migration = threads.submit(migrate_incidents, CHECKED)
         while observer.execute(waiting).fetchone() == (0,):
             observer.rollback()
-        make_incident()
+        Incident.objects.create(description="x", source="operator")
         assert not migration.done()
         reader.rollback()
         migration.result()
