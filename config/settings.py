@@ -178,7 +178,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Incidents",
     "DESCRIPTION": "Records incidents: no report is lost, recorded twice or overwritten.",
     "VERSION": VERSION,
-    "LICENSE": {"name": "MIT License"},
+    "LICENSE": {"name": "MIT License", "identifier": "MIT"},
     "OAS_VERSION": "3.1.0",
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "core.api.openapi.arrange"],
     # Separate schemas for requests and responses: generated clients must not require read-only fields in requests.

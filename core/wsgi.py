@@ -106,7 +106,7 @@ class Handler(WSGIHandler):
             if not body.discard():
                 if close := getattr(body.input, "close_connection", None):
                     close()  # docker/gunicorn.conf.py: gunicorn ignores the header
-                elif environ["SERVER_SOFTWARE"] == "Granian":
+                elif environ.get("SERVER_SOFTWARE") == "Granian":
                     headers = [*headers, ("Connection", "close")]
                 else:  # The development server refuses the header, and closes after a response of unknown length.
                     headers = [(name, value) for name, value in headers if name != "Content-Length"]
