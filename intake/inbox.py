@@ -20,6 +20,7 @@ from django.db.models.functions import Length, Now
 from django.utils import timezone
 
 from core.db.postgresql import DOWN, fetch, wait_for_replication
+from core.db.time_limit import deadline
 from core.log.context import LogContext, current_request_id, log_context
 from core.log.redaction import redact
 from intake.models import Delivery, Sender
@@ -31,6 +32,7 @@ BATCH = 100  # deliveries in a sender's turn
 TURN_SECONDS = 1.0  # of a sender, before the next one has its turn
 STEP_SECONDS = 10.0  # of a job's step: far less than its lease
 MAX_SOON_SECONDS = 0.5  # that a request spends on processing
+MAX_SOON_WAIT_SECONDS = 3.0  # that it waits for the database meanwhile: some senders give up after four
 MAX_SOON_SIZE = 64 * 1024  # bytes of a body that a request processes
 MAX_NOTES = 100  # lines kept
 PURGE_BATCH = 1_000  # deliveries in one transaction
@@ -134,12 +136,13 @@ def process(delivery_id: int, *, is_begun: bool = False) -> bool:
 
 
 def process_soon(delivery: Delivery) -> None:
-    """Processes a delivery that just came, if that is quick; otherwise the jobs do."""
+    """Processes a delivery that just came, if that is quick; otherwise the jobs do. Raises django.db's errors."""
     end = monotonic() + MAX_SOON_SECONDS
     waiting = _pending().filter(sender=delivery.sender_id, pk__lte=delivery.pk).order_by("pk")
-    size = waiting.annotate(size=Length("body")).values_list("size", flat=True).first()
-    if size is not None and size <= MAX_SOON_SIZE:
-        _process_until(end, delivery.pk)
+    with deadline(MAX_SOON_WAIT_SECONDS):
+        size = waiting.annotate(size=Length("body")).values_list("size", flat=True).first()
+        if size is not None and size <= MAX_SOON_SIZE:
+            _process_until(end, delivery.pk)
 
 
 def process_pending() -> bool:

@@ -25,27 +25,29 @@ _ANYWHERE = re.compile(
             r"%![a-zA-Z]\(",  # %!s(MISSING), which Go's fmt writes
             rf"\[\[{_NAME}\]\]",
             r"\{[A-Z][A-Z0-9_]*\.[^{}]*\}",  # {EVENT.TAGS."Service name"}
-            rf"(?<!/)\{{{_NAME}(?:\[[\w.\-]*+\])*+\s*+\}}",  # {event_id}, {event[id]}
-            r"(?<![\w\])])\{\d\d?\}",  # {0}
-            r"<[A-Z][A-Z_]*>|<[A-Za-z]+(?: [A-Za-z]+)+>",  # <MISSING VALUE>, <no value>
+            r"(?<![\w\])])\{\d\d?\}(?![A-Za-z])",  # {0}, but not LDAP's {1}mdb
+            r"<[A-Z][A-Z_]+>|<[A-Za-z]+(?: [A-Za-z]+)+>",  # <MISSING VALUE>, <no value>
             r"(?<![\w\\$])\$[A-Za-z_][\w.]*\$(?!\w)",  # $SERVICEPROBLEMID$, $service.problem_id$
-            r"(?<![\w%])%[A-Za-z_][\w.\-]*%(?!\w)",  # %id%, but not the percent-encoding of a letter
+            r"(?<![\w%])%[A-Za-z_][\w.\-]*%(?![\w\\])",  # %id%, but not the percent-encoding of a letter, nor %TEMP%\x
             r"(?<!\w)@[A-Za-z_][\w.\-]*@(?!\w)",  # @id@
         )
     )
 )
+_IN_BRACES = re.compile(rf"(?<!/)\{{{_NAME}(?:\[[\w.\-]*+\])*+\s*+\}}")  # {event_id}, {event[id]}
+_ROUTE = re.compile(r"(?:[A-Z]+ )?/[^\s?]*")  # GET /files/{name}.{ext}
 # In an id of one word alone, since texts may quote variables: "Undefined variable $user"
 _IN_A_WORD = re.compile(r"(?<![\w\\/$])\$[A-Za-z_]")  # $CODE, alert-$id
 _SPACE = re.compile(r"\s")
 _WHOLE = re.compile(
     r"(?P<sign>[^\w\s\"'/.\-_:=()\[\]{}<>]{1,2})[A-Za-z_][\w. \-]*(?P=sign)"  # *monitorID*, ##id##, ~id~
-    r"|%[A-Za-z_]\w*|%\d\$[a-z]"  # %sensorid, %s
+    r"|%[A-Za-z_][\w.]*|%\d\$[a-z]"  # %sensorid, %Device.Address, %s
     r"|<(?!.*(?:@|</))[A-Za-z_].*>",  # <error expanding template: …>, but not the id of a mail or markup
     re.DOTALL,
 )
 _BRACKETS = "<>[](){}\"'*"
 # What templates write for a value that is not there, within brackets or without
-_NOTHING = {"null", "none", "nil", "no value", "undefined", "object object", "nan", "infinity", "-infinity"}
+_NOTHING = {"null", "none", "nil", "no value", "undefined", "object object", "nan", "infinity", "-infinity", "n/a"}
+_NOTHING |= {"unknown", "unavailable"}  # Home Assistant
 
 
 def identifies(identity: str) -> bool:
@@ -54,5 +56,7 @@ def identifies(identity: str) -> bool:
         return False
     text = _GUID.sub("GUID", identity)
     if _ANYWHERE.search(text) or _WHOLE.fullmatch(text):
+        return False
+    if _IN_BRACES.search(text) and not _ROUTE.fullmatch(text):
         return False
     return not _IN_A_WORD.search(text) or _SPACE.search(text) is not None

@@ -3,8 +3,9 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
+from core.db import time_limit
 from incidents.models import Incident, IncidentChange
 from intake import inbox
 from intake.models import Delivery, Episode
@@ -52,6 +53,18 @@ def test_different_problems_at_once_are_different_incidents(db):
     process_all()
     assert Delivery.objects.filter(state="processed").count() == 30
     assert Incident.objects.count() == Episode.objects.count() == 30
+
+
+def test_a_stored_call_is_answered_while_incidents_cannot_be_written(alertmanager, monkeypatch):
+    """A sender that gives up sends again, or takes the service for broken."""
+    monkeypatch.setattr(time_limit, "REQUEST", 3600.0)
+    monkeypatch.setattr(inbox, "MAX_SOON_WAIT_SECONDS", 0.5)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE incidents_incident IN SHARE MODE")
+        (response,) = at_once(lambda: alertmanager.post({"alerts": [alert()]}))
+    assert (response.status_code, Delivery.objects.get().state) == (200, "pending")
+    process_all()
+    assert statuses() == ["open"]
 
 
 def test_requests_and_jobs_share_the_work(alertmanager):

@@ -19,11 +19,24 @@ PLACEHOLDERS = [
     # Jinja, ERB, Ruby, shells, JavaScript, Java, Python, Windows, Ant, Salesforce
     *("{{ alert.id }}", "{{alert-id}}", "{{{id}}}", "{% id %}", "<%= id %>", "#{id}", "${event.id}", "a-${event.id}-b"),
     *("$(id)", "$id", "$event.id", "alert-$id", "key=$id", "@{id}", "!{id}", "{!Id}", "%(id)s", "%s", "%1$s", "{0}"),
-    *("{event_id}", "{id}", "{ id }", "{event-id}", "{event[id]}", "{id|default}", "{host}/{id}", "alert-{0}"),
+    *(
+        "{event_id}",
+        "{id}",
+        "{ id }",
+        "{event-id}",
+        "{event[id]}",
+        "{id|default}",
+        "{host}/{id}",
+        "alert-{0}",
+        "{0}_{1}",
+    ),
     *("%id%", "%ALERT_ID%", "a-%id%-b", "%event.id%", "[[id]]", "[[ event.id ]]", "@id@", "@@ID@@", "x/@id@"),
     *("#id#", "##ID##", "~id~", "|id|", "^id^", "!id!", "`id`", "<id>", "<event id>", "<host>", "<ID>-7"),
     # No value
     *("null", "None", "nil", "undefined", "[object Object]", "NaN", "(null)", "(none)", "<none>", '"null"', "Infinity"),
+    *("https://x/alert-{id}", "/alerts?id={id}", "GET /a/{x} of {host}", r"%HOST%\%SERVICE%", r"CORP\%USER%"),
+    # WhatsUp Gold; Home Assistant's states that are none
+    *("%Device.DisplayName", "%ActiveMonitor.State", "unknown", "Unavailable", "<unknown>", "N/A", "n/a"),
     *("-", "--", "?", "{}", "[]", "()", "...", "***", "%", "$", "#"),
 ]
 IDS = [
@@ -66,6 +79,8 @@ IDS = [
         "https://x/?a=1#b",
         "100%",
     ),
+    *("/books/{id}{._format}", "/files/{name}.{ext}", "GET /a/{x}...{y}", "/{id:int}"),
+    *(r"C:\%TEMP%\x", r"%SystemRoot%\System32\x.exe", "cn={1}mdb,cn=config", "olcDatabase={1}mdb,cn=config"),
     *("/users/{id}", "GET /users/{id}/items/{item_id}", "/users/<int:pk>", "/users/:id", "/a/*/b", "*.example.org"),
     *(
         "$100",
@@ -88,7 +103,14 @@ IDS = [
         "#general",
         "C#",
     ),
-    *("Undefined variable $user in x.php", "app:<module>", "com.foo.Bar.<init>", "a.<locals>.b", "List<String>"),
+    *(
+        "Undefined variable $user in x.php",
+        "app:<module>",
+        "com.foo.Bar.<init>",
+        "a.<locals>.b",
+        "List<String>",
+        "IRepository<T>",
+    ),
     *(
         "<b>Disk</b> full",
         "<0.123.0>",
