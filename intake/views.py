@@ -23,6 +23,8 @@ from intake.parsers.reading import UnreadableError, check
 
 logger = logging.getLogger(__name__)
 
+CONTENT_TYPES = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
+
 
 class IntakeSchema(AutoSchema):
     def _raised(self) -> list[APIException]:
@@ -59,12 +61,12 @@ class IntakeView(APIView):
     @extend_schema(
         summary="Report what a system found",
         description="For senders, each with a format and a secret of its own. Sentry may sign the body instead. What "
-        "came is stored as it came; then incidents are made of it. The format for anything takes forms too, "
-        "`application/x-www-form-urlencoded` and `multipart/form-data`, whose fields are read as those of an object.",
+        "came is stored as it came; then incidents are made of it. The format for anything takes forms too, whose "
+        "fields are read as those of an object.",
         examples=examples.REPORT,
         operation_id="intake",
         parameters=[OpenApiParameter("sender", {"type": "string", "example": "alertmanager"}, OpenApiParameter.PATH)],
-        request={"application/json": OpenApiTypes.OBJECT},
+        request=dict.fromkeys(CONTENT_TYPES, OpenApiTypes.OBJECT),
         responses={200: inline_serializer("Receipt", {"delivery": serializers.IntegerField()})},
     )
     def post(self, request: Request, sender: str, secret: str = "") -> Response:
