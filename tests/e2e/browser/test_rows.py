@@ -77,6 +77,12 @@ def test_a_press_on_the_board_leaves_the_focus_at_its_row(sit_down):
     assert f"№{number}" in page.evaluate(FOCUSED)
 
 
+def test_the_bar_of_the_ticked_is_in_sight_to_its_end(sit_down, device, numbers):
+    page = sit_down("petrova", device=device).goto(LIST)
+    row_of(page, numbers[-1]).get_by_role("checkbox").check()
+    expect(page.locator("#changelist .actions .action-counter")).to_be_in_viewport(ratio=1)
+
+
 def test_three_rows_are_closed_by_keyboard(sit_down, numbers):
     page = sit_down("petrova").goto(LIST)
     for number in numbers[-3:]:
