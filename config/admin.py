@@ -96,8 +96,11 @@ class AdminSite(admin.AdminSite):
         if request.method != "POST" or drafts.TOKEN not in request.POST:
             return None
         messages.warning(request, _("Nothing was changed: you have been logged out."))
-        url = request.POST.get("next", "")  # a button's own address is not one to open
-        return redirect_to_login(url, reverse("admin:login")) if url_has_allowed_host_and_scheme(url, None) else None
+        # A button's own address is not one to open.
+        for url in (request.POST.get("next", ""), request.headers.get("Referer", "")):
+            if url_has_allowed_host_and_scheme(url, request.get_host()):
+                return redirect_to_login(url, reverse("admin:login"))
+        return None
 
     @no_append_slash
     def catch_all_view(self, request: HttpRequest, url: str) -> Any:

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils import translation
 from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -136,7 +137,9 @@ class UserAdmin(GuardedAdmin, auth.UserAdmin):
         form = SettingsForm(request.POST or None, instance=user)
         if form.is_valid():
             user.save(update_fields=form.fields)
-            self.message_user(request, _("Your settings were saved."), messages.SUCCESS)
+            # In the language of the page that shows it
+            with translation.override(user.language or translation.get_language_from_request(request)):
+                self.message_user(request, gettext("Your settings were saved."), messages.SUCCESS)
             return HttpResponseRedirect(request.path)
         context = {
             **self.admin_site.each_context(request),

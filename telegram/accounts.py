@@ -10,8 +10,8 @@ from itertools import permutations
 from operator import or_
 
 from django.db import transaction
-from django.db.models import Q
-from django.db.models.functions import Upper
+from django.db.models import Q, Value
+from django.db.models.functions import Replace, Upper
 from django.utils import timezone
 
 from identity.models import User
@@ -27,6 +27,7 @@ MARK = " (Telegram)"
 MAX_WORDS = 4  # of a full name
 _INVISIBLE = re.compile(f"(?! )[{INVISIBLE}]")
 _REVERSED = re.compile("[\u202d\u202e]")  # overrides of direction: the letters behind them may read 1rotarepo
+_DASHES = re.compile("[\u2010-\u2015\u2212]")
 _USERNAME = re.compile(r"[\w@.+-]+")
 
 
@@ -67,7 +68,7 @@ def outside_name(name: str) -> str:
     """
     name = _REVERSED.sub("", name)
     visible = unicodedata.normalize("NFKC", _INVISIBLE.sub("", name))
-    words = visible.split()
+    words = _DASHES.sub("-", visible).split()
     is_marked = any(map(_mixes_alphabets, words)) or (len(words) == 1 and _is_like_username(words[0]))
     if is_marked or _is_of_user(words):
         return shortened(name, AUTHOR_MAX_LENGTH - len(MARK)) + MARK
@@ -88,13 +89,16 @@ def _is_like_username(word: str) -> bool:
 
 def _is_of_user(words: list[str]) -> bool:
     """Whether it is the username or the full name of a user."""
-    upper = [word.upper() for word in words[:MAX_WORDS]]
+    upper = [word.upper().replace("Ё", "Е") for word in words[:MAX_WORDS]]
     if len(words) == 1:
         either = [Q(username_key=username_key(words[0])), Q(last=upper[0], first=""), Q(last="", first=upper[0])]
     else:
         either = [Q(last=last, first=first) for last, first in permutations(upper, 2)]
     # Not iexact, which on SQLite knows the case of ASCII letters alone.
-    users = User.objects.annotate(last=Upper("last_name"), first=Upper("first_name"))
+    names = {"last": "last_name", "first": "first_name"}
+    users = User.objects.annotate(
+        **{name: Replace(Upper(field), Value("Ё"), Value("Е")) for name, field in names.items()}
+    )
     return bool(either) and users.filter(reduce(or_, either)).exists()
 
 

@@ -235,13 +235,13 @@ def _record_failure(subscription: Subscription, outcome: Outcome) -> bool:
 
 def _pause(subscription: Subscription) -> None:
     """For longer after each failure in a row; after a day of them until a person resumes it."""
-    now = timezone.now()
-    subscription.refresh_from_db(fields=["failures", "failing_since", "retry_at"])
-    since = subscription.failing_since or now
-    retry_at = now + min(FIRST_PAUSE * 2 ** min(subscription.failures, 10), MAX_PAUSE)
-    Subscription.objects.filter(pk=subscription.pk).update(
-        failures=F("failures") + 1, failing_since=since, retry_at=max(retry_at, subscription.retry_at or now)
-    )
+    now, row = timezone.now(), Subscription.objects.filter(pk=subscription.pk)
+    stored = row.first()
+    if stored is None:  # deleted while its events were in flight
+        return
+    since = stored.failing_since or now
+    retry_at = now + min(FIRST_PAUSE * 2 ** min(stored.failures, 10), MAX_PAUSE)
+    row.update(failures=F("failures") + 1, failing_since=since, retry_at=max(retry_at, stored.retry_at or now))
     if now - since >= REST_AFTER:
         _rest(subscription, Rest.FAILING)
 

@@ -216,6 +216,22 @@ def test_a_press_leads_back_and_says_that_it_changed_nothing(browser):
     assert log_in(browser, page)["Location"] == f"{INCIDENTS}?status__in=open"
 
 
+@pytest.mark.parametrize("path", ["intake/delivery/1/retry/", "identity/user/1/telegram-code/"])
+def test_a_press_without_an_address_leads_back_to_its_page(browser, path):
+    page = "http://testserver/api/admin/intake/delivery/?state=faulty"
+    sent = {drafts.TOKEN: browser.get("/api/admin/").context["csrf_token"]}
+    log_out(browser)
+    response = browser.post(f"/api/admin/{path}", sent, headers=HERE | {"referer": page})
+    assert log_in(browser, browser.get(response["Location"]))["Location"] == page
+
+
+def test_a_press_leads_to_no_other_site(browser):
+    sent = {drafts.TOKEN: browser.get("/api/admin/").context["csrf_token"], "next": "//evil.example"}
+    log_out(browser)
+    response = browser.post("/api/admin/", sent, headers=HERE | {"referer": "https://evil.example/"})
+    assert "evil" not in response["Location"]
+
+
 def test_passwords_are_never_kept(browser):
     page = browser.get("/api/admin/password_change/")
     sent = {drafts.TOKEN: page.context["csrf_token"], "old_password": "secret word", "new_password1": "secret word"}

@@ -6,6 +6,7 @@ from django.utils import translation
 
 from identity.models import User
 from tests.conftest import api_for
+from tests.helpers.admin import told
 from tests.helpers.identity import USER_ADMIN, admin_for
 from tests.helpers.incidents import URL
 
@@ -48,6 +49,19 @@ def test_operators_choose_their_own():
     assert (heading(client), heading(other)) == (RUSSIAN, ENGLISH)
     client.post(SETTINGS, {"language": "", "time_zone": ""})
     assert heading(client) == ENGLISH
+
+
+@pytest.mark.parametrize(
+    ("before", "chosen", "text"),
+    [
+        ("", "ru", "Настройки сохранены."),
+        ("ru", "en", "Your settings were saved."),
+        ("ru", "", "Your settings were saved."),
+    ],
+)
+def test_the_page_that_confirms_it_speaks_one_language(before, chosen, text):
+    client = browser("en", before)
+    assert told(client.post(SETTINGS, {"language": chosen, "time_zone": ""})) == [text]
 
 
 @pytest.mark.parametrize("language", ["de", "RU", "a\0", "x" * 300])

@@ -119,6 +119,18 @@ def test_event_that_fails_alone_does_not_pause_its_subscription(hook, receiver, 
     assert (len(receiver.requests), hook.retry_at, hook.failures, hook.failing_since) == (20, None, 0, None)
 
 
+def test_subscription_deleted_while_its_attempts_fail_is_let_go(hook, receiver):
+    release, first, second = threading.Event(), make_incident(), make_incident()
+    receiver.status_of = {first.pk: 500, second.pk: 500}
+    receiver.before_response = lambda body: body["data"]["incident"]["id"] == first.pk or release.wait(60)
+    sender = jobs.Sender()
+    step_until(sender, Event.objects.filter(incident=first, attempts=1).exists)
+    hook.delete()
+    release.set()
+    finish(sender)
+    assert len(receiver.requests) == 2
+
+
 @pytest.mark.parametrize("again", [True, False])
 def test_event_waits_for_that_of_its_incident_in_flight(hook, receiver, again):
     """Be it a later event, or an earlier one that a person sends again."""

@@ -3,9 +3,22 @@
 import pytest
 from playwright.sync_api import expect
 
+from tests.helpers.browser import MEASURE
+
 pytestmark = pytest.mark.e2e
 
 LIST = "/api/admin/incidents/incident/"
+NAME = "Константинопольская-Преображенская Александра Владиславовна"
+TAKEN = f"""
+from identity.models import User
+from incidents.actors import Named
+from incidents.services import create_incident
+last_name, first_name, patronymic = "{NAME}".split()
+names = {{"last_name": last_name, "first_name": first_name, "patronymic": patronymic}}
+User.objects.update_or_create(username="vladislavovna", defaults=names)
+report = {{"description": "Насос стоит", "status": "in_progress", "source": "operator"}}
+create_incident(**report, actor=Named("vladislavovna"), channel="admin")
+"""
 FOCUSED = "() => document.activeElement.closest('tr, .board-open li')?.innerText ?? document.activeElement.tagName"
 
 
@@ -75,6 +88,19 @@ def test_a_press_on_the_board_leaves_the_focus_at_its_row(sit_down):
     page.keyboard.press("Enter")
     expect(page.locator(f".board-open li:has(#incident-{number})")).to_contain_text("В работе")
     assert f"№{number}" in page.evaluate(FOCUSED)
+
+
+def test_the_bar_of_the_ticked_is_in_sight_to_its_end(sit_down, device, numbers):
+    page = sit_down("petrova", device=device).goto(LIST)
+    row_of(page, numbers[-1]).get_by_role("checkbox").check()
+    expect(page.locator("#changelist .actions .action-counter")).to_be_in_viewport(ratio=1)
+
+
+def test_a_long_name_is_shown_whole(sit_down, service, device):
+    service.manage("shell", "--no-imports", "-c", TAKEN)
+    page = sit_down("petrova", device=device).goto(LIST)
+    expect(page.locator("#result_list")).to_contain_text(NAME)
+    assert page.evaluate(MEASURE) == []
 
 
 def test_three_rows_are_closed_by_keyboard(sit_down, numbers):

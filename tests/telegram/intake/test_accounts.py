@@ -104,13 +104,18 @@ IMPOSTORS = [
     {"first_name": "Пeтрова"},  # the second letter is Latin
     {"first_name": "Анна", "last_name": "Ли"},
     {"first_name": "ли", "last_name": "анна Ивановна"},
+    {"first_name": "Петр", "last_name": "Королев"},
+    {"first_name": "Пётр", "last_name": "Королёв"},
+    {"first_name": "Семен", "last_name": "Сухово‐Кобылин"},
+    {"first_name": "operator–1"},
 ]
 
 
 @pytest.mark.parametrize("named", IMPOSTORS)
 def test_a_name_that_could_be_taken_for_a_users_is_marked(group, named):
     User.objects.create_user("operator1", first_name="Анна", last_name="Ли")
-    User.objects.create_user("петрова")
+    User.objects.create_user("петрова", first_name="Пётр", last_name="Королёв")
+    User.objects.create_user("semyon", first_name="Семён", last_name="Сухово-Кобылин")
     write(text="x", **{"from": ANNA | named})
     actor = IncidentChange.objects.get().actor
     assert actor.endswith(" (Telegram)") and actor != "operator1"
