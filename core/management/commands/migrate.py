@@ -17,6 +17,13 @@ def _has_lock(cursor: CursorWrapper) -> bool:
 class Command(Migrate):
     """Django's command; on PostgreSQL an advisory lock makes concurrent ones take turns."""
 
+    def check(self, *args: Any, **kwargs: Any) -> None:
+        # The first to connect: of an unreachable or refused database a sentence says enough.
+        try:
+            super().check(*args, **kwargs)
+        except OperationalError as exc:
+            raise CommandError(str(exc)) from exc
+
     def handle(self, *args: Any, **options: Any) -> None:
         connection = connections[options["database"]]
         if connection.vendor != "postgresql":
