@@ -10,13 +10,13 @@ version=1.12.55-1
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
-mkdir -p "$tmp/debs/partial" "$tmp/root/data"
+mkdir -p "$tmp/debs/partial" "$tmp/debian/data"
 # With an empty status every dependency is downloaded too, libc included.
 apt-get -qq -y -o Dir::State::status=/dev/null -o Dir::Cache::archives="$tmp/debs" -o Debug::NoLocking=1 -o APT::Sandbox::User=root \
     --no-install-recommends --download-only install "gnumeric=$version"
-for deb in "$tmp"/debs/*.deb; do dpkg-deb -x "$deb" "$tmp/root"; done
+for deb in "$tmp"/debs/*.deb; do dpkg-deb -x "$deb" "$tmp/debian"; done
 
-python3 - "$tmp/root/data" <<'PYTHON'
+python3 - "$tmp/debian/data" <<'PYTHON'
 import sys, zipfile
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -44,12 +44,12 @@ for name, rows in SHEETS.items():
 PYTHON
 
 convert() {
-    LC_ALL=C.UTF-8 HOME=/data chroot "$tmp/root" ssconvert -T Gnumeric_stf:stf_csv "/data/$1.xlsx" "/data/$1.csv" 2>"$tmp/errors"
+    LC_ALL=C.UTF-8 HOME=/data chroot "$tmp/debian" ssconvert -T Gnumeric_stf:stf_csv "/data/$1.xlsx" "/data/$1.csv" 2>"$tmp/errors"
 }
-LC_ALL=C.UTF-8 chroot "$tmp/root" ssconvert --version
+LC_ALL=C.UTF-8 chroot "$tmp/debian" ssconvert --version
 convert with
-echo "with references:    $(cat "$tmp/root/data/with.csv")"
+echo "with references:    $(cat "$tmp/debian/data/with.csv")"
 convert without
-echo "without references: $(cat "$tmp/root/data/without.csv") ($(grep -c assertion "$tmp/errors") assertions)"
-[ "$(cat "$tmp/root/data/with.csv")" = "5,text" ] || { echo "with references it fails too: the script proves nothing"; exit 1; }
-[ -z "$(cat "$tmp/root/data/without.csv")" ] || { echo "Gnumeric reads cells without a reference now"; exit 1; }
+echo "without references: $(cat "$tmp/debian/data/without.csv") ($(grep -c assertion "$tmp/errors") assertions)"
+[ "$(cat "$tmp/debian/data/with.csv")" = "5,text" ] || { echo "with references it fails too: the script proves nothing"; exit 1; }
+[ -z "$(cat "$tmp/debian/data/without.csv")" ] || { echo "Gnumeric reads cells without a reference now"; exit 1; }

@@ -54,7 +54,7 @@ class Recipe:
         return path
 
     def incidents(self) -> list[tuple[str, str]]:
-        """Status and description of what was recorded since begin(), oldest first."""
+        """Status and description of the incidents recorded since begin(), oldest first."""
         response = self.api.get(f"{self.service.url}/api/v1/incidents/", timeout=30).json()
         new = [incident for incident in reversed(response["results"]) if incident["id"] > self.before]
         return [(incident["status"], incident["description"]) for incident in new]
