@@ -12,12 +12,12 @@ version='1:6.0.14+dfsg-1+b1'
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
-mkdir -p "$tmp/debs/partial" "$tmp/root/work"
+mkdir -p "$tmp/debs/partial" "$tmp/root/data"
 # With an empty status every dependency is downloaded too, libc included.
 apt-get -qq -y -o Dir::State::status=/dev/null -o Dir::Cache::archives="$tmp/debs" -o Debug::NoLocking=1 -o APT::Sandbox::User=root \
     --no-install-recommends --download-only install "zabbix-server-pgsql=$version"
 for deb in "$tmp"/debs/*.deb; do dpkg-deb -x "$deb" "$tmp/root"; done
-cat >"$tmp/root/work/script.js" <<'JAVASCRIPT'
+cat >"$tmp/root/data/script.js" <<'JAVASCRIPT'
 var request = new HttpRequest();
 request.addHeader('Content-Type: application/json');
 request.post(value, '{"alert": 1}');
@@ -53,7 +53,7 @@ def post(path):
     """What arrived at /final, and the status that the script saw."""
     received.clear()
     url = f"http://127.0.0.1:{server.server_port}/{path}"
-    command = ["chroot", sys.argv[1], "zabbix_js", "-s", "/work/script.js", "-p", url]
+    command = ["chroot", sys.argv[1], "zabbix_js", "-s", "/data/script.js", "-p", url]
     status = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     print(f"{path}: {received}, getStatus() is {status}")
     return received[0], status
