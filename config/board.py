@@ -108,8 +108,8 @@ def _faults(request: HttpRequest, site: AdminSite) -> Iterator[Number]:
     """What waits for a person, of the models that the user may view."""
     lists: list[tuple[str, QuerySet, dict[str, Any]]] = [
         (_("faulty deliveries"), Delivery.objects.filter(state=Delivery.State.FAULTY), {"state__exact": "faulty"}),
-        (_("chats that refuse messages"), Chat.objects.exclude(rest_reason=""), {"rest_reason__gt": ""}),
-        (_("cards that failed"), Card.objects.filter(failed=True), {"state": "failed"}),
+        (_("chats that refuse messages"), Chat.objects.exclude(pause_reason=""), {"pause_reason__gt": ""}),
+        (_("cards that failed"), Card.objects.filter(state=Card.State.FAILED), {"state": "failed"}),
         (
             _("webhooks that are stopped"),
             Subscription.objects.filter(rests_since__isnull=False),

@@ -24,6 +24,7 @@ from incidents.admin.incident_page import ORIGINS_SHOWN, Origin, origins
 from incidents.models import Incident
 from intake.admin import DeliveryAdmin
 from intake.models import Delivery
+from telegram import card_states
 from telegram.bot_api import client
 from telegram.models import Account, Bot, Card, Chat, Message
 from telegram.reading.reports import message_link
@@ -69,7 +70,7 @@ class ChatAdmin(GuardedAdmin, RetryAdmin):
         return self.has_change_permission(request)
 
     def needs_retry(self, obj: Chat) -> bool:
-        return bool(obj.rest_reason)
+        return bool(obj.pause_reason)
 
     def retry(self, queryset: QuerySet[Chat]) -> None:
         sender.resume(queryset)
@@ -98,10 +99,10 @@ class ChatAdmin(GuardedAdmin, RetryAdmin):
 
     @admin.display(description=_("sending"))
     def sending(self, chat: Chat) -> str:
-        if chat.rest_reason:
-            return str(_("refused: %s") % chat.rest_reason)
-        if chat.rests_until and chat.rests_until > timezone.now():
-            until = timezone.localtime(chat.rests_until)
+        if chat.pause_reason:
+            return str(_("refused: %s") % chat.pause_reason)
+        if chat.paused_until and chat.paused_until > timezone.now():
+            until = timezone.localtime(chat.paused_until)
             return str(_("waits until %s, as Telegram told it") % f"{until:%Y-%m-%d %H:%M:%S}")
         return str(_("works"))
 
@@ -114,13 +115,13 @@ class CardStateFilter(admin.SimpleListFilter):
     title = _("state")
     parameter_name = "state"
     STATES = {
-        "failed": Q(failed=True),
-        "resting": Q(due_at__isnull=False) & ~Q(chat__rest_reason=""),
-        "waiting": Q(due_at__isnull=False, chat__rest_reason=""),
+        "failed": Q(state=Card.State.FAILED),
+        "resting": Q(due_at__isnull=False) & ~Q(chat__pause_reason=""),
+        "waiting": Q(due_at__isnull=False, chat__pause_reason=""),
     }
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, Any]]:
-        return [("failed", _("failed")), ("resting", _("the chat rests")), ("waiting", _("waits to be sent"))]
+        return [("failed", _("failed")), ("resting", _("the chat is paused")), ("waiting", _("waits to be sent"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Card]) -> QuerySet[Card]:
         return queryset.filter(self.STATES.get(self.value() or "", Q()))
@@ -142,10 +143,10 @@ class CardAdmin(RetryAdmin):
         return False
 
     def needs_retry(self, obj: Card) -> bool:
-        return obj.failed
+        return obj.state == Card.State.FAILED
 
     def retry(self, queryset: QuerySet[Card]) -> None:
-        sender.retry(queryset)
+        card_states.retry(queryset)
 
     @admin.display(description=_("state"))
     def state(self, card: Card) -> str:
@@ -225,11 +226,8 @@ class UserWithAccountsAdmin(UserAdmin):
 
 
 def _state(card: Card) -> str:
-    if card.failed:
-        return str(_("failed"))
-    if card.due_at is None:
-        return str(_("shown"))
-    return str(_("the chat rests") if card.chat.rest_reason else _("waits to be sent"))
+    is_due = card.state not in (Card.State.SHOWN, Card.State.FAILED)
+    return str(_("the chat is paused")) if is_due and card.chat.pause_reason else card.get_state_display()
 
 
 def _describe(card: Card) -> str:

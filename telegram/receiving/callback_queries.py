@@ -11,6 +11,7 @@ from incidents.models import Channel, Incident
 from incidents.services import change_incident
 from intake.inbox import Outcome
 from intake.models import Delivery
+from telegram import card_states
 from telegram.models import Card, ChatAlias, Message
 from telegram.reading.parsing import Update
 from telegram.reading.values import dictionary, integer, string
@@ -34,7 +35,7 @@ def take(alias: ChatAlias, update: Update, delivery: Delivery) -> Outcome:
     if press is None or incident is None or update.author is None:
         _respond(update, _("This button is not known."))
         return Outcome(Delivery.State.SKIPPED, ["the button is not known"])
-    sender.adopt(alias, incident.pk, _message_id(update))
+    card_states.adopt(alias, incident.pk, _message_id(update))
     if incident.status == press.shown:
         actor = accounts.actor_of(update.author)
         change_incident(incident, values={"status": press.wanted}, actor=actor, channel=Channel.TELEGRAM)
@@ -69,4 +70,4 @@ def _incident(alias: ChatAlias, press: cards.Press) -> Incident | None:
 
 
 def _respond(update: Update, text: str) -> None:
-    transaction.on_commit(partial(sender.answer_press, string(update.payload.get("id")), text))
+    transaction.on_commit(partial(sender.answer_callback_query, string(update.payload.get("id")), text))

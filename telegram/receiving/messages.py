@@ -10,13 +10,14 @@ from incidents.models import Channel, Incident
 from incidents.services import add_comment, change_incident, create_incident
 from intake.inbox import Outcome
 from intake.models import Delivery
+from telegram import card_states
 from telegram.models import Bot, Card, Chat, ChatAlias, Message
 from telegram.reading import commands, reports
 from telegram.reading.parsing import Update
 from telegram.reading.reports import Report
 from telegram.reading.values import dictionary
 from telegram.receiving import accounts
-from telegram.sending import cards, sender
+from telegram.sending import cards
 
 Role = Message.Role
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -68,7 +69,7 @@ class Reader:
         # Of "/incident Течь" the report is "Течь".
         report = reports.read(self.update.message, text=command.text if command else None)
         if report.reply_to and (number := replied_card(self.update.message, self.bot_id)):
-            sender.adopt(self.alias, number, report.reply_to)
+            card_states.adopt(self.alias, number, report.reply_to)
         if report.author.bot_id == self.bot_id or card_incident(self.alias, report.message_id):
             return _skipped("a message of this bot")
         if report.skip and not command:
@@ -220,7 +221,7 @@ class Reader:
         self._remember(alias, report, incident_id, Role.PART)
         self._describe(incident_id, before, _words(_album(alias, album[0].media_group_id)), report)
         # The card tells how many parts there are.
-        Card.objects.filter(incident=incident_id, chat=alias.chat).update(due_at=timezone.now())
+        card_states.outdate(Card.objects.filter(incident=incident_id, chat=alias.chat), timezone.now())
         return incident_id
 
     # Edits

@@ -80,7 +80,7 @@ def test_flood_is_one_message_with_a_count(alerts, monkeypatch):
 
 
 def test_lasting_error_is_repeated_with_its_count(alerts, monkeypatch):
-    monkeypatch.setattr(TelegramHandler, "REPEAT_INTERVAL", 0.1)
+    monkeypatch.setattr(TelegramHandler, "REPEAT_SECONDS", 0.1)
     reported = 0
     for number in range(20):
         logger.error("number %d", number)
