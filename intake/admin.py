@@ -18,8 +18,8 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from core.admin import GuardedAdmin, GuardedForm, ListAdmin
-from incidents.admin.change_list import BoundedPaginator
-from incidents.admin.incident_page import ORIGINS_SHOWN, Origin, origins
+from desk.change_list import BoundedPaginator
+from desk.incident_page import ORIGINS_SHOWN, Origin, origins
 from incidents.models import Incident
 from intake import inbox
 from intake.models import Delivery, Episode, Sender

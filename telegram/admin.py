@@ -17,11 +17,11 @@ from django.views.decorators.http import require_POST
 
 from core import bot_api
 from core.admin import GuardedAdmin, GuardedForm, ListAdmin, RetryAdmin
+from desk.change_list import BoundedPaginator
+from desk.incident_page import ORIGINS_SHOWN, Origin, origins
 from identity.admin import UserAdmin
 from identity.models import User
 from identity.time_zones import TimeZoneInput, validate_time_zone
-from incidents.admin.change_list import BoundedPaginator
-from incidents.admin.incident_page import ORIGINS_SHOWN, Origin, origins
 from incidents.models import Incident
 from intake.admin import DeliveryAdmin
 from intake.models import Delivery

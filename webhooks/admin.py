@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from core.admin import GuardedAdmin, GuardedForm, RetryAdmin
-from incidents.admin.change_list import BoundedPaginator
+from desk.change_list import BoundedPaginator
 from incidents.models import Source, Status
 from webhooks.addresses import mask_userinfo, normalize_url
 from webhooks.models import Event, EventType, Subscription, send_again

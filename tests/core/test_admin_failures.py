@@ -7,8 +7,9 @@ from django.contrib.admin import ModelAdmin
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
+from desk import change_list, incident_page
+from desk.admin import IncidentAdmin
 from identity.models import User
-from incidents.admin import IncidentAdmin, change_list, incident_page
 from incidents.models import Incident
 from tests.helpers.incidents import make_incident
 

@@ -13,7 +13,7 @@ from django.utils.text import capfirst
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from incidents.admin import xlsx
+from desk import xlsx
 from incidents.history import names_of_takers
 from incidents.models import Incident, Source, Status
 

@@ -20,9 +20,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from desk.change_list import MOST_AT_ONCE
+from desk.incident_page import UnknownIncident, leads_back_if_unknown
 from incidents.actors import Named
-from incidents.admin.change_list import MOST_AT_ONCE
-from incidents.admin.incident_page import UnknownIncident, leads_back_if_unknown
 from incidents.history import last_status_changes, name_authors, taken_by
 from incidents.models import Channel, Incident, Status
 from incidents.services import change_incident

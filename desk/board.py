@@ -14,7 +14,8 @@ from django.utils.http import urlencode
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
-from incidents import buttons, reports
+from desk import buttons
+from incidents import reports
 from incidents.history import names_of_takers
 from incidents.models import UNRESOLVED, Incident, Source, Status
 from intake.models import Delivery

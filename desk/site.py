@@ -17,9 +17,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views import csrf
 from django.views.decorators.common import no_append_slash
 
-from config import board
-from core import drafts
 from core.api.views import append_slash
+from desk import board, drafts
 from identity.forms import LoginForm, PasswordChangeForm, with_retry_after
 
 

@@ -15,10 +15,9 @@ from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
-from incidents import buttons
-from incidents.admin import export, one_at_a_time
-from incidents.admin.change_list import BoundedChangeList, BoundedPaginator, is_too_short, number_in, words_in
-from incidents.admin.filters import (
+from desk import buttons, export, one_at_a_time
+from desk.change_list import BoundedChangeList, BoundedPaginator, is_too_short, number_in, words_in
+from desk.filters import (
     ChannelFilter,
     ChoicesFilter,
     CreatedFilter,
@@ -26,11 +25,11 @@ from incidents.admin.filters import (
     ResolvedFilter,
     StatusFilter,
 )
-from incidents.admin.incident_page import IncidentPage
-from incidents.admin.set_status import moves_view, set_status, status_view
+from desk.incident_page import IncidentPage
+from desk.set_status import moves_view, set_status, status_view
+from desk.templatetags import desk
 from incidents.listing.search import mentions
 from incidents.models import Incident, Status
-from incidents.templatetags import desk
 
 
 @admin.register(Incident)
