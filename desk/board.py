@@ -6,21 +6,17 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.contrib.admin import AdminSite, ModelAdmin
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.timesince import timesince
-from django.utils.translation import gettext as _
 
-from desk import buttons
+from desk import buttons, registry
 from incidents import reports
 from incidents.history import names_of_takers
 from incidents.models import UNRESOLVED, Incident, Source, Status
-from intake.models import Delivery
-from telegram.models import Card, Chat
-from webhooks.models import Subscription
 
 ROWS = 15
 DAYS = 30
@@ -52,7 +48,7 @@ class Bar:
 
 def context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
     """For admin/board_content.html; without incidents and their numbers for a user who may not view them."""
-    board: dict[str, Any] = {"now": timezone.now(), "faults": list(_faults(request, site))}
+    board: dict[str, Any] = {"now": timezone.now(), "faults": list(_failures(request, site))}
     incidents = site.get_model_admin(Incident)
     if not incidents.has_view_permission(request):
         return board
@@ -105,22 +101,12 @@ def _bars(created: dict[date, int], resolved: dict[date, int]) -> list[Bar]:
     return bars
 
 
-def _faults(request: HttpRequest, site: AdminSite) -> Iterator[Number]:
+def _failures(request: HttpRequest, site: AdminSite) -> Iterator[Number]:
     """What waits for a person, of the models that the user may view."""
-    lists: list[tuple[str, QuerySet, dict[str, Any]]] = [
-        (_("faulty deliveries"), Delivery.objects.filter(state=Delivery.State.FAULTY), {"state__exact": "faulty"}),
-        (_("chats that refuse messages"), Chat.objects.exclude(rest_reason=""), {"rest_reason__gt": ""}),
-        (_("cards that failed"), Card.objects.filter(failed=True), {"state": "failed"}),
-        (
-            _("webhooks that are stopped"),
-            Subscription.objects.filter(rests_since__isnull=False),
-            {"rests_since__isnull": False},
-        ),
-    ]
-    for label, rows, filters in lists:
-        if site.get_model_admin(rows.model).has_view_permission(request):
-            counted = rows[: COUNTED + 1].count()
-            yield Number(min(counted, COUNTED), _url(rows.model, **filters), label, counted > COUNTED)
+    for label, model, condition, filters in registry.failures:
+        if site.get_model_admin(model).has_view_permission(request):
+            counted = model._default_manager.filter(condition)[: COUNTED + 1].count()
+            yield Number(min(counted, COUNTED), _url(model, **filters), str(label), counted > COUNTED)
 
 
 def _created(since: datetime, until: datetime) -> str:

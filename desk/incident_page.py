@@ -1,6 +1,6 @@
 """The page of an incident: its form, its time line and comments, and what happens where two people edit at once."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from copy import copy
 from functools import wraps
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from core.admin import ListAdmin
 from core.api.exceptions import PreconditionFailed, ServiceUnavailable
 from core.api.preconditions import Preconditions
-from desk import buttons, drafts
+from desk import buttons, drafts, registry
 from incidents.actors import Named
 from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
 from incidents.history import name_authors, names_of_takers
@@ -31,7 +31,6 @@ from incidents.text import is_blank, normalize_line_breaks
 CONFLICT = _("Nothing has been saved yet: others changed this incident after you opened it. Compare, then choose.")
 ENTRIES_SHOWN = 100
 LABELS = {"status": dict(Status.choices), "source": dict(Source.choices)}
-ORIGINS_SHOWN = 10
 
 
 class TextField(forms.CharField):
@@ -146,18 +145,6 @@ class CommentForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3, "placeholder": _("Write a comment")}),
     )
     once = OnceField()
-
-
-class Origin(NamedTuple):
-    """Where an incident came from, or where it is shown."""
-
-    place: str
-    what: str
-    url: str | None = None
-
-
-# What the apps above know of an incident: each at most ORIGINS_SHOWN of either. Registered by their admin modules.
-origins: list[Callable[[HttpRequest, Incident], Iterable[Origin]]] = []
 
 
 class UnknownIncident(Http404):
@@ -294,7 +281,7 @@ class IncidentPage(ListAdmin):
                 "taken_by": names_of_takers([obj.pk]).get(obj.pk),
                 "entries": entries[:ENTRIES_SHOWN],
                 "more_entries": len(entries) > ENTRIES_SHOWN,
-                "origins": [origin for origins_of in origins for origin in origins_of(request, obj)],
+                "origins": [origin for origins_of in registry.origins for origin in origins_of(request, obj)],
                 "buttons": buttons.on_page(obj.status),
             }
         else:

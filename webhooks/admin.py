@@ -2,14 +2,17 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from core.admin import GuardedAdmin, GuardedForm, RetryAdmin
+from core.admin import GuardedAdmin
+from core.forms import GuardedForm
 from desk.change_list import BoundedPaginator
+from desk.registry import Failures, failures
+from desk.retry import RetryAdmin
 from incidents.models import Source, Status
 from webhooks.addresses import mask_userinfo, normalize_url
 from webhooks.models import Event, EventType, Subscription, send_again
@@ -114,3 +117,8 @@ class EventAdmin(SuperuserAdmin):
 
     def retry(self, queryset: QuerySet[Event]) -> None:
         send_again(queryset)
+
+
+failures.append(
+    Failures(_("webhooks that are stopped"), Subscription, Q(rests_since__isnull=False), {"rests_since__isnull": False})
+)
