@@ -15,6 +15,7 @@ from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
+from core.admin import ListAdmin
 from desk import buttons, export, one_at_a_time
 from desk.change_list import BoundedChangeList, BoundedPaginator, is_too_short, number_in, words_in
 from desk.filters import (
@@ -25,7 +26,7 @@ from desk.filters import (
     ResolvedFilter,
     StatusFilter,
 )
-from desk.incident_page import IncidentPage
+from desk.incident_page import add_view, change_view, comment_view, history_view
 from desk.set_status import moves_view, set_status, status_view
 from desk.templatetags import desk
 from incidents.listing.search import mentions
@@ -33,7 +34,9 @@ from incidents.models import Incident, Status
 
 
 @admin.register(Incident)
-class IncidentAdmin(IncidentPage):
+class IncidentAdmin(ListAdmin):
+    """The list of incidents, and the addresses of their pages, which are views of their own."""
+
     list_display = ("number", "status_pill", "short_description", "source", "created", "taken_by", "status_buttons")
     list_display_links = ("number", "short_description")
     list_filter = (
@@ -126,16 +129,31 @@ class IncidentAdmin(IncidentPage):
         return set_status(self, request, queryset, Status.OPEN)
 
     def get_urls(self) -> list[URLPattern]:
+        def page(view: Any) -> Any:
+            return self.admin_site.admin_view(partial(view, self))
+
         def post(view: Any) -> Any:
-            return require_POST(self.admin_site.admin_view(partial(view, self)))
+            return require_POST(page(view))
 
         export_view = require_GET(self.admin_site.admin_view(self.export_view))
         return [
+            path("<int:pk>/comment/", page(comment_view), name="incidents_incident_comment"),
             path("<int:pk>/status/", post(status_view), name="incidents_incident_status"),
             path("moves/", post(moves_view), name="incidents_incident_moves"),
             path("export/<str:form>/", export_view, name="incidents_incident_export"),
             *super().get_urls(),
         ]
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        return add_view(self, request)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        return change_view(self, request, object_id)
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        return history_view(self, request, object_id)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         query = request.GET.get(SEARCH_VAR, "")

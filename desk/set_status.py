@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from desk.change_list import MOST_AT_ONCE
-from desk.incident_page import UnknownIncident, leads_back_if_unknown
+from desk.incident_page import of_incident
 from incidents.actors import Named
 from incidents.history import last_status_changes, name_authors, taken_by
 from incidents.models import Channel, Incident, Status
@@ -46,8 +46,8 @@ class Move(NamedTuple):
     taken_by: str | None = None
 
 
-@leads_back_if_unknown
-def status_view(model_admin: ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
+@of_incident
+def status_view(model_admin: ModelAdmin, request: HttpRequest, incident: Incident) -> HttpResponse:
     """One press: `status` is set where the incident's status is still `shown`."""
     # A button sends one value of its own: the list's buttons have `shown` in the query.
     shown, status = request.POST.get("shown") or request.GET.get("shown"), request.POST.get("status")
@@ -55,11 +55,9 @@ def status_view(model_admin: ModelAdmin, request: HttpRequest, pk: int) -> HttpR
         raise BadRequest("status and shown must be statuses")
     if not model_admin.has_change_permission(request):
         raise PermissionDenied
-    if not model_admin.get_queryset(request).filter(pk=pk).exists():
-        raise UnknownIncident
     # Pressed in a row of a list, it leads back to that row.
-    page = next_page(request) + (f"#incident-{pk}" if "row" in request.GET else "")
-    move(request, [Move(pk, shown, status)], page)
+    page = next_page(request) + (f"#incident-{incident.pk}" if "row" in request.GET else "")
+    move(request, [Move(incident.pk, shown, status)], page)
     return HttpResponseRedirect(page)
 
 

@@ -37,7 +37,7 @@ def fail(*args, **kwargs):
         ("", IncidentAdmin, "number"),
         ("{pk}/change/", incident_page, "names_of_takers"),
         ("{pk}/history/", Incident, "__str__"),
-        ("add/", IncidentAdmin, "get_form"),
+        ("add/", incident_page, "AddForm"),
     ],
 )
 def test_bug_is_a_logged_500(staff, monkeypatch, caplog, path, owner, name, query):
