@@ -10,9 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from core.forms import GuardedForm
 from desk import drafts
-from incidents.models import DESCRIPTION_MAX_LENGTH, Incident, IncidentChange, Source, Status
+from incidents.models import Incident, IncidentChange, Source, Status
 from incidents.services import WRITABLE
-from incidents.text import is_blank, normalize_line_breaks
+from incidents.text import DESCRIPTION_MAX_LENGTH, is_blank, normalize_line_breaks
 
 CONFLICT = _("Nothing has been saved yet: others changed this incident after you opened it. Compare, then choose.")
 LABELS = {"status": dict(Status.choices), "source": dict(Source.choices)}
