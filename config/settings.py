@@ -55,8 +55,8 @@ SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = LANGUAGE_COOKIE_PATH = f"{FORCE_SCRIPT_
 
 # Applications
 INSTALLED_APPS = [
-    "core",  # before the admin, some of whose templates it replaces
-    "desk.apps.DeskConfig",
+    "core",
+    "desk.apps.DeskConfig",  # before the admin, some of whose templates it replaces
     "desk.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
