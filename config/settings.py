@@ -75,6 +75,8 @@ INSTALLED_APPS = [
     "telegram",
     "webhooks",
 ]
+# In the desk's navigation, by how often operators use them. Others follow.
+DESK_NAVIGATION = ("incidents", "telegram", "intake", "webhooks", "identity")
 MIDDLEWARE = [
     "core.metrics.MetricsMiddleware",
     "core.api.middleware.RequestMiddleware",

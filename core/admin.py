@@ -16,6 +16,8 @@ REFUSED_LOOKUPS = {"range", "contained_by", "regex", "iregex"}
 
 
 class ListAdmin(admin.ModelAdmin):
+    phone_hidden: tuple[str, ...] = ()  # of list_display: a phone has no room for them, and they are on each row's page
+
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         # Django looks up the field that an empty `_to_field` names.
         return super().get_object(request, object_id, from_field or None)

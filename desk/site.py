@@ -3,6 +3,7 @@ from functools import partial, wraps
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ERROR_FLAG
@@ -27,7 +28,6 @@ class AdminSite(admin.AdminSite):
     login_form = LoginForm
     index_template = "admin/board.html"
     enable_nav_sidebar = False  # base_site.html has its own navigation
-    APPS = ("incidents", "telegram", "intake", "webhooks", "identity", "auth")  # by how often operators use them
 
     def get_urls(self) -> list[Any]:
         return [path("board/", self.admin_view(self.board_view), name="board"), *super().get_urls()]
@@ -44,7 +44,8 @@ class AdminSite(admin.AdminSite):
         apps = {app["app_label"]: app for app in super().get_app_list(request, app_label)}
         if "identity" in apps and "auth" in apps:
             apps["identity"]["models"] += apps.pop("auth")["models"]
-        return [apps[label] for label in self.APPS if label in apps]
+        first = [apps.pop(label) for label in settings.DESK_NAVIGATION if label in apps]
+        return [*first, *apps.values()]
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         draft = request.POST.get("draft", "")

@@ -49,6 +49,7 @@ class UserAdmin(GuardedAdmin, auth.UserAdmin):
     form = UserForm
     change_password_form = UserPasswordForm
     list_display = ("username", "last_name", "first_name", "patronymic", "is_active", "last_login")
+    phone_hidden = ("last_name", "first_name", "patronymic", "last_login")
     show_facets = admin.ShowFacets.NEVER
     list_filter = ("is_active", "is_staff", "groups")
     search_fields = ("username", "last_name", "first_name", "patronymic", "email")

@@ -50,6 +50,7 @@ class SenderAdmin(GuardedAdmin):
     form = SenderForm
     show_facets = admin.ShowFacets.NEVER  # they would count the whole table
     list_display = ("name", "format", "source", "is_active", "works")
+    phone_hidden = ("source",)
     list_filter = ("format", "is_active", "has_faults")
     search_fields = ("name",)
     fieldsets = (
@@ -141,6 +142,7 @@ class DeliveryAdmin(ListAdmin):
     show_facets = admin.ShowFacets.NEVER  # they would count the whole table
     # Few columns, so that the notes are seen without scrolling.
     list_display = ("id", "origin", "received_at", "state", "short_notes")
+    phone_hidden = ("origin", "short_notes")
     list_filter = ("state", WarningsFilter, "channel", "sender")
     list_select_related = ("sender",)
     list_per_page = 50

@@ -50,6 +50,7 @@ class ChatAdmin(GuardedAdmin, RetryAdmin):
 
     form = ChatForm
     list_display = ("name", "telegram_id", "allowed", "sending", "retry_button", "rights", "mode", "source")
+    phone_hidden = ("telegram_id", "rights", "mode", "source")
     list_filter = ("allowed", "mode", "source")
     search_fields = ("title", "telegram_id")
     readonly_fields = ("name", "telegram_id", "kind", "rights", "sending", "ignored_updates")
@@ -131,6 +132,7 @@ class CardStateFilter(admin.SimpleListFilter):
 @admin.register(Card)
 class CardAdmin(RetryAdmin):
     list_display = ("incident", "chat", "state", "retry_button", "error", "message", "due_at")
+    phone_hidden = ("error", "message", "due_at")
     list_filter = (CardStateFilter, "outside_topic", "chat")
     list_select_related = ("incident", "chat")
     ordering = ("-id",)

@@ -61,6 +61,7 @@ class SubscriptionAdmin(GuardedAdmin, SuperuserAdmin):
     )
     readonly_fields = ("tried_at", "failing_since", "rests_since", "rest_reason")
     list_display = ("name", "is_active", "tried_at", "failing_since", "rests_since", "rest_reason", "retry_button")
+    phone_hidden = ("tried_at", "rests_since", "rest_reason")
     list_filter = ("is_active", "rest_reason")
     search_fields = ("name",)
     actions = ("retry_chosen", "rotate_secret")
@@ -102,6 +103,7 @@ class EventAdmin(SuperuserAdmin):
         *("id", "subscription", "type", "incident", "state", "attempts", "attempted_at", "status_code", "failure"),
         *("due_at", "retry_button"),
     )
+    phone_hidden = ("subscription", "attempts", "attempted_at", "status_code", "failure", "due_at")
     list_filter = ("state", "subscription", "type", "failure")
     list_select_related = ("subscription", "incident")
     list_per_page = 50

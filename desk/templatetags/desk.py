@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
+from django.contrib.admin.views.main import ChangeList
 from django.template.defaultfilters import stringfilter
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -35,6 +36,14 @@ def age(at: datetime) -> SafeString:
     words = _("just now") if timezone.now() - at < timedelta(minutes=1) else timesince(at, depth=1)
     title = f"{date_format(local, 'DATETIME_FORMAT')} {local.tzname()}"
     return format_html('<time class="age" datetime="{}" title="{}">{}</time>', local.isoformat(), title, words)
+
+
+@register.filter
+def phone_classes(changelist: ChangeList) -> str:
+    """The classes of the page that hide columns of a list on a phone, by their places."""
+    hidden = changelist.model_admin.phone_hidden  # type: ignore[attr-defined]  # of a ListAdmin
+    columns = enumerate(changelist.list_display, start=1)
+    return " ".join(f"phone-hides-{place}" for place, name in columns if name in hidden)
 
 
 @register.filter
