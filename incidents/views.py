@@ -19,10 +19,10 @@ from identity.views import CheckedBearerView
 from incidents import examples, idempotency
 from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
 from incidents.listing.filters import OPENAPI_PARAMETERS, parse_query
-from incidents.listing.pages import read_incident, read_page
 from incidents.models import Channel, Incident, IncidentChange, etag
 from incidents.serializers import CommentSerializer, IncidentChangeSerializer, IncidentSerializer
 from incidents.services import add_comment, change_incident, create_incident
+from incidents.store.postgresql import read_incident, read_page
 
 
 def request_header(name: str, description: str, **schema: Any) -> OpenApiParameter:

@@ -6,8 +6,8 @@ import pytest
 
 from core.db.postgresql import fetch
 from incidents.listing.filters import IncidentQuery, apply_filters
-from incidents.listing.pages import FIELDS, read_page
 from incidents.models import Incident, Source, Status
+from incidents.store.postgresql import FIELDS, read_page
 from tests.helpers.counts import fold
 from tests.helpers.incidents import DAY, HOUR, MIDNIGHT, seeded
 
