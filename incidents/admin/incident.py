@@ -28,8 +28,8 @@ from incidents.admin.filters import (
 )
 from incidents.admin.incident_page import IncidentPage
 from incidents.admin.set_status import moves_view, set_status, status_view
-from incidents.listing.search import mentions
 from incidents.models import Incident, Status
+from incidents.store import store
 from incidents.templatetags import desk
 
 
@@ -100,7 +100,7 @@ class IncidentAdmin(IncidentPage):
         words = words_in(search_term)
         if is_too_short(words):
             return queryset.none(), False
-        return queryset.filter(mentions(*words)) if words else queryset, False
+        return queryset.filter(store.mentions(*words)) if words else queryset, False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedChangeList]:
         return BoundedChangeList
