@@ -13,19 +13,20 @@ from typing import Any, NamedTuple
 
 import orjson
 import psycopg
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
-from core.db.postgresql import wait_for_replication
+from core.db.vendor import database
 from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
 from incidents.models import IdempotencyKey
 
 HEADER = "Idempotency-Key"
 RETENTION = timedelta(hours=24)
-BATCH = 1_000
+MAX_WAIT_SECONDS = 3  # for another request with the same key
+PURGE_BATCH = 1_000  # keys
 UNIQUE = "idempotency_key_once"  # the constraint of IdempotencyKey
 
 
@@ -67,9 +68,7 @@ def create_or_replay(*, user_id: int, key: str, request: Any, create: Callable[[
     try:
         with transaction.atomic():
             response = create()
-            if connection.vendor == "postgresql":
-                with connection.cursor() as cursor:
-                    cursor.execute("SET LOCAL lock_timeout = '3s'")
+            database.limit_lock_waits(MAX_WAIT_SECONDS)
             IdempotencyKey.objects.create(
                 user_id=user_id,
                 key=key,
@@ -133,11 +132,11 @@ def _stored_response(user_id: int, key: str, request_hash: bytes) -> StoredRespo
     first_hash, incident_id, created_at, body = row
     if bytes(first_hash) != request_hash:
         raise IdempotencyKeyReused
-    wait_for_replication()  # the first request may have failed to
+    database.wait_for_replication()  # the first request may have failed to
     return StoredResponse(incident_id, created_at, bytes(body), replayed=True)
 
 
 def purge_expired_keys() -> bool:
     """Deletes a batch of the keys that are older than RETENTION; returns whether there may be more."""
     expired = IdempotencyKey.objects.filter(created_at__lt=timezone.now() - RETENTION).values("pk")
-    return IdempotencyKey.objects.filter(pk__in=expired[:BATCH]).delete()[0] == BATCH
+    return IdempotencyKey.objects.filter(pk__in=expired[:PURGE_BATCH]).delete()[0] == PURGE_BATCH
