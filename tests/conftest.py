@@ -1,7 +1,8 @@
 """
 The test database: a PostgreSQL started here, unless the environment names a running one.
 
-`pytest --database sqlite` runs the tests marked `both_databases` on SQLite.
+`pytest --database sqlite` runs the tests marked `both_databases` on SQLite. Each worker of pytest-xdist (`-n 2`) has
+a PostgreSQL of its own: tests watch the locks and transactions of their server.
 """
 
 import os
@@ -18,7 +19,12 @@ import pytest
 
 from tests.helpers.options import database_option
 
-SQLITE = database_option([*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *sys.argv[1:]]) == "sqlite"
+# The command line is that of the process that starts the workers; they inherit its environment.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    chosen = database_option([*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *sys.argv[1:]])
+    running = os.environ.get("DATABASE_URL") or os.environ.get("POSTGRES_HOST")
+    os.environ["TEST_DATABASE"] = "embedded" if chosen == "postgres" and not running else chosen
+SQLITE = os.environ["TEST_DATABASE"] == "sqlite"
 
 
 def start_postgres() -> None:
@@ -52,15 +58,36 @@ os.environ |= {
 }
 if SQLITE:
     os.environ |= {"POSTGRES_HOST": "", "DATABASE_URL": ""}
-elif not os.environ.get("DATABASE_URL") and not os.environ.get("POSTGRES_HOST"):
+elif os.environ["TEST_DATABASE"] == "embedded":
     start_postgres()
 django.setup()
 
+from django.contrib.auth.hashers import PBKDF2PasswordHasher  # noqa: E402
 from django.test import Client  # noqa: E402
 from rest_framework_simplejwt.tokens import AccessToken  # noqa: E402
+from whitenoise.middleware import WhiteNoiseMiddleware  # noqa: E402
 
 from identity.models import User  # noqa: E402
 from identity.tokens import issue  # noqa: E402
+
+PBKDF2PasswordHasher.iterations = 1
+
+
+def share_static_files() -> None:
+    """Lets WhiteNoise look for the static files once, and not for the first request of each client."""
+    look = WhiteNoiseMiddleware.add_files_from_finders
+    found: dict[str, dict[str, Any]] = {}
+
+    def add(middleware: WhiteNoiseMiddleware) -> None:
+        if middleware.static_prefix not in found:
+            look(middleware)
+            found[middleware.static_prefix] = middleware.files
+        middleware.files = found[middleware.static_prefix]
+
+    WhiteNoiseMiddleware.add_files_from_finders = add
+
+
+share_static_files()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
