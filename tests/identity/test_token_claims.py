@@ -138,6 +138,7 @@ JSON = st.recursive(
 CLAIMS = st.sampled_from(["exp", "iat", "nbf", "iss", "sub", "aud", "jti", "user_id", "token_type", CLAIM])
 
 
+@pytest.mark.slow
 class AnyClaims(TestCase):
     @hypothesis_settings(max_examples=100, deadline=None, print_blob=True)
     @given(claims=st.dictionaries(CLAIMS, JSON, min_size=1, max_size=3))
