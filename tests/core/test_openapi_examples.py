@@ -40,8 +40,7 @@ def examples(operation_id, name):
 
 
 @pytest.fixture
-def chief(settings):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def chief(db):
     User.objects.create_superuser("other")
     return User.objects.create_superuser("your_username", password="your_password")
 

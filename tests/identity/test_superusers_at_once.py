@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def pair(fast_hashes):
+def pair():
     return [User.objects.create_superuser(name, password=PASSWORD) for name in ("root", "other")]
 
 

@@ -9,7 +9,7 @@ from tests.helpers.identity import PASSWORD, send
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_of_three_requests_for_a_username_succeeds(fast_hashes):
+def test_one_of_three_requests_for_a_username_succeeds():
     root = User.objects.create_superuser("root")
 
     def create(username):
