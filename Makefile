@@ -46,15 +46,23 @@ static: lint .poetry/bin/poetry
 	$(EXPORT) --only main,dev | diff docker/requirements-dev.txt -
 	$(EXPORT) --only main,dev,test | diff tests/requirements.txt -
 
-lint: .venv/test ## Check style, formatting, layers and shell scripts
+lint: .venv/test ## Check style and formatting of code, templates, styles and scripts, and the layers
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	.venv/bin/djangofmt check */templates
+	.venv/bin/djangofmt --check */templates
+	.venv/bin/oxlint --deny-warnings */static
+	.venv/bin/oxfmt --check */static
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/shellcheck --severity=warning $$(grep -lrE '^#!/.*sh$$' .ci docker nginx)
 
-format: .venv/test ## Format the code and fix what ruff can fix
+format: .venv/test ## Format code, templates, styles and scripts, and fix what the linters can fix
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+	.venv/bin/djangofmt check --fix */templates
+	.venv/bin/djangofmt */templates
+	.venv/bin/oxlint --fix */static
+	.venv/bin/oxfmt */static
 
 migrate: .venv/run ## Apply the migrations
 	$(MANAGE) migrate

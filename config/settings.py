@@ -241,7 +241,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {name: {"()": f"core.log.formatters.{name}"} for name in ("ConsoleFormatter", "JSONFormatter")},
-    "handlers": {"lines": _lines, "telegram": {"class": "core.log.telegram.TelegramHandler"}},
+    "handlers": {"lines": _lines, "telegram": {"class": "telegram.bot_api.alerts.TelegramHandler"}},
     "root": {"handlers": ["lines", "telegram"], "level": "INFO"},
     "loggers": {
         # Client errors are in the access log already.
@@ -251,7 +251,7 @@ LOGGING = {
         # No alerts about errors that any client can cause, nor about sending alerts.
         **{
             name: {"handlers": ["lines"], "propagate": False}
-            for name in ("request", "django.security", "core.bot_api", "core.log.telegram", "urllib3")
+            for name in ("request", "django.security", "telegram.bot_api.client", "telegram.bot_api.alerts", "urllib3")
         },
     },
 }

@@ -10,7 +10,7 @@ class CoreConfig(AppConfig):
         import whitenoise.base
         from rest_framework.views import APIView
 
-        from core import checks, metrics  # noqa: F401  # checks registers its own
+        from core import metrics
         from core.db import checks as database_checks  # noqa: F401
         from core.db.postgresql import drop_dead_connection
         from core.db.sqlite import add_unicode_upper

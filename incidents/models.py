@@ -9,8 +9,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from core.log.context import current_request_id
+from incidents.text import DESCRIPTION_MAX_LENGTH
 
-DESCRIPTION_MAX_LENGTH = 20_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -5,8 +5,8 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 
 from core.api.serializers import StrictSerializer
-from incidents.models import DESCRIPTION_MAX_LENGTH, Channel, Incident, IncidentChange
-from incidents.text import is_blank, normalize_line_breaks
+from incidents.models import Channel, Incident, IncidentChange
+from incidents.text import DESCRIPTION_MAX_LENGTH, is_blank, normalize_line_breaks
 
 
 @extend_schema_field(

@@ -1,6 +1,8 @@
-"""The rules of a description's text: its line breaks, and what is blank."""
+"""The rules of a description's text: its length, its line breaks, and what is blank."""
 
 import re
+
+DESCRIPTION_MAX_LENGTH = 20_000
 
 # Code points that show nothing by themselves: the categories Cc, Cf, Zs, Zl, Zp, whatever is Default_Ignorable, blank
 # letters, and combining marks without a letter. Written out, since Python's regular expressions have no \p{…}.

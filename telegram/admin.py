@@ -15,7 +15,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from core import bot_api
 from core.admin import GuardedAdmin, GuardedForm, ListAdmin, RetryAdmin
 from identity.admin import UserAdmin
 from identity.models import User
@@ -25,9 +24,11 @@ from incidents.admin.incident_page import ORIGINS_SHOWN, Origin, origins
 from incidents.models import Incident
 from intake.admin import DeliveryAdmin
 from intake.models import Delivery
-from telegram import accounts, reminders, sending
+from telegram.bot_api import client
 from telegram.models import Account, Bot, Card, Chat, Message
-from telegram.reports import message_link
+from telegram.reading.reports import message_link
+from telegram.receiving import accounts
+from telegram.sending import reminders, sender
 
 EMPTY = "—"
 
@@ -71,7 +72,7 @@ class ChatAdmin(GuardedAdmin, RetryAdmin):
         return bool(obj.rest_reason)
 
     def retry(self, queryset: QuerySet[Chat]) -> None:
-        sending.resume(queryset)
+        sender.resume(queryset)
 
     @admin.display(description=_("chat"), ordering="title")
     def name(self, chat: Chat) -> str:
@@ -144,7 +145,7 @@ class CardAdmin(RetryAdmin):
         return obj.failed
 
     def retry(self, queryset: QuerySet[Card]) -> None:
-        sending.retry(queryset)
+        sender.retry(queryset)
 
     @admin.display(description=_("state"))
     def state(self, card: Card) -> str:
@@ -217,7 +218,7 @@ class UserWithAccountsAdmin(UserAdmin):
             raise PermissionDenied
         code = accounts.new_code(user)
         self.log_change(request, user, "One-time code for Telegram.")
-        bot = Bot.objects.filter(pk=bot_api.bot_id()).first()
+        bot = Bot.objects.filter(pk=client.bot_id()).first()
         text = _("Within an hour, send “/start %(code)s” to %(bot)s in private: the account becomes this user's.")
         self.message_user(request, text % {"code": code, "bot": bot or _("the bot")}, messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:identity_user_change", args=[pk]))

@@ -25,9 +25,9 @@ from incidents.actors import Named
 from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
 from incidents.history import name_authors, names_of_takers
 from incidents.idempotency import StoredResponse, create_or_replay
-from incidents.models import DESCRIPTION_MAX_LENGTH, Channel, Incident, IncidentChange, Source, Status
+from incidents.models import Channel, Incident, IncidentChange, Source, Status
 from incidents.services import ATTEMPTS, WRITABLE, add_comment, change_incident, create_incident
-from incidents.text import is_blank, normalize_line_breaks
+from incidents.text import DESCRIPTION_MAX_LENGTH, is_blank, normalize_line_breaks
 
 CONFLICT = _("Nothing has been saved yet: others changed this incident after you opened it. Compare, then choose.")
 ENTRIES_SHOWN = 100

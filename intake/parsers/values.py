@@ -9,9 +9,9 @@ from math import isfinite
 from typing import Any
 from urllib.parse import urlsplit
 
+from incidents.text import DESCRIPTION_MAX_LENGTH
 from intake.parsers.placeholders import identifies
 
-DESCRIPTION_MAX_LENGTH = 20_000
 FINGERPRINT_MAX_LENGTH = 200
 LINK_MAX_LENGTH = 2_000
 CUT = "\n[…]"

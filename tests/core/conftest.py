@@ -4,8 +4,8 @@ import threading
 import pytest
 from django.test import override_settings
 
-from core import bot_api
-from core.log.telegram import TelegramHandler
+from telegram.bot_api import client
+from telegram.bot_api.alerts import TelegramHandler
 from tests.helpers.fake_telegram import TOKEN, BotAPI
 
 
@@ -27,7 +27,7 @@ def alerts(telegram, monkeypatch):
     for name in ("DEBOUNCE_SECONDS", "FIRST_BACKOFF"):
         monkeypatch.setattr(TelegramHandler, name, 0.1)
     monkeypatch.setattr(TelegramHandler, "SHUTDOWN_SECONDS", 0.5)
-    monkeypatch.setattr(bot_api.limiter, "free_at", lambda chat: 0.0)
+    monkeypatch.setattr(client.limiter, "free_at", lambda chat: 0.0)
     others = [handler for handler in logging.getLogger().handlers if not isinstance(handler, TelegramHandler)]
     telegram.handler = TelegramHandler()
     monkeypatch.setattr(logging.getLogger(), "handlers", [*others, telegram.handler])

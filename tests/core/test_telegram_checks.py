@@ -1,7 +1,7 @@
 import pytest
 from django.core.management import call_command
 
-from core.checks import check_telegram
+from telegram.bot_api.checks import check_telegram
 from tests.helpers.fake_telegram import TOKEN
 
 

@@ -2,7 +2,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from incidents.models import DESCRIPTION_MAX_LENGTH
 from intake.parsers import values
 
 
@@ -116,10 +115,6 @@ def test_unstorable_fingerprint_is_a_digest(value):
     assert digest == values.fingerprint(value) != values.fingerprint(value + "x")
     assert digest.startswith("sha256:")
     assert len(digest) == 71
-
-
-def test_the_limit_of_descriptions_is_that_of_incidents():
-    assert values.DESCRIPTION_MAX_LENGTH == DESCRIPTION_MAX_LENGTH
 
 
 def test_exactly_the_limit_is_not_cut():

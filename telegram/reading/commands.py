@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from telegram.reports import Fields, rich_text, typed_text
-from telegram.values import dictionary, integer, sequence, string
+from telegram.reading.reports import Fields, rich_text, typed_text
+from telegram.reading.values import dictionary, integer, sequence, string
 
 _COMMAND = re.compile(r"/(?P<name>[A-Za-z0-9_]{1,64})(?:@(?P<bot>[A-Za-z0-9_]{1,64}))?(?![\w/<>@])")
 

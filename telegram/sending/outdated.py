@@ -7,11 +7,11 @@ from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
-from core import bot_api
 from incidents.models import Channel, Incident, IncidentChange
 from telegram import chats
+from telegram.bot_api import client
 from telegram.models import Card, Chat, Message
-from telegram.reminders import plan_changed
+from telegram.sending.reminders import plan_changed
 
 DEBOUNCE = timedelta(seconds=1)  # in which the changes of an incident are one edit
 # Rows are seen when they are committed, which is later than their timestamps and ids say, but by no more than this.
@@ -79,7 +79,7 @@ def sendable() -> Q:
     allowed = Q(allowed=True)
     if notify := notify_id():
         allowed |= Q(aliases__telegram_id=notify)
-    return Q(bot_id=bot_api.bot_id()) & allowed
+    return Q(bot_id=client.bot_id()) & allowed
 
 
 def notify_id() -> int | None:
@@ -92,7 +92,7 @@ def _notify_chat() -> Chat | None:
     telegram_id = notify_id()
     if telegram_id is None:
         return None
-    chat = chats.add(bot_api.bot_id(), telegram_id).chat
+    chat = chats.add(client.bot_id(), telegram_id).chat
     if chat.notify_after_id is None:
         earlier = Incident.objects.filter(created_at__lt=timezone.now() - STARTING_UP)
         chat.notify_after_id = earlier.order_by("-pk").values_list("pk", flat=True).first() or 0

@@ -3,7 +3,7 @@
 import re
 from enum import Enum, auto
 
-from core.bot_api import TelegramError
+from telegram.bot_api.client import TelegramError
 
 
 class Action(Enum):

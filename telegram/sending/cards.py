@@ -9,9 +9,9 @@ from django.utils import dateformat
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, override
 
-from core import bot_api
 from incidents.models import Source, Status
-from telegram.values import dictionary, sequence, string
+from telegram.bot_api import client
+from telegram.reading.values import dictionary, sequence, string
 
 # The version, the incident, the status that the card showed, the status to change to.
 _CALLBACK = re.compile(r"1:([1-9][0-9]{0,18}):([a-z_]+):([a-z_]+)")
@@ -54,7 +54,7 @@ def card_text(
             *([link] if link else []),
         ]
     top = "\n".join(head) + "\n\n"
-    return top + cut(description, bot_api.MESSAGE_LIMIT - bot_api.length(top))
+    return top + cut(description, client.MESSAGE_LIMIT - client.length(top))
 
 
 def keyboard(number: int, status: Status, language: str) -> dict[str, list[list[dict[str, str]]]]:
@@ -120,9 +120,9 @@ def number_of(message: object, bot_id: int) -> int | None:
 
 def cut(text: str, units: int, mark: str = "…") -> str:
     """The start of a text, in UTF-16 units, with a mark. What readers see as one character stays whole."""
-    if bot_api.length(text) <= units:
-        return bot_api.start_of(text, units)
-    start = bot_api.start_of(text, units - bot_api.length(mark))
+    if client.length(text) <= units:
+        return client.start_of(text, units)
+    start = client.start_of(text, units - client.length(mark))
     end = len(start)
     # Longer sequences than 32 are no characters but decoration, which may be split.
     while end > max(0, len(start) - 32) and _continues(text, end):

@@ -7,8 +7,8 @@ export_output_json.cpp). https://core.telegram.org/bots/api#richmessage is what 
 
 from typing import Any
 
-from telegram.rich import MAX_DEPTH
-from telegram.values import dictionary, integer, sequence, string
+from telegram.reading.rich import MAX_DEPTH
+from telegram.reading.values import dictionary, integer, sequence, string
 
 Fields = dict[str, Any]
 

@@ -19,8 +19,8 @@ from identity.usernames import username_key
 from incidents.actors import Named
 from incidents.text import INVISIBLE
 from telegram.models import Account, LinkCode
-from telegram.reports import AUTHOR_MAX_LENGTH, Author
-from telegram.values import shortened
+from telegram.reading.reports import AUTHOR_MAX_LENGTH, Author
+from telegram.reading.values import shortened
 
 LIFETIME = timedelta(hours=1)
 MARK = " (Telegram)"

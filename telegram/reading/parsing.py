@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from telegram.reports import Author, Fields, NotUnderstoodError, author_of, author_of_user, chat_name
-from telegram.values import dictionary, integer, line, string, timestamp
+from telegram.reading.reports import Author, Fields, NotUnderstoodError, author_of, author_of_user, chat_name
+from telegram.reading.values import dictionary, integer, line, string, timestamp
 
 MESSAGES = ["message", "edited_message", "channel_post", "edited_channel_post"]
 # What every call that asks for updates names: Telegram remembers the list of the last call that had one.

@@ -9,13 +9,14 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from core import bot_api
-from core.bot_api import TelegramError
 from core.jobs import NotNowError
 from core.log.context import LogContext, log_context
-from telegram import chats, updates
+from telegram import chats
+from telegram.bot_api import client
+from telegram.bot_api.client import TelegramError
 from telegram.models import Bot
-from telegram.parsing import ALLOWED_UPDATES
+from telegram.reading.parsing import ALLOWED_UPDATES
+from telegram.receiving import updates
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ def poll() -> bool:
     A step begins without an offset: ids start anew at random after a week without updates, and an offset from before
     would drop them. What was stored before is recognized. Raises NotNowError.
     """
-    if not Bot.objects.filter(pk=bot_api.bot_id()).exists():
+    if not Bot.objects.filter(pk=client.bot_id()).exists():
         _get_me()
     began = monotonic()
     until = began + LONGEST_STEP
@@ -62,7 +63,7 @@ def _get_updates(**params: Any) -> list[Any]:
 
 def _call(method: str, params: dict[str, Any], *, timeout: tuple[float, float] | None = None) -> Any:
     try:
-        return bot_api.request(method, params, timeout=timeout)
+        return client.request(method, params, timeout=timeout)
     except TelegramError as exc:
         is_webhook = exc.status == 409 and "webhook" in exc.description
         hint = ". Remove it by `manage.py telegram_poll --remove-webhook`." if is_webhook else ""
@@ -70,7 +71,7 @@ def _call(method: str, params: dict[str, Any], *, timeout: tuple[float, float] |
 
 
 def _note(trouble: str) -> None:
-    Bot.objects.filter(pk=bot_api.bot_id()).exclude(trouble=trouble[:255]).update(trouble=trouble[:255])
+    Bot.objects.filter(pk=client.bot_id()).exclude(trouble=trouble[:255]).update(trouble=trouble[:255])
 
 
 def look_after_bot() -> bool:
@@ -89,13 +90,13 @@ def _get_me() -> None:
         "can_read_all_group_messages": me.get("can_read_all_group_messages") is True,
         "checked_at": timezone.now(),
     }
-    Bot.objects.update_or_create(pk=bot_api.bot_id(), defaults=values)
+    Bot.objects.update_or_create(pk=client.bot_id(), defaults=values)
 
 
 def _register_webhook() -> None:
     url, secret = settings.TELEGRAM_WEBHOOK_URL, settings.TELEGRAM_WEBHOOK_SECRET
     info = _call("getWebhookInfo", {})
-    bot = Bot.objects.filter(pk=bot_api.bot_id())
+    bot = Bot.objects.filter(pk=client.bot_id())
     digest = hashlib.sha256(f"{url} {secret}".encode()).hexdigest()
     is_same = info.get("url") == url and sorted(info.get("allowed_updates", [])) == sorted(ALLOWED_UPDATES)
     if not is_same or not bot.filter(webhook_digest=digest).exists():

@@ -10,10 +10,10 @@ from time import monotonic
 
 from django.conf import settings
 
-from core import bot_api
 from core.log.context import current_context
 from core.log.formatters import traceback_of
 from core.log.redaction import redact
+from telegram.bot_api import client
 
 logger = logging.getLogger(__name__)
 
@@ -33,12 +33,12 @@ class Alert:
     def text(self, dropped: int) -> str:
         """Plain text that fits one message."""
         title = f"{self.title} ×{self.count}" if self.count > 1 else self.title
-        message = bot_api.start_of(redact(self.message), 1000)
-        details = bot_api.start_of(redact(self.details), 1000)
+        message = client.start_of(redact(self.message), 1000)
+        details = client.start_of(redact(self.details), 1000)
         if dropped:
             details += f"\n(and {dropped} alerts that were too many)"
         head = f"{title}\n{message}\n{details}\n\n"
-        tail = bot_api.end_of(redact(self.traceback), bot_api.MESSAGE_LIMIT - bot_api.length(head))
+        tail = client.end_of(redact(self.traceback), client.MESSAGE_LIMIT - client.length(head))
         return (head + tail).strip()
 
 
@@ -119,15 +119,15 @@ class TelegramHandler(logging.Handler):
     def _run(self) -> None:
         while alert := self._next():
             dropped = self._dropped
-            bot_api.limiter.note(settings.TELEGRAM_LOGGING_CHAT)
+            client.limiter.note(settings.TELEGRAM_LOGGING_CHAT)
             try:
-                bot_api.call(
+                client.call(
                     "sendMessage",
                     chat_id=settings.TELEGRAM_LOGGING_CHAT,
                     text=alert.text(dropped),
                     link_preview_options={"is_disabled": True},  # Telegram need not visit what an error names
                 )
-            except bot_api.TelegramError as exc:
+            except client.TelegramError as exc:
                 logger.warning("An alert was not sent: %s", exc)
                 if exc.transient:
                     self._try_again(alert, exc.retry_after)
@@ -171,7 +171,7 @@ class TelegramHandler(logging.Handler):
 
     def _due(self, alert: Alert) -> float:
         sendable = max(
-            self._backoff_until, self._retry_after_until, bot_api.limiter.free_at(settings.TELEGRAM_LOGGING_CHAT)
+            self._backoff_until, self._retry_after_until, client.limiter.free_at(settings.TELEGRAM_LOGGING_CHAT)
         )
         if self._deadline is not None:
             return sendable

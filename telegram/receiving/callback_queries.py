@@ -11,10 +11,11 @@ from incidents.models import Channel, Incident
 from incidents.services import change_incident
 from intake.inbox import Outcome
 from intake.models import Delivery
-from telegram import accounts, cards, reminders, sending
 from telegram.models import Card, ChatAlias, Message
-from telegram.parsing import Update
-from telegram.values import dictionary, integer, string
+from telegram.reading.parsing import Update
+from telegram.reading.values import dictionary, integer, string
+from telegram.receiving import accounts
+from telegram.sending import cards, reminders, sender
 
 
 def take(alias: ChatAlias, update: Update, delivery: Delivery) -> Outcome:
@@ -33,7 +34,7 @@ def take(alias: ChatAlias, update: Update, delivery: Delivery) -> Outcome:
     if press is None or incident is None or update.author is None:
         _respond(update, _("This button is not known."))
         return Outcome(Delivery.State.SKIPPED, ["the button is not known"])
-    sending.adopt(alias, incident.pk, _message_id(update))
+    sender.adopt(alias, incident.pk, _message_id(update))
     if incident.status == press.shown:
         actor = accounts.actor_of(update.author)
         change_incident(incident, values={"status": press.wanted}, actor=actor, channel=Channel.TELEGRAM)
@@ -68,4 +69,4 @@ def _incident(alias: ChatAlias, press: cards.Press) -> Incident | None:
 
 
 def _respond(update: Update, text: str) -> None:
-    transaction.on_commit(partial(sending.answer_press, string(update.payload.get("id")), text))
+    transaction.on_commit(partial(sender.answer_press, string(update.payload.get("id")), text))

@@ -13,10 +13,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from incidents.models import DESCRIPTION_MAX_LENGTH
-from incidents.text import is_blank, normalize_line_breaks
-from telegram.rich import RichText, flatten, quoted, with_address
-from telegram.values import dictionary, integer, line, sequence, shortened, string, timestamp
+from incidents.text import DESCRIPTION_MAX_LENGTH, is_blank, normalize_line_breaks
+from telegram.reading.rich import RichText, flatten, quoted, with_address
+from telegram.reading.values import dictionary, integer, line, sequence, shortened, string, timestamp
 
 AUTHOR_MAX_LENGTH = 150
 ANSWERED_MAX_LENGTH = 4_000  # of the message that a reply quotes

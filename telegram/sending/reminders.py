@@ -14,11 +14,11 @@ from django.utils import dateformat, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, override
 
-from core import bot_api
 from identity.time_zones import zone_named
 from incidents.models import UNRESOLVED, Incident
-from telegram.cards import cut, put_off_button
+from telegram.bot_api import client
 from telegram.models import Card, Chat, Message
+from telegram.sending.cards import cut, put_off_button
 
 MOST_LISTED = 100  # more lines than a message holds
 LINE = 120  # UTF-16 units of a description
@@ -49,7 +49,7 @@ def _minutes(chat: Chat) -> int:
 def plan_changed() -> None:
     """Plans the reminders of chats whose interval changed, by themselves or by TELEGRAM_REMIND_AFTER_MINUTES."""
     minutes = Coalesce("remind_after_minutes", Value(settings.TELEGRAM_REMIND_AFTER_MINUTES))
-    chats = Chat.objects.filter(bot_id=bot_api.bot_id()).annotate(minutes=minutes)
+    chats = Chat.objects.filter(bot_id=client.bot_id()).annotate(minutes=minutes)
     for chat in chats.filter(Q(planned_minutes=None) | ~Q(planned_minutes=F("minutes"))):
         plan(chat)
 
@@ -131,10 +131,10 @@ def open_list(chat: Chat) -> str:
 def listing(heading: str, incidents: Iterable[Incident], number: int, chat: Chat) -> str:
     """A line for each of the first incidents, and how many of the `number` did not fit; in the active language."""
     lines, zone = [heading], zone_of(chat)
-    room = bot_api.MESSAGE_LIMIT - bot_api.length(heading) - 50  # which the last line may take
+    room = client.MESSAGE_LIMIT - client.length(heading) - 50  # which the last line may take
     for incident in incidents:
         line = _line(incident, zone)
-        room -= bot_api.length(line) + 1
+        room -= client.length(line) + 1
         if room < 0:
             break
         lines.append(line)

@@ -9,7 +9,7 @@ import logging
 import threading
 from typing import Any
 
-from core import bot_api
+from telegram.bot_api import client
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +47,8 @@ def _run(recipient: int | str) -> None:
                 return
             _waiting[recipient] = None
         try:
-            bot_api.request(*call, timeout=TIMEOUT)
-        except bot_api.TelegramError as exc:
+            client.request(*call, timeout=TIMEOUT)
+        except client.TelegramError as exc:
             if "query is too old" not in exc.description:
                 logger.warning("An answer was not sent: %s", exc)
         except Exception:

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from core.api.exceptions import RequestTooLarge
-from telegram import updates
+from telegram.receiving import updates
 
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 

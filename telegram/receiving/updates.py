@@ -10,17 +10,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, override
 from rest_framework.exceptions import Throttled
 
-from core import bot_api
 from core.db.postgresql import DOWN
 from identity import throttling
 from incidents.models import Channel
 from intake.inbox import Outcome, process, receive
 from intake.models import Delivery
-from telegram import accounts, answers, chats, commands, parsing, presses, reports, sending
-from telegram.messages import Reader, incident_of, replied_card, username_of
+from telegram import chats
+from telegram.bot_api import client
 from telegram.models import Chat, ChatAlias
-from telegram.parsing import Update
-from telegram.values import dictionary, string
+from telegram.reading import commands, parsing, reports
+from telegram.reading.parsing import Update
+from telegram.reading.values import dictionary, string
+from telegram.receiving import accounts, callback_queries
+from telegram.receiving.messages import Reader, incident_of, replied_card, username_of
+from telegram.sending import answers, sender
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +61,7 @@ def _identify(body: bytes) -> tuple[Update | None, str]:
     except (ValueError, RecursionError):
         pass
     digest = hashlib.sha256(canonical).hexdigest()
-    return update, f"{bot_api.bot_id()}:{update.id if update else ''}:{digest}"
+    return update, f"{client.bot_id()}:{update.id if update else ''}:{digest}"
 
 
 def _is_wanted(update: Update) -> bool:
@@ -83,7 +86,7 @@ def _is_content_kept(update: Update) -> bool:
         return update.kind != "callback_query" or update.chat is not None
     if update.kind in parsing.OTHER_UPDATES or update.chat is None:
         return False
-    alias = ChatAlias.objects.filter(bot_id=bot_api.bot_id(), telegram_id=update.chat.id).select_related("chat").first()
+    alias = ChatAlias.objects.filter(bot_id=client.bot_id(), telegram_id=update.chat.id).select_related("chat").first()
     return alias is not None and chats.is_allowed(alias.chat)
 
 
@@ -91,8 +94,8 @@ def _admit(update: Update) -> bool:
     if not update.is_handled or update.chat is None:
         return True
     for old, new in parsing.migrations({update.kind: update.payload}):
-        chats.migrate(bot_api.bot_id(), old, new)
-    alias = chats.find(bot_api.bot_id(), update.chat)
+        chats.migrate(client.bot_id(), old, new)
+    alias = chats.find(client.bot_id(), update.chat)
     if code := _link_code(update):
         # Never stored: it is a secret, if for an hour.
         _tie(code, update.chat.id, update)
@@ -111,7 +114,7 @@ def _admit(update: Update) -> bool:
 def _is_about_a_card(alias: ChatAlias, update: Update) -> bool:
     if update.kind == "callback_query":
         return True
-    if replied_card(update.message, bot_api.bot_id()):
+    if replied_card(update.message, client.bot_id()):
         return True
     report = reports.read(update.message)
     return incident_of(alias, report.message_id) is not None or incident_of(alias, report.reply_to) is not None
@@ -121,7 +124,7 @@ def _link_code(update: Update) -> str:
     """Of `/start CODE` in private."""
     if update.kind not in ("message", "edited_message") or update.chat is None or update.chat.type != "private":
         return ""
-    command = commands.command(update.message, username=username_of(bot_api.bot_id()))
+    command = commands.command(update.message, username=username_of(client.bot_id()))
     return command.text if command and command.ours and command.name == "start" else ""
 
 
@@ -146,10 +149,10 @@ def _show_open_if_asked(update: Update) -> None:
     """`/open` is a question, which a replay does not ask again; one that a bot asks could go on for ever."""
     if update.kind not in ("message", "channel_post") or not update.chat or (update.author and update.author.bot_id):
         return
-    command = commands.command(update.message, username=username_of(bot_api.bot_id()))
+    command = commands.command(update.message, username=username_of(client.bot_id()))
     if command and command.ours and command.name == "open":
-        alias = chats.find(bot_api.bot_id(), update.chat)
-        sending.show_open(alias.chat, reports.read(update.message).thread_id)
+        alias = chats.find(client.bot_id(), update.chat)
+        sender.show_open(alias.chat, reports.read(update.message).thread_id)
 
 
 # Processing, in the transaction of the inbox: no calls of Telegram
@@ -176,7 +179,7 @@ def handle(delivery: Delivery) -> Outcome:
                 chats.set_membership(alias, update)
                 return Outcome()
             case "callback_query":
-                return presses.take(alias, update, delivery)
+                return callback_queries.take(alias, update, delivery)
             case _:
                 return Reader(bot_id, alias, update, delivery).take()
 

@@ -10,11 +10,13 @@ from incidents.models import Channel, Incident
 from incidents.services import add_comment, change_incident, create_incident
 from intake.inbox import Outcome
 from intake.models import Delivery
-from telegram import accounts, cards, commands, reports, sending
 from telegram.models import Bot, Card, Chat, ChatAlias, Message
-from telegram.parsing import Update
-from telegram.reports import Report
-from telegram.values import dictionary
+from telegram.reading import commands, reports
+from telegram.reading.parsing import Update
+from telegram.reading.reports import Report
+from telegram.reading.values import dictionary
+from telegram.receiving import accounts
+from telegram.sending import cards, sender
 
 Role = Message.Role
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -66,7 +68,7 @@ class Reader:
         # Of "/incident Течь" the report is "Течь".
         report = reports.read(self.update.message, text=command.text if command else None)
         if report.reply_to and (number := replied_card(self.update.message, self.bot_id)):
-            sending.adopt(self.alias, number, report.reply_to)
+            sender.adopt(self.alias, number, report.reply_to)
         if report.author.bot_id == self.bot_id or card_incident(self.alias, report.message_id):
             return _skipped("a message of this bot")
         if report.skip and not command:

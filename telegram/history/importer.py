@@ -10,13 +10,15 @@ from operator import attrgetter
 from django.db import reset_queries, transaction
 from django.utils import timezone
 
-from core import bot_api
 from incidents.models import Channel, Incident
 from incidents.services import Comment, import_incidents
-from telegram import accounts, chats, commands
-from telegram.messages import username_of
+from telegram import chats
+from telegram.bot_api import client
 from telegram.models import Account, Card, Chat, ChatAlias, Message
-from telegram.reports import Author, NotUnderstoodError, Report, fitted
+from telegram.reading import commands
+from telegram.reading.reports import Author, NotUnderstoodError, Report, fitted
+from telegram.receiving import accounts
+from telegram.receiving.messages import username_of
 
 BATCH = 1_000
 
@@ -28,7 +30,7 @@ class History:
         self.dry_run = dry_run
         self.counts: Counter[str] = Counter()
         self.error: NotUnderstoodError | None = None
-        self.bot_id = bot_api.bot_id()
+        self.bot_id = client.bot_id()
         self.username = username_of(self.bot_id)
         tied = Account.objects.filter(user__is_active=True)
         self.usernames = dict(tied.values_list("telegram_id", "user__username"))

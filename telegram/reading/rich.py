@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from telegram.values import dictionary, line, sequence, shortened, string
+from telegram.reading.values import dictionary, line, sequence, shortened, string
 
 MAX_DEPTH = 32  # Telegram allows 16 levels
 

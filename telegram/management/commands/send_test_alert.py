@@ -3,7 +3,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from core import bot_api
+from telegram.bot_api import client
 
 
 class Command(BaseCommand):
@@ -15,12 +15,12 @@ class Command(BaseCommand):
                 "Alerts are off: set TELEGRAM_BOT_TOKEN (@BotFather gives it) and TELEGRAM_LOGGING_CHAT (@userinfobot)."
             )
         try:
-            bot_api.call(
+            client.call(
                 "sendMessage",
                 chat_id=settings.TELEGRAM_LOGGING_CHAT,
                 text="A test alert: critical errors of the incident service will arrive here.",
             )
-        except bot_api.TelegramError as exc:
+        except client.TelegramError as exc:
             if exc.transient:
                 advice = "Try again later, and check that this machine reaches TELEGRAM_API_URL."
             else:

@@ -15,12 +15,12 @@ from typing import Any, BinaryIO
 
 import ijson
 
-from telegram import reports
-from telegram.export_file import RepairedFile
-from telegram.export_rich import rich_message
-from telegram.reports import ZERO_CHANNEL_ID, Fields, NotUnderstoodError, Report
-from telegram.rich import with_address
-from telegram.values import dictionary, integer, sequence, string
+from telegram.history.file import RepairedFile
+from telegram.history.rich import rich_message
+from telegram.reading import reports
+from telegram.reading.reports import ZERO_CHANNEL_ID, Fields, NotUnderstoodError, Report
+from telegram.reading.rich import with_address
+from telegram.reading.values import dictionary, integer, sequence, string
 
 BUFFER_SIZE = 1 << 17
 # Desktop numbers the messages of the group that a supergroup once was from here on, below zero.

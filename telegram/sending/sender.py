@@ -22,17 +22,17 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from core import bot_api
 from core.db.postgresql import is_unavailable
 from incidents.models import UNRESOLVED, IncidentChange, Source, Status
 from incidents.services import WRITABLE
-from telegram import answers
-from telegram.cards import card_text, cut, keyboard
+from telegram.bot_api import client
 from telegram.chats import migrate
-from telegram.failures import Action, action_of
 from telegram.models import Card, Chat, ChatAlias
-from telegram.reminders import note_sent, open_list, reminder_for, times_from_now, zone_of
-from telegram.sweep import Sweep, sendable
+from telegram.sending import answers
+from telegram.sending.cards import card_text, cut, keyboard
+from telegram.sending.failures import Action, action_of
+from telegram.sending.outdated import Sweep, sendable
+from telegram.sending.reminders import note_sent, open_list, reminder_for, times_from_now, zone_of
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Call:
     params: dict[str, Any]
     succeeded: Callable[[Any], None]  # with the result
     # Deals with what concerns the message alone; whether it is to be sent again, otherwise, at once
-    failed: Callable[[Action, bot_api.TelegramError], bool]
+    failed: Callable[[Action, client.TelegramError], bool]
 
 
 class Sender:
@@ -112,7 +112,7 @@ class Sender:
         for chat in Chat.objects.filter(awake, sendable(), asked | Q(pk__in=first.keys() | remind)).distinct():
             if len(self._in_flight) >= MOST_IN_FLIGHT:
                 break
-            if chat.pk in self._in_flight or not bot_api.limiter.is_free(chat.telegram_id):
+            if chat.pk in self._in_flight or not client.limiter.is_free(chat.telegram_id):
                 continue
             call = (
                 (_list_of_open(chat) if chat.open_asked_at else None)
@@ -124,21 +124,21 @@ class Sender:
 
     def _start(self, call: Call) -> None:
         self._in_flight[call.chat.pk] = call
-        bot_api.limiter.note(call.chat.telegram_id)
+        client.limiter.note(call.chat.telegram_id)
         threading.Thread(target=self._run, args=(call,), name="telegram-call", daemon=True).start()
 
     def _run(self, call: Call) -> None:
         try:
-            outcome = bot_api.request(call.method, {"chat_id": call.chat.telegram_id, **call.params}, timeout=TIMEOUT)
-        except bot_api.TelegramError as exc:
+            outcome = client.request(call.method, {"chat_id": call.chat.telegram_id, **call.params}, timeout=TIMEOUT)
+        except client.TelegramError as exc:
             outcome = exc
         except Exception as exc:
             logger.exception("A call of the Bot API failed")
-            outcome = bot_api.TelegramError(type(exc).__name__, transient=True, unknown=True)
+            outcome = client.TelegramError(type(exc).__name__, transient=True, unknown=True)
         self._outcomes.put((call, outcome))
 
     def _settle(self, call: Call, outcome: Any) -> bool:
-        if not isinstance(outcome, bot_api.TelegramError):
+        if not isinstance(outcome, client.TelegramError):
             call.succeeded(outcome)
             return False
         action = action_of(outcome)
@@ -261,7 +261,7 @@ def _card_shown(card: Card, shows: datetime, result: Any) -> None:
         Card.objects.filter(pk=card.pk, due_at=card.due_at).update(due_at=None)
 
 
-def _card_failed(card: Card, shows: datetime, action: Action, error: bot_api.TelegramError) -> bool:
+def _card_failed(card: Card, shows: datetime, action: Action, error: client.TelegramError) -> bool:
     sending = not card.is_sent
     row = Card.objects.filter(pk=card.pk)
     if sending and action is not Action.UNKNOWN:
@@ -351,7 +351,7 @@ def _list_of_open(chat: Chat) -> Call | None:
         done()
         return None
 
-    def failed(action: Action, error: bot_api.TelegramError) -> bool:
+    def failed(action: Action, error: client.TelegramError) -> bool:
         match action:
             case Action.WITHOUT_THREAD if chat.open_thread_id:
                 return bool(row.update(open_thread_id=None))
@@ -373,7 +373,7 @@ def _reminder(chat: Chat) -> Call | None:
     if reminder is None:
         return None
 
-    def failed(action: Action, error: bot_api.TelegramError) -> bool:
+    def failed(action: Action, error: client.TelegramError) -> bool:
         match action:
             case Action.WITHOUT_THREAD if reminder.thread_id:
                 return bool(Card.objects.filter(pk__in=reminder.card_ids).update(thread_id=None))
