@@ -64,11 +64,10 @@ django.setup()
 
 from django.contrib.auth.hashers import PBKDF2PasswordHasher  # noqa: E402
 from django.test import Client  # noqa: E402
-from rest_framework_simplejwt.tokens import AccessToken  # noqa: E402
 from whitenoise.middleware import WhiteNoiseMiddleware  # noqa: E402
 
 from identity.models import User  # noqa: E402
-from identity.tokens import issue  # noqa: E402
+from tests.helpers.api import api_for  # noqa: E402
 
 PBKDF2PasswordHasher.iterations = 1
 
@@ -96,9 +95,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if SQLITE:
-        chosen = [item for item in items if item.get_closest_marker("both_databases")]
-        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
-        items[:] = chosen
+        config.hook.pytest_deselected(items=[item for item in items if not item.get_closest_marker("both_databases")])
+        items[:] = [item for item in items if item.get_closest_marker("both_databases")]
 
 
 @pytest.fixture(autouse=True)
@@ -116,21 +114,3 @@ def user(db: None) -> User:
 def api(user: User) -> Client:
     """A client with an access token of `user`."""
     return api_for(user)
-
-
-def api_for(user: User) -> Client:
-    return Client(headers={"authorization": f"Bearer {issue(AccessToken, user)}"})
-
-
-def errors(response: Any) -> list[tuple[str, str | None]]:
-    """Code and attr of each error in the response; asserts that the response has the error format."""
-    body = response.json()
-    assert body.keys() == {"type", "errors"}, body
-    assert all(error.keys() == {"code", "detail", "attr"} for error in body["errors"])
-    kind = (
-        "validation_error"
-        if response.status_code == 400 and body["type"] == "validation_error"
-        else ("client_error" if response.status_code < 500 else "server_error")
-    )
-    assert body["type"] == kind
-    return [(error["code"], error["attr"]) for error in body["errors"]]

@@ -12,7 +12,7 @@ from core.api.json import JSONRenderer
 from identity.models import User
 from identity.tokens import issue
 from incidents.models import Incident
-from tests.conftest import api_for, errors
+from tests.helpers.api import api_for, errors
 from tests.helpers.intake import make_caller
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

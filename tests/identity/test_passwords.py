@@ -3,7 +3,7 @@
 import pytest
 
 from identity.models import User
-from tests.conftest import api_for, errors
+from tests.helpers.api import api_for, errors
 from tests.helpers.identity import PASSWORD, USER_ADMIN, USERS, admin_for, log_in, log_in_to_admin, send
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

@@ -3,7 +3,7 @@
 import pytest
 
 from identity.models import LoginFailure, User
-from tests.conftest import api_for, errors
+from tests.helpers.api import api_for, errors
 from tests.helpers.identity import PASSWORD, USER_ADMIN, admin_for, grant, log_in, send
 
 pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("db")]

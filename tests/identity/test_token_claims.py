@@ -17,7 +17,7 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from identity.models import User
 from identity.tokens import CLAIM, issue
-from tests.conftest import errors
+from tests.helpers.api import errors
 from tests.helpers.identity import AUTH
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

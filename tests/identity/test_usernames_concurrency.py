@@ -3,7 +3,7 @@ from functools import partial
 import pytest
 
 from identity.models import User
-from tests.conftest import api_for, errors
+from tests.helpers.api import api_for, errors
 from tests.helpers.concurrency import at_once
 from tests.helpers.identity import PASSWORD, send
 
