@@ -102,7 +102,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(autouse=True)
 def exports(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test need not read an export to its end."""
-    monkeypatch.setattr("incidents.admin.one_at_a_time.sending", threading.Lock())
+    monkeypatch.setattr("desk.one_at_a_time.sending", threading.Lock())
 
 
 @pytest.fixture

@@ -2,14 +2,17 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from core.admin import GuardedAdmin, GuardedForm, RetryAdmin
-from incidents.admin.change_list import BoundedPaginator
+from core.admin import GuardedAdmin
+from core.forms import GuardedForm
+from desk.change_list import BoundedPaginator
+from desk.registry import Failures, failures
+from desk.retry import RetryAdmin
 from incidents.models import Source, Status
 from webhooks.addresses import mask_userinfo, normalize_url
 from webhooks.models import Event, EventType, Subscription, send_again
@@ -58,6 +61,7 @@ class SubscriptionAdmin(GuardedAdmin, SuperuserAdmin):
     )
     readonly_fields = ("tried_at", "failing_since", "rests_since", "rest_reason")
     list_display = ("name", "is_active", "tried_at", "failing_since", "rests_since", "rest_reason", "retry_button")
+    phone_hidden = ("tried_at", "rests_since", "rest_reason")
     list_filter = ("is_active", "rest_reason")
     search_fields = ("name",)
     actions = ("retry_chosen", "rotate_secret")
@@ -99,6 +103,7 @@ class EventAdmin(SuperuserAdmin):
         *("id", "subscription", "type", "incident", "state", "attempts", "attempted_at", "status_code", "failure"),
         *("due_at", "retry_button"),
     )
+    phone_hidden = ("subscription", "attempts", "attempted_at", "status_code", "failure", "due_at")
     list_filter = ("state", "subscription", "type", "failure")
     list_select_related = ("subscription", "incident")
     list_per_page = 50
@@ -114,3 +119,8 @@ class EventAdmin(SuperuserAdmin):
 
     def retry(self, queryset: QuerySet[Event]) -> None:
         send_again(queryset)
+
+
+failures.append(
+    Failures(_("webhooks that are stopped"), Subscription, Q(rests_since__isnull=False), {"rests_since__isnull": False})
+)

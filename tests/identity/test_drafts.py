@@ -9,7 +9,7 @@ from django.core import signing
 from django.test import Client
 from django.utils import timezone
 
-from core import drafts
+from desk import drafts
 from identity.models import User
 from incidents.actors import Named
 from incidents.models import Incident

@@ -27,7 +27,8 @@ def manager(db):
 def names(client, user):
     """The fields of a user's page."""
     response = client.get(f"{USER_ADMIN}{user.pk}/change/")
-    return {name for _, options in response.context["adminform"].fieldsets for name in options["fields"]}
+    names = [name for _, options in response.context["adminform"].fieldsets for name in options["fields"]]
+    return {getattr(name, "__name__", name) for name in names}
 
 
 def deactivate(client, *users):

@@ -5,8 +5,8 @@ from django.db import connection, transaction
 from django.test import Client
 
 from core.db import time_limit
+from desk import incident_page
 from incidents.actors import Named
-from incidents.admin import incident_page
 from incidents.models import IdempotencyKey, Incident, IncidentChange
 from incidents.services import change_incident
 from tests.helpers.admin import INCIDENTS, form_of, open_form
