@@ -7,7 +7,6 @@ class CoreConfig(AppConfig):
     name = "core"
 
     def ready(self) -> None:
-        import whitenoise.base
         from rest_framework.views import APIView
 
         from core import metrics
@@ -15,9 +14,7 @@ class CoreConfig(AppConfig):
         from core.db.postgresql import drop_dead_connection
         from core.db.sqlite import add_unicode_upper
         from core.db.time_limit import finish_request, start_request
-        from core.static_files import StaticFile
 
-        whitenoise.base.StaticFile = StaticFile
         # No view supports OPTIONS, so Allow must not name it (RFC 9110, 10.2.1).
         APIView.http_method_names = [name for name in APIView.http_method_names if name != "options"]
 
