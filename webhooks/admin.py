@@ -44,7 +44,7 @@ class SubscriptionForm(GuardedForm):
             self.initial["url"] = mask_userinfo(url)
 
     def clean_url(self) -> str:
-        """An address of an earlier release may be left as it is: the rest of the form can be saved."""
+        """Normalizes a changed address; one of an earlier release may stay, so that the other fields can be saved."""
         url: str = self.cleaned_data["url"]
         return normalize_url(url) if "url" in self.changed_data else url
 

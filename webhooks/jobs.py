@@ -38,7 +38,7 @@ REST_AFTER = timedelta(days=1)
 GONE = 410
 BUSY = (429, 503)  # with Retry-After
 MAX_RETRY_AFTER = timedelta(days=1)
-PURGE_BATCH = 1000
+MAX_PURGED = 1000  # events, in a batch
 SENDING: dict[str, Any] = {"is_active": True, "rests_since": None}
 
 
@@ -88,7 +88,7 @@ class Sender:
         return busy
 
     def _due(self, now: datetime) -> dict[int, deque[Event]]:
-        """The oldest event of each incident, by subscription, without those in flight."""
+        """Returns the oldest event of each incident, by subscription, without those in flight."""
         pending = Event.objects.filter(state=Event.State.PENDING)
         due = pending.filter(due_at__lte=now)
         ready = Subscription.objects.filter(
@@ -265,6 +265,6 @@ def purge() -> bool:
         created_at__lt=now - timedelta(days=settings.DELIVERY_RETENTION_DAYS),
         change__lte=F("subscription__cursor"),
     )
-    ids = list(old.order_by("created_at").values_list("pk", flat=True)[:PURGE_BATCH])
+    ids = list(old.order_by("created_at").values_list("pk", flat=True)[:MAX_PURGED])
     Event.objects.filter(pk__in=ids).delete()
-    return len(ids) == PURGE_BATCH
+    return len(ids) == MAX_PURGED

@@ -12,7 +12,7 @@ STATES = ("sending", "failing", "resting", "inactive")
 
 
 def webhooks() -> Iterable[Metric]:
-    """By the indexes webhook_event_pending and webhook_event_failed; subscriptions are few."""
+    """Counts events by webhook_event_pending and webhook_event_failed, and subscriptions, which are few."""
     events = GaugeMetricFamily("webhook_events", "Events that are not delivered, by state.", labels=["state"])
     for kept in (Event.State.PENDING, Event.State.FAILED):
         events.add_metric([kept.value], Event.objects.filter(state=kept).count())
