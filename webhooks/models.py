@@ -29,7 +29,7 @@ class Failure(models.TextChoices):
     PRIVATE = "private", _("The address is not public")
 
 
-class Rest(models.TextChoices):
+class Pause(models.TextChoices):
     """Why nothing is sent to a subscription."""
 
     FAILING = "failing", _("No attempt succeeded for a day")
@@ -66,7 +66,7 @@ class Subscription(models.Model):
     failing_since = models.DateTimeField(_("failing since"), null=True, editable=False)
     retry_at = models.DateTimeField(null=True, editable=False)
     rests_since = models.DateTimeField(_("rests since"), null=True, editable=False)
-    rest_reason = models.CharField(_("reason"), max_length=16, choices=Rest, blank=True, editable=False)
+    rest_reason = models.CharField(_("reason"), max_length=16, choices=Pause, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("subscription")
