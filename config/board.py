@@ -112,8 +112,8 @@ def _faults(request: HttpRequest, site: AdminSite) -> Iterator[Number]:
         (_("cards that failed"), Card.objects.filter(failed=True), {"state": "failed"}),
         (
             _("webhooks that are stopped"),
-            Subscription.objects.filter(rests_since__isnull=False),
-            {"rests_since__isnull": False},
+            Subscription.objects.filter(paused_since__isnull=False),
+            {"paused_since__isnull": False},
         ),
     ]
     for label, rows, filters in lists:

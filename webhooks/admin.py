@@ -54,11 +54,11 @@ class SubscriptionAdmin(GuardedAdmin, SuperuserAdmin):
     form = SubscriptionForm
     fields = (
         *("name", "url", "events", "statuses", "sources", "is_active"),
-        *("tried_at", "failing_since", "rests_since", "rest_reason"),
+        *("tried_at", "failing_since", "paused_since", "pause_reason"),
     )
-    readonly_fields = ("tried_at", "failing_since", "rests_since", "rest_reason")
-    list_display = ("name", "is_active", "tried_at", "failing_since", "rests_since", "rest_reason", "retry_button")
-    list_filter = ("is_active", "rest_reason")
+    readonly_fields = ("tried_at", "failing_since", "paused_since", "pause_reason")
+    list_display = ("name", "is_active", "tried_at", "failing_since", "paused_since", "pause_reason", "retry_button")
+    list_filter = ("is_active", "pause_reason")
     search_fields = ("name",)
     actions = ("retry_chosen", "rotate_secret")
 
@@ -69,7 +69,7 @@ class SubscriptionAdmin(GuardedAdmin, SuperuserAdmin):
         return bool(request.user.is_superuser)
 
     def needs_retry(self, obj: Subscription) -> bool:
-        return obj.failing_since is not None or obj.rests_since is not None
+        return obj.failing_since is not None or obj.paused_since is not None
 
     def retry(self, queryset: QuerySet[Subscription]) -> None:
         for subscription in queryset:
@@ -110,7 +110,7 @@ class EventAdmin(SuperuserAdmin):
         return False
 
     def needs_retry(self, obj: Event) -> bool:
-        return obj.subscription.is_active and obj.subscription.rests_since is None
+        return obj.subscription.is_active and obj.subscription.paused_since is None
 
     def retry(self, queryset: QuerySet[Event]) -> None:
         send_again(queryset)

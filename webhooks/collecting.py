@@ -42,7 +42,7 @@ class Collector:
     def collect(self) -> bool:
         """Reads a page for each subscription; returns whether more is left."""
         reread_from, settled = self._look()
-        subscriptions = list(Subscription.objects.filter(is_active=True, rests_since=None))
+        subscriptions = list(Subscription.objects.filter(is_active=True, paused_since=None))
         self._positions = {
             subscription.pk: max(subscription.cursor, min(self._positions.get(subscription.pk, 0), reread_from))
             for subscription in subscriptions

@@ -39,7 +39,7 @@ GONE = 410
 BUSY = (429, 503)  # with Retry-After
 MAX_RETRY_AFTER = timedelta(days=1)
 MAX_PURGED = 1000  # events, in a batch
-SENDING: dict[str, Any] = {"is_active": True, "rests_since": None}
+SENDING: dict[str, Any] = {"is_active": True, "paused_since": None}
 
 
 class Outcome(NamedTuple):
@@ -247,8 +247,8 @@ def _back_off(subscription: Subscription) -> None:
 
 
 def _pause(subscription: Subscription, reason: Pause) -> None:
-    row = Subscription.objects.filter(pk=subscription.pk, rests_since=None)
-    if row.update(rests_since=timezone.now(), rest_reason=reason):
+    row = Subscription.objects.filter(pk=subscription.pk, paused_since=None)
+    if row.update(paused_since=timezone.now(), pause_reason=reason):
         logger.error("Nothing more is sent to the webhook subscription %s: %s", subscription, reason.value)
 
 

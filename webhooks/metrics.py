@@ -18,7 +18,7 @@ def webhooks() -> Iterable[Metric]:
         events.add_metric([kept.value], Event.objects.filter(state=kept).count())
     state = Case(
         When(is_active=False, then=Value("inactive")),
-        When(rests_since__isnull=False, then=Value("resting")),
+        When(paused_since__isnull=False, then=Value("resting")),
         When(failing_since__isnull=False, then=Value("failing")),
         default=Value("sending"),
         output_field=CharField(),

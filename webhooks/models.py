@@ -65,8 +65,10 @@ class Subscription(models.Model):
     failures = models.PositiveIntegerField(default=0, editable=False)
     failing_since = models.DateTimeField(_("failing since"), null=True, editable=False)
     retry_at = models.DateTimeField(null=True, editable=False)
-    rests_since = models.DateTimeField(_("rests since"), null=True, editable=False)
-    rest_reason = models.CharField(_("reason"), max_length=16, choices=Pause, blank=True, editable=False)
+    paused_since = models.DateTimeField(_("rests since"), null=True, editable=False, db_column="rests_since")
+    pause_reason = models.CharField(
+        _("reason"), max_length=16, choices=Pause, blank=True, editable=False, db_column="rest_reason"
+    )
 
     class Meta:
         verbose_name = _("subscription")
@@ -87,9 +89,9 @@ class Subscription(models.Model):
 
     def resume(self) -> None:
         """Ends a pause, and sends at once what waits."""
-        self.failures, self.rest_reason = 0, ""
-        self.failing_since = self.retry_at = self.rests_since = None
-        self.save(update_fields=["failures", "rest_reason", "failing_since", "retry_at", "rests_since"])
+        self.failures, self.pause_reason = 0, ""
+        self.failing_since = self.retry_at = self.paused_since = None
+        self.save(update_fields=["failures", "pause_reason", "failing_since", "retry_at", "paused_since"])
         waiting = Event.objects.filter(subscription=self, state=Event.State.PENDING, attempts__gt=0)
         waiting.update(attempts=0, due_at=timezone.now())
 

@@ -164,11 +164,11 @@ def test_password_of_an_earlier_release_is_not_shown_and_does_not_hinder(admin, 
 
 
 def test_edit_does_not_undo_what_the_job_wrote(admin, hook):
-    Subscription.objects.update(cursor=77, rest_reason=Pause.FAILING)
+    Subscription.objects.update(cursor=77, pause_reason=Pause.FAILING)
     body = {"name": "other", "url": hook.url, "is_active": "on"}
     admin.post(f"{SUBSCRIPTIONS}{hook.pk}/change/", body)
     hook.refresh_from_db()
-    assert (hook.name, hook.cursor, hook.rest_reason) == ("other", 77, Pause.FAILING)
+    assert (hook.name, hook.cursor, hook.pause_reason) == ("other", 77, Pause.FAILING)
 
 
 def test_attempts_are_seen_and_one_press_sends_again(admin, hook, receiver):
