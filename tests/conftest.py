@@ -56,6 +56,7 @@ elif not os.environ.get("DATABASE_URL") and not os.environ.get("POSTGRES_HOST"):
     start_postgres()
 django.setup()
 
+from django.contrib.auth.models import Group, Permission  # noqa: E402
 from django.test import Client  # noqa: E402
 from rest_framework_simplejwt.tokens import AccessToken  # noqa: E402
 
@@ -93,6 +94,26 @@ def api(user: User) -> Client:
 
 def api_for(user: User) -> Client:
     return Client(headers={"authorization": f"Bearer {issue(AccessToken, user)}"})
+
+
+@pytest.fixture
+def site(db: None) -> Client:
+    """A browser of an operator who is logged in to the admin and reads Russian."""
+    user = User.objects.create_user("petrova", is_staff=True)
+    user.groups.add(Group.objects.get(name="operators"))
+    client = Client(headers={"accept-language": "ru"})
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def viewer(db: None) -> Client:
+    """A browser of a member of the staff who may look at incidents and no more."""
+    user = User.objects.create_user("viewer", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_incident"))
+    client = Client(headers={"accept-language": "ru"})
+    client.force_login(user)
+    return client
 
 
 def errors(response: Any) -> list[tuple[str, str | None]]:
