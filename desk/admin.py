@@ -29,8 +29,8 @@ from desk.filters import (
 from desk.incident_page import add_view, change_view, comment_view, history_view
 from desk.set_status import moves_view, set_status, status_view
 from desk.templatetags import desk
-from incidents.listing.search import mentions
 from incidents.models import Incident, Status
+from incidents.store import store
 
 
 @admin.register(Incident)
@@ -102,7 +102,7 @@ class IncidentAdmin(ListAdmin):
         words = words_in(search_term)
         if is_too_short(words):
             return queryset.none(), False
-        return queryset.filter(mentions(*words)) if words else queryset, False
+        return queryset.filter(store.mentions(*words)) if words else queryset, False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedChangeList]:
         return BoundedChangeList

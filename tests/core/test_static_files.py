@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from django.contrib.staticfiles import finders
 
-from tests.conftest import errors
+from tests.helpers.api import errors
 
 CSS = "/static/admin/css/base.css"
 

@@ -18,7 +18,7 @@ from tests.helpers.admin import INCIDENTS, form_of, told
 from tests.helpers.identity import PASSWORD
 from tests.helpers.incidents import make_incident
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases, pytest.mark.usefixtures("fast_hashes")]
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 LOGIN = "/api/admin/login/"
 HERE = {"origin": "http://testserver"}

@@ -6,7 +6,7 @@ from django.contrib.auth.models import Group
 from django.contrib.messages import get_messages
 
 from identity.models import User
-from tests.conftest import api_for
+from tests.helpers.api import api_for
 from tests.helpers.identity import USER_ADMIN, admin_for, grant
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
