@@ -17,10 +17,13 @@ install: .venv/run ## Create .venv with the service's dependencies
 run: .venv/run ## Serve on SQLite (PostgreSQL where POSTGRES_HOST is set): PORT=8000 HOST=127.0.0.1
 	@$(MANAGE) develop $(HOST):$(PORT)
 
+# A worker on each core. Without e2e by its folder: of two options -m, as of ARGS, pytest obeys the last.
+PYTEST := .venv/bin/pytest --ignore=tests/e2e -n logical --dist worksteal
+
 # pytest exits with 5 if it finds no test: all that ARGS selects may be for PostgreSQL only.
-test: .venv/test ## Run the tests on SQLite, then on a PostgreSQL that they start: ARGS="tests/incidents -k search"
-	.venv/bin/pytest -m "not e2e" --database sqlite $(ARGS) $(if $(ARGS),|| [ $$? = 5 ])
-	.venv/bin/pytest -m "not e2e" $(ARGS)
+test: .venv/test ## Run the tests on SQLite, then on a PostgreSQL that they start: ARGS="tests/incidents -m 'not slow'"
+	$(PYTEST) --database sqlite $(ARGS) $(if $(ARGS),|| [ $$? = 5 ])
+	$(PYTEST) $(ARGS)
 
 e2e: .venv/test .venv-e2e/complete .venv-senders/complete ## Run the tests that need other programs: Chromium, Node.js, Docker (.ci/run installs them)
 	.venv/bin/pytest -m e2e
@@ -43,15 +46,23 @@ static: lint .poetry/bin/poetry
 	$(EXPORT) --only main,dev | diff docker/requirements-dev.txt -
 	$(EXPORT) --only main,dev,test | diff tests/requirements.txt -
 
-lint: .venv/test ## Check style, formatting, layers and shell scripts
+lint: .venv/test ## Check style and formatting of code, templates, styles and scripts, and the layers
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	.venv/bin/djangofmt check */templates
+	.venv/bin/djangofmt --check */templates
+	.venv/bin/oxlint --deny-warnings */static
+	.venv/bin/oxfmt --check */static
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/shellcheck --severity=warning $$(grep -lrE '^#!/.*sh$$' .ci docker nginx)
 
-format: .venv/test ## Format the code and fix what ruff can fix
+format: .venv/test ## Format code, templates, styles and scripts, and fix what the linters can fix
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+	.venv/bin/djangofmt check --fix */templates
+	.venv/bin/djangofmt */templates
+	.venv/bin/oxlint --fix */static
+	.venv/bin/oxfmt */static
 
 migrate: .venv/run ## Apply the migrations
 	$(MANAGE) migrate

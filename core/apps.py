@@ -6,16 +6,13 @@ class CoreConfig(AppConfig):
     name = "core"
 
     def ready(self) -> None:
-        import whitenoise.base
         from rest_framework.views import APIView
 
-        from core import checks, metrics  # noqa: F401  # checks registers its own
+        from core import metrics
         from core.db import checks as database_checks  # noqa: F401
         from core.db.time_limit import finish_request, start_request
         from core.db.vendor import database
-        from core.static_files import StaticFile
 
-        whitenoise.base.StaticFile = StaticFile
         # No view supports OPTIONS, so Allow must not name it (RFC 9110, 10.2.1).
         APIView.http_method_names = [name for name in APIView.http_method_names if name != "options"]
 

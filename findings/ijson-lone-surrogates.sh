@@ -5,7 +5,7 @@
 # surrogate. JSON.stringify of a text that was cut within an emoji writes such strings. yajl2_c takes the escape that follows a
 # high surrogate for its other half, whatever it is: "\ud83d\u0041" is one character, and the A is gone. Of a low surrogate it
 # makes bytes that are no UTF-8, and raises UnicodeDecodeError, which is no ijson.JSONError: a stream ends there.
-# For us: telegram/export_file.py replaces lone surrogates by U+FFFD before ijson sees them; what else reads with ijson must
+# For us: telegram/history/file.py replaces lone surrogates by U+FFFD before ijson sees them; what else reads with ijson must
 # catch ValueError too.
 set -euo pipefail
 tmp=$(mktemp -d)

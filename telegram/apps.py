@@ -12,9 +12,10 @@ class TelegramConfig(AppConfig):
         from core import health, jobs, metrics
         from incidents.models import Channel
         from intake import inbox
-        from telegram import checks, poller, updates  # noqa: F401  # registers them
+        from telegram.bot_api import checks as alert_checks  # noqa: F401  # registers its own
         from telegram.metrics import waits
-        from telegram.sending import Sender
+        from telegram.receiving import checks, poller, updates  # noqa: F401
+        from telegram.sending.sender import Sender
         from telegram.status import health_detail
 
         inbox.handlers[Channel.TELEGRAM] = updates.handle

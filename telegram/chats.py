@@ -9,9 +9,9 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from core import bot_api
-from telegram import parsing
+from telegram.bot_api import client
 from telegram.models import Card, Chat, ChatAlias
+from telegram.reading import parsing
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def add(bot_id: int, telegram_id: int) -> ChatAlias:
 def add_configured() -> None:
     """Shows the chats of TELEGRAM_INTAKE_CHATS in the admin before anything is written there."""
     for telegram_id in configured():
-        is_allowed(add(bot_api.bot_id(), telegram_id).chat)
+        is_allowed(add(client.bot_id(), telegram_id).chat)
 
 
 def is_allowed(chat: Chat) -> bool:

@@ -9,12 +9,12 @@ from django.conf import settings
 from django.db.models import Min
 from django.utils import timezone
 
-from core import bot_api
 from core.models import Heartbeat
 from incidents.models import Channel
 from intake.models import Delivery
+from telegram.bot_api import client
 from telegram.models import Bot, Card, Chat
-from telegram.sweep import notify_id, sendable
+from telegram.sending.outdated import notify_id, sendable
 
 POLL_ALARM = timedelta(minutes=5)
 MOST_CHATS = 50  # that Telegram is asked about
@@ -60,8 +60,8 @@ def report() -> Iterator[Line]:
         yield Line("Telegram is off.", "Set TELEGRAM_BOT_TOKEN to the token that @BotFather gave you.")
         return
     try:
-        me = bot_api.request("getMe", {})
-    except bot_api.TelegramError as exc:
+        me = client.request("getMe", {})
+    except client.TelegramError as exc:
         yield Line(f"Telegram does not accept the bot: {exc}.", "See TELEGRAM_BOT_TOKEN and TELEGRAM_API_URL.")
         return
     yield Line(f"The bot is @{me.get('username')}.")
@@ -73,11 +73,11 @@ def report() -> Iterator[Line]:
 
 def _updates() -> Iterator[Line]:
     try:
-        webhook = bot_api.request("getWebhookInfo", {})
-    except bot_api.TelegramError as exc:
+        webhook = client.request("getWebhookInfo", {})
+    except client.TelegramError as exc:
         yield Line(f"Telegram does not say how updates come: {exc}.", "Try again later.")
         return
-    trouble = Bot.objects.filter(pk=bot_api.bot_id()).values_list("trouble", flat=True).first()
+    trouble = Bot.objects.filter(pk=client.bot_id()).values_list("trouble", flat=True).first()
     if settings.TELEGRAM_WEBHOOK_URL:
         yield from _webhook(webhook)
     elif webhook.get("url"):
@@ -120,7 +120,7 @@ def _polling() -> Iterator[Line]:
 
 
 def _chats(*, sees_all: bool) -> Iterator[Line]:
-    of_bot = Chat.objects.filter(bot_id=bot_api.bot_id())
+    of_bot = Chat.objects.filter(bot_id=client.bot_id())
     used = of_bot.filter(sendable()).distinct().order_by("pk")
     if not used:
         yield Line("No chat is allowed.", "Add the bot to a chat, and allow the chat in the admin.")
@@ -138,8 +138,8 @@ def _chats(*, sees_all: bool) -> Iterator[Line]:
 def _chat(chat: Chat, *, sees_all: bool) -> Iterator[Line]:
     name = _name(chat)
     try:
-        member = bot_api.request("getChatMember", {"chat_id": chat.telegram_id, "user_id": chat.bot_id})
-    except bot_api.TelegramError as exc:
+        member = client.request("getChatMember", {"chat_id": chat.telegram_id, "user_id": chat.bot_id})
+    except client.TelegramError as exc:
         yield Line(f"{name}: {exc}.", "Add the bot to the chat.")
         return
     status = member.get("status")
@@ -174,7 +174,7 @@ def _notify_chat() -> Iterator[Line]:
 
 def _waiting() -> Iterator[Line]:
     now = timezone.now()
-    due = Card.objects.filter(chat__bot_id=bot_api.bot_id(), due_at__lte=now).count()
+    due = Card.objects.filter(chat__bot_id=client.bot_id(), due_at__lte=now).count()
     if (age := oldest_unsent_age()) > POLL_ALARM.total_seconds():
         yield Line(
             f"Cards that wait to be sent: {due}, the oldest for {_words(age)}.",

@@ -1,24 +1,21 @@
 import logging
-import threading
 
 import pytest
 from django.test import override_settings
 
-from core import bot_api
-from core.log.telegram import TelegramHandler
-from tests.helpers.fake_telegram import TOKEN, BotAPI
+from telegram.bot_api import client
+from telegram.bot_api.alerts import TelegramHandler
+from tests.helpers.bot_api import TOKEN, ScriptedBotAPI
 
 
 @pytest.fixture
 def telegram():
-    with BotAPI() as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    with ScriptedBotAPI() as server:
         with override_settings(
             TELEGRAM_API_URL=server.url, TELEGRAM_BOT_TOKEN=TOKEN, TELEGRAM_LOGGING_CHAT="-1001234567890"
         ):
             yield server
         server.released.set()
-        server.shutdown()
 
 
 @pytest.fixture
@@ -27,7 +24,7 @@ def alerts(telegram, monkeypatch):
     for name in ("DEBOUNCE_SECONDS", "FIRST_BACKOFF"):
         monkeypatch.setattr(TelegramHandler, name, 0.1)
     monkeypatch.setattr(TelegramHandler, "SHUTDOWN_SECONDS", 0.5)
-    monkeypatch.setattr(bot_api.limiter, "free_at", lambda chat: 0.0)
+    monkeypatch.setattr(client.limiter, "free_at", lambda chat: 0.0)
     others = [handler for handler in logging.getLogger().handlers if not isinstance(handler, TelegramHandler)]
     telegram.handler = TelegramHandler()
     monkeypatch.setattr(logging.getLogger(), "handlers", [*others, telegram.handler])

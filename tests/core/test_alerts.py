@@ -12,10 +12,10 @@ import time
 import pytest
 from django.conf import settings as django_settings
 
-from core import bot_api
-from core.log.telegram import TelegramHandler
 from incidents import views
-from tests.helpers.fake_telegram import TOKEN, refusal
+from telegram.bot_api import client
+from telegram.bot_api.alerts import TelegramHandler
+from tests.helpers.bot_api import TOKEN, refusal
 from tests.helpers.servers import wait_until
 
 LIST = "/api/v1/incidents/"
@@ -117,7 +117,7 @@ def test_long_error_is_cut_to_one_message(alerts):
     except ValueError:
         logger.exception("the start %s", "😀" * 5000)
     text = alerts.message()
-    assert bot_api.length(text) <= 4096
+    assert client.length(text) <= 4096
     assert text.startswith("ERROR incidents\nthe start 😀") and text.endswith("\nthe end")
     assert "tests/core/test_alerts.py:" in text
     text.encode()  # no character was cut in two
@@ -128,7 +128,7 @@ def test_long_line_fills_the_message(alerts):
         raise ValueError("😀" * 5000)
     except ValueError:
         logger.exception("x")
-    assert 4090 <= bot_api.length(alerts.message()) <= 4096
+    assert 4090 <= client.length(alerts.message()) <= 4096
 
 
 def test_retry_after_is_honoured(alerts):
@@ -142,7 +142,7 @@ def test_retry_after_is_honoured(alerts):
 
 @pytest.mark.parametrize("fault", [refusal(500), (502, b"<html>"), "hang"])
 def test_transient_failures_are_retried(alerts, monkeypatch, fault):
-    monkeypatch.setattr(bot_api, "TIMEOUT", (0.2, 0.2))
+    monkeypatch.setattr(client, "TIMEOUT", (0.2, 0.2))
     alerts.faults = [fault, fault]
     logger.error("again")
     assert all("again" in alerts.message() for _ in range(3))
@@ -160,7 +160,7 @@ def test_refused_connection_is_retried(alerts, settings, caplog):
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
 def test_permanent_failures_are_dropped_and_cause_no_alert(alerts, caplog, status):
-    with caplog.at_level("WARNING", "core.log.telegram"):
+    with caplog.at_level("WARNING", "telegram.bot_api.alerts"):
         alerts.faults = [refusal(status, f"no such chat {TOKEN}")]
         logger.error("refused")
         assert "refused" in alerts.message()
@@ -201,7 +201,7 @@ def test_errors_of_sending_cause_no_alerts(alerts, monkeypatch, caplog):
         raise RuntimeError("a fault of ours")
 
     with monkeypatch.context() as patch:
-        patch.setattr(bot_api, "call", fail)
+        patch.setattr(client, "call", fail)
         logger.error("first")
         wait_until(lambda: "a fault of ours" in caplog.text)
     logger.error("second")

@@ -7,7 +7,7 @@ from django.http import Http404
 from django.test import Client, override_settings
 
 from incidents import views
-from tests.conftest import errors
+from tests.helpers.api import errors
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 

@@ -1,24 +1,24 @@
-"""core.bot_api against a Bot API server that fails on demand."""
+"""telegram.bot_api.client against a Bot API server that fails on demand."""
 
 import socket
 import traceback
 
 import pytest
 
-from core import bot_api
-from tests.helpers.fake_telegram import TOKEN, refusal
+from telegram.bot_api import client
+from tests.helpers.bot_api import TOKEN, refusal
 
 
 def failure(**params):
     """The error of a call; checks that nothing of it that could be logged holds the token."""
-    with pytest.raises(bot_api.TelegramError) as caught:
-        bot_api.call("sendMessage", **params)
+    with pytest.raises(client.TelegramError) as caught:
+        client.call("sendMessage", **params)
     assert TOKEN not in "".join(traceback.format_exception(caught.value)) + repr(caught.value)
     return caught.value
 
 
 def test_call_returns_the_result(telegram):
-    assert bot_api.call("sendMessage", chat_id=1, text="Привет") == {"message_id": 7}
+    assert client.call("sendMessage", chat_id=1, text="Привет") == {"message_id": 7}
     assert telegram.calls.get() == (f"/bot{TOKEN}/sendMessage", {"chat_id": 1, "text": "Привет"})
 
 
@@ -44,17 +44,17 @@ def test_client_error_is_permanent_and_says_why(telegram, status):
 
 
 def test_group_that_became_a_supergroup_is_found(telegram, caplog, monkeypatch):
-    monkeypatch.setattr(bot_api, "_supergroups", {})
+    monkeypatch.setattr(client, "_supergroups", {})
     telegram.faults = [refusal(400, "group chat was upgraded to a supergroup chat", migrate_to_chat_id=-100123)]
-    assert bot_api.call("sendMessage", chat_id=-5, text="one")
-    assert bot_api.call("sendMessage", chat_id="-5", text="two")
+    assert client.call("sendMessage", chat_id=-5, text="one")
+    assert client.call("sendMessage", chat_id="-5", text="two")
     sent = [telegram.calls.get()[1] for _ in range(3)]
     assert [(call["chat_id"], call["text"]) for call in sent] == [(-5, "one"), (-100123, "one"), (-100123, "two")]
     assert [line for line in caplog.messages if "-5" in line and "-100123" in line] == caplog.messages[:1]
 
 
 def test_endless_migration_of_a_chat_ends_after_two_calls(telegram, monkeypatch):
-    monkeypatch.setattr(bot_api, "_supergroups", {})
+    monkeypatch.setattr(client, "_supergroups", {})
     telegram.faults = [refusal(400, migrate_to_chat_id=-1)] * 3
     assert failure(chat_id=-1).supergroup == -1
     assert telegram.calls.qsize() == 2
@@ -105,9 +105,9 @@ def test_malformed_url_is_permanent(telegram, settings, url):
 
 
 def test_text_is_measured_and_cut_in_utf_16_units():
-    assert bot_api.length("aж😀") == 4
-    assert bot_api.start_of("aж😀", 3) == "aж"
-    assert bot_api.start_of("a\ud83d", 3) == "a?"
-    assert bot_api.end_of("😀ab", 3) == "ab"
-    assert bot_api.end_of("one\ntwo\nthree", 10) == "two\nthree"
-    assert bot_api.end_of("one\ntwo", 7) == "one\ntwo"
+    assert client.length("aж😀") == 4
+    assert client.start_of("aж😀", 3) == "aж"
+    assert client.start_of("a\ud83d", 3) == "a?"
+    assert client.end_of("😀ab", 3) == "ab"
+    assert client.end_of("one\ntwo\nthree", 10) == "two\nthree"
+    assert client.end_of("one\ntwo", 7) == "one\ntwo"

@@ -1,8 +1,8 @@
 import pytest
 from django.core.management import call_command
 
-from core.checks import check_telegram
-from tests.helpers.fake_telegram import TOKEN
+from telegram.bot_api.checks import check_telegram
+from tests.helpers.bot_api import TOKEN
 
 
 @pytest.mark.parametrize(

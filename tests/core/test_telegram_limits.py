@@ -2,7 +2,7 @@
 
 import pytest
 
-from core import bot_api
+from telegram.bot_api import client
 
 
 @pytest.fixture
@@ -10,13 +10,13 @@ def clock(monkeypatch):
     class Clock:
         now = 1000.0
 
-    monkeypatch.setattr(bot_api, "monotonic", lambda: Clock.now)
+    monkeypatch.setattr(client, "monotonic", lambda: Clock.now)
     return Clock
 
 
 def sent_in(seconds, chats, clock):
     """How many messages are let through, the clock moving on by tenths of a second."""
-    limiter, sent = bot_api.Limiter(), []
+    limiter, sent = client.Limiter(), []
     for _ in range(seconds * 10):
         for chat in chats:
             if limiter.free_at(chat) <= clock.now:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from core import bot_api
+from telegram.bot_api import client
 from tests.helpers.bot_api import TOKEN, BotAPI, RefusedError
 from tests.helpers.servers import Gunicorn, Jobs, Postgres, wait_until
 from tests.helpers.telegram_messages import GROUP, message
@@ -128,7 +128,7 @@ def test_hostile_texts_are_shown_literally(telegram, service, descriptions):
     assert [shown[chat["id"]] for chat in private[:3]] == HOSTILE
     assert descriptions() == [*HOSTILE, emoji]
     long = next(sent["text"] for (chat, _), sent in telegram.messages.items() if chat == private[3]["id"])
-    assert bot_api.length(long) in (4095, 4096) and long.endswith("🛴…")
+    assert client.length(long) in (4095, 4096) and long.endswith("🛴…")
     assert all("parse_mode" not in params for params in telegram.called("sendMessage"))
 
 

@@ -1,7 +1,7 @@
 """
 Alerts, and a dialogue in a chat, sent to the npm package telegram-test-api (`npm ci --prefix tests/e2e`).
 
-It has no edits by people, no offsets, long polls, refusals or limits: tests/helpers/bot_api.py has those.
+It has no edits by people, no offsets, long polls, refusals or limits: tests/helpers/client.py has those.
 """
 
 import logging
@@ -12,9 +12,9 @@ import pytest
 import requests
 from django.core.management import call_command
 
-from core import bot_api
-from core.log.telegram import TelegramHandler
-from tests.helpers.fake_telegram import TOKEN
+from telegram.bot_api import client
+from telegram.bot_api.alerts import TelegramHandler
+from tests.helpers.bot_api import TOKEN
 from tests.helpers.servers import Gunicorn, Jobs, Postgres, free_port, wait_until
 from tests.helpers.telegram_messages import ANNA, message
 
@@ -85,8 +85,8 @@ def test_test_alert_is_delivered(telegram):
 
 
 def test_message_is_edited(telegram):
-    sent = bot_api.call("sendMessage", chat_id=CHAT, text="Открыт")
-    bot_api.call("editMessageText", chat_id=CHAT, message_id=sent["message_id"], text="Закрыт")
+    sent = client.call("sendMessage", chat_id=CHAT, text="Открыт")
+    client.call("editMessageText", chat_id=CHAT, message_id=sent["message_id"], text="Закрыт")
     assert [message["text"] for message in telegram.messages()] == ["Закрыт"]
 
 
@@ -103,7 +103,7 @@ def test_flood_is_one_message_that_fits(telegram):
     (message,) = telegram.messages()
     assert message["text"].startswith("ERROR flood ×100\nВсё сломалось\n")
     assert message["text"].endswith("\nконец")
-    assert bot_api.length(message["text"]) <= 4096
+    assert client.length(message["text"]) <= 4096
     assert "s3cr3t" not in message["text"]
 
 

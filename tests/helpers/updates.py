@@ -7,8 +7,8 @@ from typing import Any
 
 from incidents.models import Incident, IncidentChange
 from intake.models import Delivery
-from telegram import updates
 from telegram.models import Message
+from telegram.receiving import updates
 from tests.helpers.telegram_messages import ANNA, message
 
 BOT_ID = 110201543

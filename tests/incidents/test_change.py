@@ -7,7 +7,7 @@ from django.db import connection
 
 from incidents.models import Incident
 from incidents.store import store
-from tests.conftest import errors
+from tests.helpers.api import errors
 from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

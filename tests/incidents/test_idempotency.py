@@ -7,7 +7,7 @@ from identity.models import User
 from incidents import idempotency
 from incidents.idempotency import purge_expired_keys
 from incidents.models import IdempotencyKey, Incident, IncidentChange
-from tests.conftest import api_for, errors
+from tests.helpers.api import api_for, errors
 from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

@@ -7,9 +7,10 @@ from django.contrib.auth.models import Group, Permission
 from django.test import Client
 
 from identity.models import User
-from telegram import accounts, chats
+from telegram import chats
 from telegram.models import Account, Card, Chat, Message
-from telegram.reports import Author
+from telegram.reading.reports import Author
+from telegram.receiving import accounts
 from tests.helpers.bot_api import BOT, TOKEN
 from tests.helpers.incidents import make_incident
 from tests.helpers.telegram_messages import GROUP

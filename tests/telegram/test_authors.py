@@ -2,8 +2,8 @@
 
 import pytest
 
-from telegram import reports
-from telegram.reports import Author
+from telegram.reading import reports
+from telegram.reading.reports import Author
 from tests.helpers.telegram_messages import ANNA, CHANNEL, GROUP, message
 
 ANONYMOUS = {"id": 1087968824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}

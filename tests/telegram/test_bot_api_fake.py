@@ -2,15 +2,15 @@
 
 import pytest
 
-from core import bot_api
-from core.bot_api import TelegramError
+from telegram.bot_api import client
+from telegram.bot_api.client import TelegramError
 from tests.helpers.telegram_messages import ANNA, GROUP, message
 
 DAY = 24 * 3600
 
 
 def call(method, **params):
-    return bot_api.call(method, **params)
+    return client.call(method, **params)
 
 
 def refusal(method, **params):

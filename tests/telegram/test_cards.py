@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.bot_api import length
 from incidents.models import Source, Status
-from telegram.cards import Press, card_text, cut, keyboard, parse_callback
+from telegram.bot_api.client import length
+from telegram.sending.cards import Press, card_text, cut, keyboard, parse_callback
 
 LARGEST = 2**63 - 1
 

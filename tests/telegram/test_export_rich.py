@@ -2,7 +2,7 @@
 
 import pytest
 
-from telegram import reports
+from telegram.reading import reports
 from tests.helpers.telegram_messages import message
 from tests.telegram.test_exports import read_one
 

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telegram import exports, reports
-from telegram.reports import Author, NotUnderstoodError
+from telegram.history import export
+from telegram.reading import reports
+from telegram.reading.reports import Author, NotUnderstoodError
 from tests.helpers.telegram_messages import DATE, GROUP, json_values, message
 
 CHAT = {"name": "Ops", "type": "private_supergroup", "id": 1234567890}
@@ -34,7 +35,7 @@ def entry(**fields):
 
 def read(*entries, chat=CHAT, **options):
     document = json.dumps(chat | {"messages": entries}).encode()
-    return list(exports.read(io.BytesIO(document), **options))
+    return list(export.read(io.BytesIO(document), **options))
 
 
 def read_one(**fields):
@@ -208,19 +209,19 @@ def test_the_export_of_a_whole_account():
     file = account(
         CHAT | {"messages": [entry()]}, {"type": "saved_messages", "id": 9, "messages": []}, other, left=[other]
     )
-    found = [(report.chat_id, report.message_id) for report in exports.read(file)]
+    found = [(report.chat_id, report.message_id) for report in export.read(file)]
     assert found == [(GROUP["id"], 10), *[(-1000000000005, 1), (-1000000000005, 2)] * 2]
 
 
 def test_one_chat_of_an_account():
     file = account(CHAT | {"id": 5, "messages": [entry()]}, CHAT | {"messages": [entry()]})
-    assert [report.chat_id for report in exports.read(file, only=GROUP["id"])] == [GROUP["id"]]
+    assert [report.chat_id for report in export.read(file, only=GROUP["id"])] == [GROUP["id"]]
 
 
 def test_topics_of_one_chat_are_none_of_another():
     started = entry(id=5, type="service", action="topic_created", text="")
     file = account(CHAT | {"messages": [started]}, CHAT | {"messages": [entry(reply_to_message_id=5)]})
-    assert [report.reply_to for report in exports.read(file)] == [None, 5]
+    assert [report.reply_to for report in export.read(file)] == [None, 5]
 
 
 @pytest.mark.parametrize(
@@ -240,7 +241,7 @@ def test_a_bad_entry_or_chat_stops_nothing():
     assert isinstance(bad, NotUnderstoodError)
     assert good.message_id == 10
     file = account({"type": "planet", "id": 5, "messages": [entry(), entry()]}, CHAT | {"messages": [None, entry()]})
-    assert [type(item).__name__ for item in exports.read(file)] == ["NotUnderstoodError"] * 2 + ["Report"]
+    assert [type(item).__name__ for item in export.read(file)] == ["NotUnderstoodError"] * 2 + ["Report"]
 
 
 @pytest.mark.parametrize(
@@ -249,15 +250,15 @@ def test_a_bad_entry_or_chat_stops_nothing():
 )
 def test_what_is_no_export_is_told(content):
     with pytest.raises(NotUnderstoodError):
-        list(exports.read(io.BytesIO(content)))
+        list(export.read(io.BytesIO(content)))
 
 
 def test_a_file_that_ends_early_gives_what_it_has():
     document = json.dumps(CHAT | {"messages": [entry(), entry(id=11)]}).encode()
     found = []
     with pytest.raises(NotUnderstoodError, match="no whole JSON"):
-        found.extend(exports.read(io.BytesIO(document[:-100])))
-    reader = exports.read(io.BytesIO(document[:-100]))
+        found.extend(export.read(io.BytesIO(document[:-100])))
+    reader = export.read(io.BytesIO(document[:-100]))
     assert next(reader).message_id == 10
 
 
@@ -266,9 +267,9 @@ SIZES = [1, 2, 3, 5, 7, 13, 64, 1 << 17]
 
 def read_raw(text, size, monkeypatch):
     """The reports of a file in which the text of the first of two messages stands as these bytes."""
-    monkeypatch.setattr(exports, "BUFFER_SIZE", size)
+    monkeypatch.setattr(export, "BUFFER_SIZE", size)
     document = json.dumps(CHAT | {"messages": [entry(text="TEXT"), entry(id=11)]}, ensure_ascii=False)
-    return list(exports.read(io.BytesIO(b"\xef\xbb\xbf" + document.encode().replace(b"TEXT", text))))
+    return list(export.read(io.BytesIO(b"\xef\xbb\xbf" + document.encode().replace(b"TEXT", text))))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -299,7 +300,7 @@ def test_any_single_byte_in_a_text(monkeypatch):
 
 def test_zeros_at_the_end_as_a_crash_leaves_them():
     document = json.dumps(CHAT | {"messages": [entry()]}).encode() + b"\0" * 5000
-    assert len(list(exports.read(io.BytesIO(document)))) == 1
+    assert len(list(export.read(io.BytesIO(document)))) == 1
 
 
 def test_memory_stays_constant():
@@ -317,7 +318,7 @@ def test_memory_stays_constant():
             part, self.rest = self.rest[:size], self.rest[size:]
             return part
 
-    reader = exports.read(Endless())
+    reader = export.read(Endless())
     next(reader)
     tracemalloc.start()
     assert sum(1 for _ in reader) == 10_000
@@ -326,7 +327,7 @@ def test_memory_stays_constant():
 
 
 OTHERS = "poll answers question file media_type photo location_information latitude place_name todo_list action"
-KEYS = sorted({*exports.METADATA, *exports.MEDIA_TYPES, *OTHERS.split(), "contact_information"})
+KEYS = sorted({*export.METADATA, *export.MEDIA_TYPES, *OTHERS.split(), "contact_information"})
 fields = st.dictionaries(st.sampled_from(KEYS), json_values(st.sampled_from(KEYS)), max_size=6)
 
 
@@ -336,7 +337,7 @@ def test_whatever_an_export_holds(entries, rng: random.Random):
     document = json.dumps(CHAT | {"messages": written}).encode()
     for cut in (len(document), rng.randrange(len(document))):
         try:
-            for found in exports.read(io.BytesIO(document[:cut])):
+            for found in export.read(io.BytesIO(document[:cut])):
                 assert isinstance(found, NotUnderstoodError) or found.description.strip()
         except NotUnderstoodError:
             pass

@@ -5,7 +5,7 @@ import contextlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telegram import commands, parsing, reports
+from telegram.reading import commands, parsing, reports
 from tests.helpers.telegram_messages import json_values, message
 
 FIELDS = sorted(

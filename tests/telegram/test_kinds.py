@@ -5,7 +5,8 @@ import re
 import pytest
 from django.utils import translation
 
-from telegram import cards, reports, rich
+from telegram.reading import reports, rich
+from telegram.sending import cards
 from tests.helpers.telegram_messages import message
 
 LINK = "https://t.me/c/1234567890/10"

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from telegram import parsing
-from telegram.reports import NotUnderstoodError
+from telegram.reading import parsing
+from telegram.reading.reports import NotUnderstoodError
 from tests.helpers.telegram_messages import ANNA, BOT, CHANNEL, DATE, GROUP, message
 
 PRIVATE = {"id": ANNA["id"], "type": "private", "first_name": "Анна"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from telegram import reports
+from telegram.reading import reports
 from tests.helpers.telegram_messages import CHANNEL, GROUP, message
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from telegram import reports
+from telegram.reading import reports
 from tests.helpers.telegram_messages import ANNA, CHANNEL, GROUP, message
 
 

@@ -6,7 +6,9 @@ HTMLImageElement.prototype.setAttribute = function (name, value) {
   Element.prototype.setAttribute.call(this, name, value);
 };
 Object.defineProperty(HTMLImageElement.prototype, "src", {
-  set(value) { this.setAttribute("src", value); },
+  set(value) {
+    this.setAttribute("src", value);
+  },
 });
 
 const container = document.querySelector("#redoc");

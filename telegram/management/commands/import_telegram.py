@@ -6,10 +6,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import override
 from tqdm import tqdm
 
-from telegram import exports
-from telegram.history import History
+from telegram.history import export
+from telegram.history.importer import History
 from telegram.models import Chat
-from telegram.reports import NotUnderstoodError
+from telegram.reading.reports import NotUnderstoodError
 
 
 class Command(BaseCommand):
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         try:
             with file.open("rb") as raw, override(row.get_field("language").get_default()):
                 with tqdm.wrapattr(raw, "read", total=file.stat().st_size, desc=file.name, disable=None) as read:
-                    history.record(exports.read(read, only=chat, zone=zone))
+                    history.record(export.read(read, only=chat, zone=zone))
         except OSError as exc:
             raise CommandError(f"The file cannot be read: {exc.strerror}.") from None
         except NotUnderstoodError as exc:

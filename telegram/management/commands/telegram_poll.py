@@ -3,7 +3,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from core import bot_api
+from telegram.bot_api import client
 
 
 class Command(BaseCommand):
@@ -18,10 +18,10 @@ class Command(BaseCommand):
         if remove_webhook and settings.TELEGRAM_WEBHOOK_URL:
             raise CommandError("The jobs would register it again: remove TELEGRAM_WEBHOOK_URL first.")
         try:
-            info = bot_api.request("getWebhookInfo", {})
+            info = client.request("getWebhookInfo", {})
             if remove_webhook:
-                bot_api.request("deleteWebhook", {})
-        except bot_api.TelegramError as exc:
+                client.request("deleteWebhook", {})
+        except client.TelegramError as exc:
             raise CommandError(f"Telegram did not take the call. {exc}.") from None
         waiting = info.get("pending_update_count", 0)
         if not info.get("url"):

@@ -9,8 +9,10 @@ from django.utils import timezone
 from identity.models import User
 from incidents.models import IncidentChange
 from intake.models import Delivery
-from telegram import accounts, chats, parsing
+from telegram import chats
 from telegram.models import Account, Bot, Chat, LinkCode
+from telegram.reading import parsing
+from telegram.receiving import accounts
 from tests.helpers.telegram_messages import ANNA, GROUP, message
 from tests.helpers.updates import descriptions, take, wait_for_answers, write
 

@@ -1,6 +1,6 @@
 import pytest
 
-from telegram.checks import check_telegram_intake
+from telegram.receiving.checks import check_telegram_intake
 from tests.helpers.bot_api import TOKEN
 
 URL = "https://incidents.example.org/api/v1/intake/telegram/"

@@ -8,7 +8,8 @@ from django.core.management import CommandError, call_command
 
 from identity.models import User
 from incidents.models import Incident, IncidentChange
-from telegram import chats, history
+from telegram import chats
+from telegram.history import importer
 from telegram.models import Account, Card, Chat, Message
 from tests.helpers.telegram_messages import ANNA, DATE, GROUP
 from tests.helpers.updates import descriptions, edit, everything, write
@@ -45,7 +46,7 @@ def test_messages_become_incidents_with_their_dates_and_without_cards(run):
 
 
 def test_replies_become_comments_across_batches(run, monkeypatch):
-    monkeypatch.setattr(history, "BATCH", 2)
+    monkeypatch.setattr(importer, "BATCH", 2)
     run(entry(1), entry(2, "да", reply_to_message_id=1), entry(3, "нет", reply_to_message_id=2))
     assert descriptions() == ["x"]
     assert changes() == [{"comment": [None, "да"]}, {"comment": [None, "нет"]}]

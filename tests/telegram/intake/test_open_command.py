@@ -4,7 +4,7 @@ import pytest
 
 from intake.inbox import process_pending, replay
 from intake.models import Delivery
-from telegram import sending
+from telegram.sending import sender
 from tests.helpers.updates import deliveries, write
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 @pytest.fixture
 def asked(monkeypatch):
     asked = []
-    monkeypatch.setattr(sending, "show_open", lambda *args: asked.append(args))
+    monkeypatch.setattr(sender, "show_open", lambda *args: asked.append(args))
     return asked
 
 

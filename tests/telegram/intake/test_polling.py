@@ -8,9 +8,9 @@ from core import jobs
 from core.jobs import NotNowError
 from incidents.models import IncidentChange
 from intake.models import Delivery
-from telegram import poller, updates
 from telegram.models import Bot, Chat
-from telegram.parsing import ALLOWED_UPDATES
+from telegram.reading.parsing import ALLOWED_UPDATES
+from telegram.receiving import poller, updates
 from tests.helpers.telegram_messages import message
 from tests.helpers.updates import descriptions
 

@@ -6,8 +6,8 @@ from identity.models import User
 from incidents.models import Incident, IncidentChange
 from intake.inbox import process_pending, replay
 from intake.models import Delivery
-from telegram import sending
 from telegram.models import Account
+from telegram.sending import sender
 from tests.helpers.telegram_messages import ANNA, GROUP
 from tests.helpers.updates import deliveries, history, press, take, write
 
@@ -23,7 +23,7 @@ def incident(group):
 @pytest.fixture
 def pressed(monkeypatch, django_capture_on_commit_callbacks):
     told = []
-    monkeypatch.setattr(sending, "answer_press", lambda *args: told.append(args))
+    monkeypatch.setattr(sender, "answer_press", lambda *args: told.append(args))
 
     def pressed(data):
         """What the presser is told once it is committed."""

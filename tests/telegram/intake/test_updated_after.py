@@ -10,7 +10,7 @@ from incidents.actors import Named
 from incidents.models import Incident
 from incidents.services import change_incident
 from telegram.models import Card
-from telegram.sending import render
+from telegram.sending.sender import render
 from tests.helpers.telegram_messages import DATE
 from tests.helpers.updates import write
 

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from core import bot_api
 from incidents.actors import Named
 from incidents.models import Incident
 from incidents.services import change_incident
-from telegram import chats, sending
+from telegram import chats
+from telegram.bot_api import client
 from telegram.models import Card, Chat
+from telegram.sending import sender
 from tests.helpers.bot_api import BotAPI
 from tests.helpers.incidents import make_incident
 from tests.helpers.telegram_messages import ANNA, GROUP
@@ -36,7 +37,7 @@ class Clock:
 def clock(monkeypatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(timezone, "now", lambda: clock.now)
-    for module in (bot_api, sending):
+    for module in (client, sender):
         monkeypatch.setattr(module, "monotonic", clock.seconds)
     return clock
 
@@ -50,8 +51,8 @@ class Service:
 
     def start(self) -> None:
         """As after the death of the process before."""
-        self.sender = sending.Sender()
-        bot_api.limiter = bot_api.Limiter()
+        self.sender = sender.Sender()
+        client.limiter = client.Limiter()
 
     def run(self, seconds: float = 7, every: float = SOON) -> None:
         """The job runs for a while."""
@@ -68,7 +69,7 @@ class Service:
 
     def add_chat(self, chat: dict[str, Any] = GROUP, **fields: Any) -> Chat:
         self.api.add_chat(chat)
-        added = chats.add(fields.pop("bot_id", bot_api.bot_id()), chat["id"]).chat
+        added = chats.add(fields.pop("bot_id", client.bot_id()), chat["id"]).chat
         values = {"title": chat.get("title", ""), "allowed": True, "language": "en"} | fields
         Chat.objects.filter(pk=added.pk).update(**values)
         return Chat.objects.get(pk=added.pk)
@@ -100,7 +101,7 @@ class Service:
 @pytest.fixture
 def service(clock, telegram_api, monkeypatch) -> Iterator[Service]:
     telegram_api.now, telegram_api.limits = clock.seconds, True
-    monkeypatch.setattr(bot_api, "limiter", bot_api.Limiter())
+    monkeypatch.setattr(client, "limiter", client.Limiter())
     service = Service(clock, telegram_api)
     yield service
     service.join()

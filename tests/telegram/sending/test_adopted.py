@@ -5,8 +5,8 @@ import json
 import pytest
 
 from incidents.models import Incident
-from telegram import updates
 from telegram.models import Card, Chat
+from telegram.receiving import updates
 from tests.helpers.telegram_messages import ANNA, GROUP, message
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

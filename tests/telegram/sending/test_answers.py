@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from telegram import answers
+from telegram.sending import answers
 from tests.helpers.telegram_messages import ANNA
 from tests.helpers.updates import wait_for_answers
 

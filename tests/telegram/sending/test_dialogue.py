@@ -5,7 +5,7 @@ import json
 import pytest
 
 from incidents.models import Incident
-from telegram import updates
+from telegram.receiving import updates
 from tests.helpers.telegram_messages import ANNA, message
 from tests.helpers.updates import wait_for_answers
 

@@ -6,9 +6,9 @@ import threading
 import pytest
 from django.db import OperationalError
 
-from core.bot_api import TelegramError
-from telegram.failures import Action, action_of
+from telegram.bot_api.client import TelegramError
 from telegram.models import Card, Chat
+from telegram.sending.failures import Action, action_of
 from tests.helpers.telegram_messages import ANNA, GROUP
 from tests.helpers.updates import take
 
@@ -300,7 +300,7 @@ def test_a_wrong_token_stops_all_and_is_told_once(service, chat, private, settin
 
 
 def test_a_slow_chat_does_not_hold_up_the_others(service, chat, private, monkeypatch):
-    monkeypatch.setattr("telegram.sending.QUICK", 0.2)
+    monkeypatch.setattr("telegram.sending.sender.QUICK", 0.2)
     send = service.api._send_message
     released = threading.Event()
 
@@ -327,7 +327,7 @@ def test_an_outcome_that_cannot_be_stored_is_kept_until_the_database_is_back(ser
 
     service.report(chat)
     with monkeypatch.context() as broken:
-        broken.setattr("telegram.sending.transaction.atomic", away)
+        broken.setattr("telegram.sending.sender.transaction.atomic", away)
         with pytest.raises(OperationalError):
             service.sender.step()
     service.run()

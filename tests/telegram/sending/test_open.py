@@ -2,9 +2,9 @@
 
 import pytest
 
-from core.bot_api import length
+from telegram.bot_api.client import length
 from telegram.models import Card, Chat
-from telegram.sending import show_open
+from telegram.sending.sender import show_open
 from tests.helpers.telegram_messages import GROUP
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

@@ -2,12 +2,12 @@
 
 import pytest
 
-from telegram import sending
+from telegram.sending import sender
 from tests.helpers.updates import wait_for_answers
 
 
 def answer_press(callback_id, text):
-    sending.answer_press(callback_id, text)
+    sender.answer_press(callback_id, text)
     wait_for_answers()
 
 

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from core.bot_api import length
-from telegram.cards import PutOff, parse_callback
+from telegram.bot_api.client import length
 from telegram.models import Card, Chat
-from telegram.reminders import put_off
+from telegram.sending.cards import PutOff, parse_callback
+from telegram.sending.reminders import put_off
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 HOUR = 3600
@@ -158,7 +158,7 @@ def test_a_card_that_was_under_way_when_the_interval_changed(service, chat, monk
 
     changed = threading.Event()
     monkeypatch.setattr(service.api, "watch", change)
-    monkeypatch.setattr("telegram.sending.QUICK", 0)
+    monkeypatch.setattr("telegram.sending.sender.QUICK", 0)
     service.sender.step()
     assert changed.wait(10)
     service.join()

@@ -1,0 +1,123 @@
+"""History of chats, taken from an export: it becomes the same incidents and comments as the bot would have made."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import lru_cache
+from itertools import batched, groupby
+from operator import attrgetter
+
+from django.db import reset_queries, transaction
+from django.utils import timezone
+
+from incidents.models import Channel, Incident
+from incidents.services import Comment, import_incidents
+from telegram import chats
+from telegram.bot_api import client
+from telegram.models import Account, Card, Chat, ChatAlias, Message
+from telegram.reading import commands
+from telegram.reading.reports import Author, NotUnderstoodError, Report, fitted
+from telegram.receiving import accounts
+from telegram.receiving.messages import username_of
+
+BATCH = 1_000
+
+
+class History:
+    """Records reports; `counts` says what became of them. A dry run takes back all that it wrote."""
+
+    def __init__(self, *, dry_run: bool) -> None:
+        self.dry_run = dry_run
+        self.counts: Counter[str] = Counter()
+        self.error: NotUnderstoodError | None = None
+        self.bot_id = client.bot_id()
+        self.username = username_of(self.bot_id)
+        tied = Account.objects.filter(user__is_active=True)
+        self.usernames = dict(tied.values_list("telegram_id", "user__username"))
+        self.outside_name = lru_cache(10_000)(accounts.outside_name)
+
+    def record(self, found: Iterable[Report | NotUnderstoodError]) -> None:
+        """In batches, each in a transaction. Raises what `found` raises, after what came before is recorded."""
+        for chat_id, reports in groupby(self._understood(found), key=attrgetter("chat_id")):
+            for batch in batched(reports, BATCH):
+                with transaction.atomic():
+                    self._record(chat_id, batch)
+                    transaction.set_rollback(self.dry_run)
+                reset_queries()  # which DEBUG keeps: they hold the whole history
+        if self.error:
+            raise self.error
+
+    def _understood(self, found: Iterable[Report | NotUnderstoodError]) -> Iterable[Report]:
+        try:
+            for report in found:
+                if isinstance(report, NotUnderstoodError) or report.message_id is None:
+                    self.counts["not understood"] += 1
+                else:
+                    yield report
+        except NotUnderstoodError as exc:  # of the file as a whole: the batch that was begun is recorded first
+            self.error = exc
+
+    def _record(self, chat_id: int, batch: tuple[Report, ...]) -> None:
+        alias = chats.add(self.bot_id, chat_id)
+        chat = Chat.objects.select_for_update(no_key=True).get(pk=alias.chat_id)
+        incidents: list[tuple[Incident, str]] = []
+        comments: list[Comment] = []
+        messages: list[Message] = []
+        targets = _targets(alias, batch)
+        for each in batch:
+            report = self._read(each, chat) if each.message_id not in targets else None
+            if report is None or report.message_id is None:
+                self.counts["recorded before" if each.message_id in targets else "skipped"] += 1
+                continue
+            at, actor = min(report.date or timezone.now(), timezone.now()), self._actor(report.author)
+            if target := targets.get(report.reply_to or 0):
+                comments.append(Comment(target, report.description, at, actor))
+                role = Message.Role.COMMENT
+            else:
+                values = {"description": report.description, "source": chat.source}
+                target = Incident(**values, created_at=at, updated_at=timezone.now())
+                incidents.append((target, actor))
+                role = Message.Role.REPORT
+            targets[report.message_id] = target
+            messages.append(_message(alias, report, target, role))
+        import_incidents(incidents, comments, channel=Channel.TELEGRAM)
+        for message in messages:
+            message.incident_id = message.incident.pk
+        Message.objects.bulk_create(messages)
+        self.counts.update({"incidents": len(incidents), "comments": len(comments)})
+
+    def _read(self, report: Report, chat: Chat) -> Report | None:
+        """None for what the bot would not have recorded."""
+        if report.skip or (self.bot_id and report.author.user_id == self.bot_id):
+            return None
+        command = commands.command({"text": report.description}, username=self.username) if report.has_text else None
+        if command is None:
+            return report if chat.mode == Chat.Mode.ALL else None
+        if command.name != "incident" or not command.text or (self.username and not command.ours):
+            return None
+        return replace(report, description=fitted(command.text))
+
+    def _actor(self, author: Author) -> str:
+        return self.usernames.get(author.user_id or 0) or self.outside_name(author.name)
+
+
+def _targets(alias: ChatAlias, batch: tuple[Report, ...]) -> dict[int, Incident]:
+    """The incidents of the messages and cards that the batch consists of, or replies to, as far as they are known."""
+    ids = {number for report in batch for number in (report.message_id, report.reply_to) if number is not None}
+    shown = Card.objects.filter(chat=alias.chat_id, message_id__in=ids).values_list("message_id", "incident")
+    taken = Message.objects.filter(alias=alias, message_id__in=ids).values_list("message_id", "incident")
+    return {number: Incident(pk=pk) for number, pk in [*shown, *taken] if number is not None}
+
+
+def _message(alias: ChatAlias, report: Report, incident: Incident, role: Message.Role) -> Message:
+    return Message(
+        alias=alias,
+        message_id=report.message_id,
+        incident=incident,
+        role=role,
+        words=report.description,
+        has_text=report.has_text,
+        edited_at=report.edited,
+        thread_id=report.thread_id,
+        link=report.link or "",
+    )
