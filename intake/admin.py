@@ -1,12 +1,14 @@
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Length
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -17,9 +19,10 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from core.admin import GuardedAdmin, GuardedForm, ListAdmin
-from incidents.admin.change_list import BoundedPaginator
-from incidents.admin.incident_page import ORIGINS_SHOWN, Origin, origins
+from core.admin import GuardedAdmin, ListAdmin
+from core.forms import GuardedForm
+from desk.change_list import BoundedPaginator
+from desk.registry import ORIGINS_SHOWN, Failures, Origin, failures, origins
 from incidents.models import Incident
 from intake import inbox
 from intake.models import Delivery, Episode, Sender
@@ -28,9 +31,9 @@ from intake.parsers import Format, parse
 from intake.parsers.preview import preview
 from intake.parsers.reading import MAX_WHOLE_SIZE, UnreadableError, is_form, read
 
-PAYLOAD_SHOWN = 100_000  # characters
-PREVIEWED_CALLS, PREVIEWED_PARTS, PREVIEWED_SIZE = 10, 20, 1_000_000
-REPLAYED = 1_000
+MAX_PAYLOAD_SHOWN = 100_000  # characters
+MAX_PREVIEWED_CALLS, MAX_PREVIEWED_PARTS, MAX_PREVIEWED_SIZE = 10, 20, 1_000_000
+MAX_REPLAYED = 1_000  # deliveries
 
 
 class SenderForm(GuardedForm):
@@ -47,6 +50,7 @@ class SenderAdmin(GuardedAdmin):
     form = SenderForm
     show_facets = admin.ShowFacets.NEVER  # they would count the whole table
     list_display = ("name", "format", "source", "is_active", "works")
+    phone_hidden = ("source",)
     list_filter = ("format", "is_active", "has_faults")
     search_fields = ("name",)
     fieldsets = (
@@ -112,14 +116,14 @@ class SenderAdmin(GuardedAdmin):
 
 
 def _preview_calls(sender: Sender) -> Iterator[tuple[Delivery, list[str]]]:
-    deliveries = sender.deliveries.alias(size=Length("body")).filter(size__lte=PREVIEWED_SIZE).order_by("-pk")
-    for delivery in deliveries[:PREVIEWED_CALLS]:
+    deliveries = sender.deliveries.alias(size=Length("body")).filter(size__lte=MAX_PREVIEWED_SIZE).order_by("-pk")
+    for delivery in deliveries[:MAX_PREVIEWED_CALLS]:
         try:
             payload, notices = read(bytes(delivery.body), delivery.content_type, sender.format)
             sentences = preview([*notices, *parse(sender.format, payload, sender.paths)])
         except UnreadableError as exc:
             sentences = [str(exc.reason.label)]
-        yield delivery, [Truncator(sentence).chars(200) for sentence in sentences[:PREVIEWED_PARTS]]
+        yield delivery, [Truncator(sentence).chars(200) for sentence in sentences[:MAX_PREVIEWED_PARTS]]
 
 
 class WarningsFilter(admin.SimpleListFilter):
@@ -138,6 +142,7 @@ class DeliveryAdmin(ListAdmin):
     show_facets = admin.ShowFacets.NEVER  # they would count the whole table
     # Few columns, so that the notes are seen without scrolling.
     list_display = ("id", "origin", "received_at", "state", "short_notes")
+    phone_hidden = ("origin", "short_notes")
     list_filter = ("state", WarningsFilter, "channel", "sender")
     list_select_related = ("sender",)
     list_per_page = 50
@@ -168,13 +173,13 @@ class DeliveryAdmin(ListAdmin):
 
     @admin.action(description=_("Process again"), permissions=["replay"])
     def replay(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
-        ids = list(queryset.order_by("pk").values_list("pk", flat=True)[: REPLAYED + 1])
-        count = inbox.replay(ids[:REPLAYED])
+        ids = list(queryset.order_by("pk").values_list("pk", flat=True)[: MAX_REPLAYED + 1])
+        count = inbox.replay(ids[:MAX_REPLAYED])
         text = ngettext("%d delivery will be processed again.", "%d deliveries will be processed again.", count)
         self.message_user(request, text % count)
-        if len(ids) > REPLAYED:
+        if len(ids) > MAX_REPLAYED:
             text = gettext("Only the oldest %d were taken: repeat this for the others.")
-            self.message_user(request, text % REPLAYED, messages.WARNING)
+            self.message_user(request, text % MAX_REPLAYED, messages.WARNING)
 
     @admin.display(description=_("sender"), ordering="sender__name")
     def origin(self, delivery: Delivery) -> str:
@@ -188,26 +193,30 @@ class DeliveryAdmin(ListAdmin):
     def all_notes(self, delivery: Delivery) -> SafeString:
         return format_html_join("", "{}<br>", ((display(line),) for line in delivery.notes.splitlines()))
 
-    def find_incidents(self, delivery: Delivery) -> QuerySet[Incident]:
-        """What was made of a delivery."""
-        opened, closed = (episodes.values("incident")[:100] for episodes in (delivery.opened, delivery.closed))
-        return Incident.objects.filter(pk__in=opened).order_by() | Incident.objects.filter(pk__in=closed).order_by()
-
     @admin.display(description=_("incidents"))
     def incidents(self, delivery: Delivery) -> SafeString:
-        found = self.find_incidents(delivery).order_by("pk")
+        found = reduce(or_, (find(delivery) for find in incidents_of)).order_by("pk")
         links = ((reverse("admin:incidents_incident_change", args=[one.pk]), one) for one in found)
         return format_html_join(", ", '<a href="{}">{}</a>', links)
 
     @admin.display(description=_("payload"))
     def payload(self, delivery: Delivery) -> SafeString:
         body = bytes(delivery.body)
-        text = body[: 4 * PAYLOAD_SHOWN].decode("utf-8", "replace")
+        text = body[: 4 * MAX_PAYLOAD_SHOWN].decode("utf-8", "replace")
         if len(body) <= MAX_WHOLE_SIZE and not is_form(body, delivery.content_type):
             with suppress(UnreadableError, RecursionError):
                 text = json.dumps(read(body)[0], ensure_ascii=False, indent=2)
         text = text.encode("utf-8", "replace").decode()
-        return format_html("<pre>{}</pre>", Truncator(text).chars(PAYLOAD_SHOWN))
+        return format_html("<pre>{}</pre>", Truncator(text).chars(MAX_PAYLOAD_SHOWN))
+
+
+def incidents_of_episodes(delivery: Delivery) -> QuerySet[Incident]:
+    opened, closed = (episodes.values("incident")[:100] for episodes in (delivery.opened, delivery.closed))
+    return Incident.objects.filter(pk__in=opened).order_by() | Incident.objects.filter(pk__in=closed).order_by()
+
+
+# What was made of a delivery: querysets without an order. The admin modules of the apps above append theirs.
+incidents_of: list[Callable[[Delivery], QuerySet[Incident]]] = [incidents_of_episodes]
 
 
 def deliveries(request: HttpRequest, incident: Incident) -> Iterator[Origin]:
@@ -220,3 +229,6 @@ def deliveries(request: HttpRequest, incident: Incident) -> Iterator[Origin]:
 
 
 origins.append(deliveries)
+failures.append(
+    Failures(_("faulty deliveries"), Delivery, Q(state=Delivery.State.FAULTY), {"state__exact": Delivery.State.FAULTY})
+)

@@ -19,8 +19,9 @@ from django.db.models import QuerySet
 from django.db.models.functions import Length, Now
 from django.utils import timezone
 
-from core.db.postgresql import DOWN, fetch, wait_for_replication
+from core.db.postgresql import DOWN
 from core.db.time_limit import deadline
+from core.db.vendor import database
 from core.log.context import LogContext, current_request_id, log_context
 from core.log.redaction import redact
 from intake.models import Delivery, Sender
@@ -28,7 +29,7 @@ from intake.models import Delivery, Sender
 logger = logging.getLogger(__name__)
 
 LARGE_SIZE = 1024 * 1024  # bytes of a body
-BATCH = 100  # deliveries in a sender's turn
+TURN_BATCH = 100  # deliveries in a sender's turn
 TURN_SECONDS = 1.0  # of a sender, before the next one has its turn
 STEP_SECONDS = 10.0  # of a job's step: far less than its lease
 MAX_SOON_SECONDS = 0.5  # that a request spends on processing
@@ -75,8 +76,7 @@ def receive(
     sender: Sender | None = None,
 ) -> Delivery:
     """Stores the delivery. If it has an external_id that is known, returns the one that was stored with it."""
-    # Django writes a body into the statement, in hexadecimal digits and several copies.
-    apart = len(body) > LARGE_SIZE and connection.vendor == "postgresql"
+    apart = len(body) > LARGE_SIZE
     values: dict[str, Any] = {
         "body": b"" if apart else body,
         "content_type": content_type,
@@ -89,10 +89,9 @@ def receive(
         else:
             delivery, is_new = Delivery.objects.get_or_create(channel=channel, external_id=external_id, defaults=values)
         if apart and is_new:
-            fetch("UPDATE intake_delivery SET body = %b WHERE id = %s RETURNING id", (body, delivery.pk))
-            fetch("SELECT 1", ())  # until the next statement the cursor keeps the body
+            database.write_bytes(delivery, "body", body)
     if not is_new:
-        wait_for_replication()  # the first call may have failed to
+        database.wait_for_replication()  # the first call may have failed to
     if apart and not connection.in_atomic_block:
         connection.close()  # libpq keeps a buffer as large as the body
     return delivery
@@ -168,11 +167,11 @@ _served: dict[int | None, float] = {}  # when each sender last had a turn; Teleg
 def _take_turn(sender: int | None) -> bool:
     """Processes deliveries of the sender, oldest first; returns whether there may be more."""
     end = monotonic() + TURN_SECONDS
-    pending = list(_pending().filter(sender=sender).order_by("pk").values_list("pk", "parts_done")[:BATCH])
+    pending = list(_pending().filter(sender=sender).order_by("pk").values_list("pk", "parts_done")[:TURN_BATCH])
     for pk, parts_done in pending:
         if _process_until(end, pk, is_begun=parts_done > 0) or monotonic() > end:
             return True
-    return len(pending) == BATCH
+    return len(pending) == TURN_BATCH
 
 
 def _process_until(end: float, delivery_id: int, *, is_begun: bool = False) -> bool:
@@ -205,7 +204,7 @@ def _pending() -> QuerySet[Delivery]:
 
 
 def _lock(delivery_id: int, *, without_body: bool) -> Delivery | None:
-    """The delivery to be processed now; None if it is not pending, or another process has it."""
+    """Returns the delivery to be processed now; None if it is not pending, or another process has it."""
     pending = _pending().defer("body") if without_body else _pending()
     sender = Sender.objects.filter(deliveries=delivery_id).select_for_update(no_key=True, of=("self",)).first()
     if sender is None:
@@ -226,17 +225,17 @@ def _save(delivery: Delivery, outcome: Outcome) -> None:
     else:
         values |= {"state": Delivery.State.FAULTY if faults else outcome.state, "processed_at": Now()}
     Delivery.objects.filter(pk=delivery.pk).update(**values)
-    if outcome.parts is None and _is_news(delivery, faults, values["notes"]):
+    if outcome.parts is None and _should_alert(delivery, faults, values["notes"]):
         whose = f"Sender {delivery.sender}" if delivery.sender else delivery.get_channel_display()
         logger.error("%s: delivery %d was not understood: %s", whose, delivery.pk, notes[-1])
 
 
-def _is_news(delivery: Delivery, faults: int, notes: str) -> bool:
+def _should_alert(delivery: Delivery, faults: int, notes: str) -> bool:
     """
-    Whether the critical-errors chat is told of the faults.
+    Returns whether the faults are reported to the chat of critical errors.
 
-    Of a sender it is told of the first, and again after a delivery without faults. Telegram has no sender that could be
-    mended: it is told of each kind of fault once, as long as one such delivery is kept.
+    Those of a sender's first faulty delivery are, and the next ones only after a good one. Telegram's deliveries have
+    no sender: each kind of fault is reported once, as long as one such delivery is kept.
     """
     if delivery.sender:
         if delivery.sender.has_faults == bool(faults):

@@ -9,10 +9,10 @@ from django.utils import timezone
 from core.jobs import registered
 from identity import throttling
 from identity.models import LoginFailure, User
-from tests.conftest import api_for, errors
+from tests.helpers.api import api_for, errors
 from tests.helpers.identity import PASSWORD, USERS, admin_for, log_in, log_in_to_admin
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("fast_hashes", "petrova")]
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("petrova")]
 
 NEW = "another horse battery"
 TOO_MANY = "Слишком много неверных паролей: повторите через 15 мин."
@@ -74,7 +74,7 @@ def test_throttling_ends():
 
 
 def test_job_deletes_old_failures_in_batches(monkeypatch):
-    monkeypatch.setattr(throttling, "BATCH", 2)
+    monkeypatch.setattr(throttling, "PURGE_BATCH", 2)
     guess(3)
     LoginFailure.objects.update(created_at=timezone.now() - throttling.WINDOW)
     guess(1, username="sidorov")

@@ -1,0 +1,180 @@
+"""The admin's first page: what is open now, its numbers, and what it refuses to show."""
+
+import re
+from datetime import timedelta
+from html import unescape
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.utils import timezone
+
+from identity.models import User
+from incidents.actors import Named
+from incidents.models import Status
+from incidents.services import change_incident
+from intake.models import Delivery
+from telegram.models import Card, Chat
+from tests.helpers.incidents import make_incident
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+
+BOARD = "/api/admin/"
+PARTS = [BOARD, BOARD + "board/"]
+
+
+def browser(*permissions, **user):
+    user = User.objects.create_user("staff", is_staff=True, **user)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def links(page, text):
+    """The addresses of the links that have the text."""
+    found = re.findall(rf'<a href="([^"]*)">(?:<[^>]*>|[^<:]*: <strong>)?{text}<', page.content.decode())
+    return [unescape(url) for url in found]
+
+
+@pytest.mark.parametrize("path", PARTS)
+def test_what_is_not_finished_oldest_first(site, path):
+    now = timezone.now()
+    for hours, status in enumerate(["open", "in_progress", "resolved", "closed", "open"]):
+        make_incident(description=f"{hours} ч назад", status=status, created_at=now - timedelta(hours=hours))
+    page = site.get(path).content.decode()
+    assert re.findall(r"(\d) ч назад", page) == ["4", "1", "0"]
+    assert [word.strip() for word in re.findall(r"<li>\s*<div[^>]*><span[^>]*>([^<]*)<", page)] == [
+        "Открыт",
+        "В работе",
+        "Открыт",
+    ]
+
+
+def test_who_took_an_incident(site):
+    incident = make_incident()
+    change_incident(incident, values={"status": "in_progress"}, actor=Named("akhmetov"), channel="api")
+    assert "<strong>akhmetov</strong>" in site.get(BOARD).content.decode()
+
+
+def test_buttons_say_what_the_row_showed(site):
+    taken, new = make_incident(status="in_progress"), make_incident()
+    page = site.get(BOARD).content.decode()
+    forms = re.findall(r'<form method="post" action="(/api/admin/incidents/[^"]*)">(.*?)</form>', page, re.S)
+    assert [url for url, _ in forms] == [f"/api/admin/incidents/incident/{one.pk}/status/" for one in (taken, new)]
+    fields = [re.findall(r'name="(\w+)"\s+value="([^"]*)"', form)[1:] for _, form in forms]
+    resolve, back = ("status", "resolved"), ("next", BOARD)
+    assert fields == [
+        [("shown", "in_progress"), back, resolve],
+        [("shown", "open"), back, ("status", "in_progress"), resolve],
+    ]
+
+
+def test_without_the_permission_to_change_there_are_no_buttons():
+    make_incident(description="Точка не отвечает")
+    page = browser("view_incident").get(BOARD).content.decode()
+    assert "Точка не отвечает" in page and "/status/" not in page
+
+
+@pytest.mark.parametrize("path", PARTS)
+def test_without_the_permission_there_is_no_incident_and_no_number(path):
+    make_incident(description="Точка не отвечает")
+    page = browser().get(path)
+    assert "You may not view incidents" in page.content.decode()
+    assert "Точка" not in page.content.decode() and "<table" not in page.content.decode()
+    assert not any(name in page.context for name in ("incidents", "counts", "created", "bars"))
+
+
+@pytest.mark.parametrize("path", PARTS)
+def test_it_asks_for_a_log_in(client, path):
+    assert client.get(path)["Location"] == f"/api/admin/login/?next={path}"
+
+
+def test_all_unresolved_are_a_press_away_in_the_same_order(site):
+    now = timezone.now()
+    for hours, status in enumerate(["open", "in_progress", "closed"]):
+        make_incident(status=status, created_at=now - timedelta(hours=hours))
+    page = site.get(BOARD)
+    assert unescape(page.content.decode()).count(page.context["all_url"]) == 1
+    listed = site.get(page.context["all_url"]).context["cl"].result_list
+    assert list(listed) == [incident for incident, *_ in page.context["incidents"]]
+    assert len(listed) == 2
+
+
+def test_nothing_is_open(site):
+    make_incident(status="closed")
+    assert "Открытых инцидентов нет." in site.get(BOARD).content.decode()
+
+
+@pytest.mark.parametrize("path", PARTS)
+def test_a_hostile_description_is_text(site, path):
+    make_incident(description="<script>alert(1)</script>\"'><img src=x onerror=alert(1)>")
+    page = site.get(path).content.decode()
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#x27;&gt;&lt;img" in page
+    assert "<script>alert" not in page and "<img" not in page
+
+
+@pytest.mark.slow
+def test_each_number_leads_to_as_many_incidents(site):
+    now = timezone.now()
+    for number, status in enumerate(Status.values):
+        for _ in range(number + 1):
+            make_incident(status=status, source="partner", created_at=now - timedelta(days=number * 4))
+    again = make_incident(source="operator")
+    for status in ("resolved", "open", "resolved"):
+        again = change_incident(again, values={"status": status}, actor=Named("a"), channel="api")
+    page = site.get(BOARD)
+    numbers = [number for _, row in page.context["counts"] for number in row]
+    numbers += [*page.context["unresolved"], *page.context["created"], *page.context["resolved"]]
+    numbers += [number for bar in page.context["bars"] for number in (bar.created, bar.resolved)]
+    assert [week.n for week in page.context["created"]] == [4, 7]
+    assert [week.n for week in page.context["resolved"]] == [1, 7]
+    assert len(numbers) == 4 * 4 + 2 + 2 + 2 + 2 * 30
+    for number in numbers:
+        assert links(page, number.n)
+        assert site.get(number.url).context["cl"].result_count == number.n, number
+
+
+def test_the_chart_has_a_table(site):
+    make_incident(status="resolved")
+    page = site.get(BOARD).content.decode()
+    assert page.count('<rect class="created"') == page.count('<rect class="resolved"') == 30
+    rows = re.findall(
+        r'<th scope="row">([^<]*)</th>\s*<td><a[^>]*>(\d+)</a></td>\s*<td><a[^>]*>(\d+)</a></td>',
+        page.split('id="board-table"')[1],
+    )
+    assert [row[1:] for row in rows] == [("1", "1")] + [("0", "0")] * 29
+
+
+@pytest.mark.parametrize("rows", [1, 50])
+def test_queries(site, rows, django_assert_num_queries):
+    for _ in range(rows):
+        make_incident()
+        make_incident(status="in_progress")
+    with django_assert_num_queries(17):
+        site.get(BOARD)
+
+
+@pytest.fixture
+def failures():
+    chat = Chat.objects.create(bot_id=1, telegram_id=-1, type="group", pause_reason="Forbidden: bot was kicked")
+    for _ in range(2):
+        Card.objects.create(incident=make_incident(), chat=chat, state="failed")
+    Delivery.objects.bulk_create(
+        Delivery(channel="webhook", external_id=str(number), body=b"", state="faulty") for number in range(1_001)
+    )
+
+
+def test_what_failed(failures):
+    chief = Client()
+    chief.force_login(User.objects.create_superuser("chief"))
+    faults = chief.get(BOARD).context["faults"]
+    assert [(number.n, number.more) for number in faults] == [(1_000, True), (1, False), (2, False), (0, False)]
+    for number in faults:
+        assert min(chief.get(number.url).context["cl"].result_count, 1_000) == number.n
+
+
+def test_failures_need_the_permission_to_view_them(failures):
+    page = browser("view_delivery").get(BOARD)
+    assert [number.n for number in page.context["faults"]] == [1_000]
+    assert "1000+" in page.content.decode()
