@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from telegram.bot_api import client
 from telegram.models import Card, Chat, ChatAlias
-from telegram.reading import parsing
+from telegram.reading import updates as parsing
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from incidents.services import Comment, import_incidents
 from telegram import chats
 from telegram.bot_api import client
 from telegram.models import Account, Card, Chat, ChatAlias, Message
-from telegram.reading import commands
+from telegram.reading import texts as commands
 from telegram.reading.reports import Author, NotUnderstoodError, Report, fitted
 from telegram.receiving import accounts
 from telegram.receiving.messages import username_of

@@ -12,7 +12,7 @@ from incidents.services import change_incident
 from intake.inbox import Outcome
 from intake.models import Delivery
 from telegram.models import Card, ChatAlias, Message
-from telegram.reading.parsing import Update
+from telegram.reading.updates import Update
 from telegram.reading.values import dictionary, integer, string
 from telegram.receiving import accounts
 from telegram.sending import cards, reminders, sender

@@ -11,9 +11,10 @@ from incidents.services import add_comment, change_incident, create_incident
 from intake.inbox import Outcome
 from intake.models import Delivery
 from telegram.models import Bot, Card, Chat, ChatAlias, Message
-from telegram.reading import commands, reports
-from telegram.reading.parsing import Update
+from telegram.reading import reports
+from telegram.reading import texts as commands
 from telegram.reading.reports import Report
+from telegram.reading.updates import Update
 from telegram.reading.values import dictionary
 from telegram.receiving import accounts
 from telegram.sending import cards, sender

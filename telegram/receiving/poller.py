@@ -15,7 +15,7 @@ from telegram import chats
 from telegram.bot_api import client
 from telegram.bot_api.client import TelegramError
 from telegram.models import Bot
-from telegram.reading.parsing import ALLOWED_UPDATES
+from telegram.reading.updates import ALLOWED_UPDATES
 from telegram.receiving import updates
 
 logger = logging.getLogger(__name__)

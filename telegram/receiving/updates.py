@@ -18,8 +18,10 @@ from intake.models import Delivery
 from telegram import chats
 from telegram.bot_api import client
 from telegram.models import Chat, ChatAlias
-from telegram.reading import commands, parsing, reports
-from telegram.reading.parsing import Update
+from telegram.reading import reports
+from telegram.reading import texts as commands
+from telegram.reading import updates as parsing
+from telegram.reading.updates import Update
 from telegram.reading.values import dictionary, string
 from telegram.receiving import accounts, callback_queries
 from telegram.receiving.messages import Reader, incident_of, replied_card, username_of

@@ -5,7 +5,9 @@ import contextlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telegram.reading import commands, parsing, reports
+from telegram.reading import reports
+from telegram.reading import texts as commands
+from telegram.reading import updates as parsing
 from tests.helpers.telegram_messages import json_values, message
 
 FIELDS = sorted(

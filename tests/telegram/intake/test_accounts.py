@@ -11,7 +11,7 @@ from incidents.models import IncidentChange
 from intake.models import Delivery
 from telegram import chats
 from telegram.models import Account, Bot, Chat, LinkCode
-from telegram.reading import parsing
+from telegram.reading import updates as parsing
 from telegram.receiving import accounts
 from tests.helpers.telegram_messages import ANNA, GROUP, message
 from tests.helpers.updates import descriptions, take, wait_for_answers, write

@@ -7,7 +7,7 @@ import pytest
 from intake.inbox import process_pending, replay
 from intake.models import Delivery
 from telegram import chats
-from telegram.reading import parsing
+from telegram.reading import updates as parsing
 from telegram.receiving import updates
 from tests.helpers.telegram_messages import ANNA, GROUP, message
 from tests.helpers.updates import again, deliveries, descriptions, everything, take, write

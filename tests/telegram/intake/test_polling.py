@@ -9,7 +9,7 @@ from core.jobs import NotNowError
 from incidents.models import IncidentChange
 from intake.models import Delivery
 from telegram.models import Bot, Chat
-from telegram.reading.parsing import ALLOWED_UPDATES
+from telegram.reading.updates import ALLOWED_UPDATES
 from telegram.receiving import poller, updates
 from tests.helpers.telegram_messages import message
 from tests.helpers.updates import descriptions

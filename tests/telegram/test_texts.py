@@ -2,7 +2,7 @@
 
 import pytest
 
-from telegram.reading.commands import Command, command, mentions
+from telegram.reading.texts import Command, command, mentions
 from tests.helpers.telegram_messages import BOT, message, paragraphs
 
 

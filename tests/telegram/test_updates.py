@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from telegram.reading import parsing
+from telegram.reading import updates as parsing
 from telegram.reading.reports import NotUnderstoodError
 from tests.helpers.telegram_messages import ANNA, BOT, CHANNEL, DATE, GROUP, message
 
