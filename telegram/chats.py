@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from telegram.bot_api import client
 from telegram.models import Card, Chat, ChatAlias
-from telegram.reading import updates as parsing
+from telegram.reading import updates
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ def configured() -> set[int]:
     return {int(item) for item in settings.TELEGRAM_INTAKE_CHATS if ID.fullmatch(item)}
 
 
-def find(bot_id: int, chat: parsing.Chat) -> ChatAlias:
+def find(bot_id: int, chat: updates.Chat) -> ChatAlias:
     """The chat by one of its ids, its title brought up to date; a new one is shown in the admin and not allowed."""
     aliases = ChatAlias.objects.select_related("chat")
     alias = aliases.filter(bot_id=bot_id, telegram_id=chat.id).first() or add(bot_id, chat.id)
@@ -81,18 +81,18 @@ def ignore(chat: Chat) -> None:
         )
 
 
-def set_membership(alias: ChatAlias, update: parsing.Update) -> None:
-    """Takes what a `my_chat_member` update says, unless a later one was taken. Raises NotUnderstoodError."""
-    member, chat = parsing.membership(update), alias.chat
+def set_membership(alias: ChatAlias, member: updates.Membership) -> None:
+    """Stores what a `my_chat_member` update says, unless a later one was stored."""
+    chat = alias.chat
     # The group that a supergroup was loses its members.
-    is_late = chat.membership_at and update.date and update.date < chat.membership_at
+    is_late = chat.membership_at and member.at and member.at < chat.membership_at
     if is_late or alias.telegram_id != chat.telegram_id:
         return
     values = {"membership": member.status, "can_send": member.can_send, "is_admin": member.sees_all}
     # Sending resumes where the bot may send now. The update that tells of a ban comes after the 403 that told of it.
     if chat.rest_reason and member.can_send:
         values |= {"rests_until": None, "rest_reason": ""}
-    Chat.objects.filter(pk=chat.pk).update(**values, membership_at=update.date)
+    Chat.objects.filter(pk=chat.pk).update(**values, membership_at=member.at)
 
 
 @transaction.atomic

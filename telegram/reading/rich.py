@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.utils.translation import gettext as _
 
-from telegram.reading.values import dictionary, line, sequence, shortened, string
+from telegram.reading.values import Fields, dictionary, integer, line, sequence, shortened, string
 
 MAX_DEPTH = 32  # Telegram allows 16 levels
 
@@ -21,11 +20,11 @@ class RichText:
 
     text: str = ""
     has_media: bool = False
-    elements: list[dict[str, Any]] = field(default_factory=list)
+    elements: list[Fields] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
 
 
-def flatten(rich_message: object, medium: Callable[[dict[str, Any]], str]) -> RichText:
+def flatten(rich_message: object, medium: Callable[[Fields], str]) -> RichText:
     """
     The text of the blocks in their order, a paragraph for each.
 
@@ -38,7 +37,7 @@ def flatten(rich_message: object, medium: Callable[[dict[str, Any]], str]) -> Ri
 
 
 class _Writer:
-    def __init__(self, result: RichText, medium: Callable[[dict[str, Any]], str]) -> None:
+    def __init__(self, result: RichText, medium: Callable[[Fields], str]) -> None:
         self.result = result
         self.medium = medium
 
@@ -99,15 +98,15 @@ class _Writer:
             label += " [x]" if fields.get("is_checked") is True else " [ ]"
         return f"{label} " + self.blocks(fields.get("blocks"), depth).replace("\n", "\n  ")
 
-    def quotation(self, text: str, fields: dict[str, Any], depth: int) -> str:
+    def quotation(self, text: str, fields: Fields, depth: int) -> str:
         return "\n".join([quoted(text), *self.credit(fields, depth)])
 
-    def captioned(self, text: str, fields: dict[str, Any], depth: int) -> str:
+    def captioned(self, text: str, fields: Fields, depth: int) -> str:
         caption = dictionary(fields.get("caption"))
         words = self.text(caption.get("text"), depth)
         return "\n".join([*self.present(text), *self.present(words), *self.credit(caption, depth)])
 
-    def credit(self, fields: dict[str, Any], depth: int) -> Iterator[str]:
+    def credit(self, fields: Fields, depth: int) -> Iterator[str]:
         if credit := self.text(fields.get("credit"), depth):
             yield f"— {credit}"
 
@@ -145,6 +144,26 @@ class _Writer:
 def with_address(words: str, url: str) -> str:
     """The words of a link, with its address where they are not the address themselves."""
     return words if url in ("", words) else f"{words} ({url})".lstrip()
+
+
+def linked(message: Fields, text_field: str, entities_field: str) -> str:
+    """A text with the address of each link behind its words."""
+    text = string(message.get(text_field))
+    links = {}
+    for entity in map(dictionary, sequence(message.get(entities_field))):
+        offset, length = integer(entity.get("offset")), integer(entity.get("length"))
+        if entity.get("type") == "text_link" and offset is not None and length is not None and min(offset, length) >= 0:
+            links[offset] = (offset + length, string(entity.get("url")))
+    if not links:
+        return text
+    # Offsets and lengths are in UTF-16 code units.
+    encoded, parts, shown = text.encode("utf-16-le"), [], 0
+    for start, (end, url) in sorted(links.items()):
+        if start >= shown:
+            words = encoded[2 * start : 2 * end].decode("utf-16-le", "replace")
+            parts += [encoded[2 * shown : 2 * start].decode("utf-16-le", "replace"), with_address(words, url)]
+            shown = end
+    return "".join([*parts, encoded[2 * shown :].decode("utf-16-le", "replace")])
 
 
 def quoted(text: str) -> str:

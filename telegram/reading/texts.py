@@ -1,73 +1,96 @@
-"""Which messages are commands, and which mention the bot."""
+"""What the author of a message typed: the words, the command that they start with, and whom they mention."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from telegram.reading.reports import Fields, rich_text, typed_text
-from telegram.reading.values import dictionary, integer, sequence, string
+from telegram.reading.authors import first_shown
+from telegram.reading.kinds import medium_of_block
+from telegram.reading.rich import RichText, flatten, linked
+from telegram.reading.values import Fields, dictionary, integer, sequence, string
 
 _COMMAND = re.compile(r"/(?P<name>[A-Za-z0-9_]{1,64})(?:@(?P<bot>[A-Za-z0-9_]{1,64}))?(?![\w/<>@])")
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`/name@bot text`: the name in lower case; `ours` unless it is addressed to another bot."""
+    """`/name@bot text`: the name in lower case; `bot` is empty unless the command is addressed to one."""
 
     name: str
     text: str
-    ours: bool
+    bot: str
+
+    def is_for(self, username: str) -> bool:
+        return not self.bot or self.bot.lower() == username.lower()
 
 
-def command(message: object, *, username: str) -> Command | None:
-    """The command that a text, caption or rich message starts with. `username` is the bot's, without @."""
-    fields = dictionary(message)
-    rich = rich_text(fields)
-    text = typed_text(fields, rich)
-    found = _COMMAND.match(text)
-    if not found:
-        return None
-    if rich.text:
-        if all(element.get("type") != "bot_command" for element in rich.elements):
-            return None
-    else:
-        # A command that is shown as code or as a link is spoken about, not given.
-        at_start = {kind for kind, offset, _length, _entity in _entities(fields) if offset == 0}
-        if at_start and "bot_command" not in at_start:
-            return None
-    bot = found["bot"]
-    return Command(
-        name=found["name"].lower(),
-        text=text[found.end() :].strip(),
-        ours=bot is None or bot.lower() == username.lower(),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """
+    The text, caption or rich message of a message.
+
+    `words` come with the addresses of links, and are empty if nothing of them is visible. `mentions` are usernames in
+    lower case, without @, and ids of users. `rich` is empty unless it is a rich message.
+    """
+
+    words: str
+    rich: RichText
+    command: Command | None
+    mentions: frozenset[str | int | None]
+
+
+def read(message: Fields) -> Text:
+    rich = flatten(message.get("rich_message"), medium_of_block)
+    words = first_shown(rich.text, linked(message, "text", "entities"), linked(message, "caption", "caption_entities"))
+    entities = [] if rich.text else list(_entities(message))
+    command = find_command(words)
+    return Text(
+        words=words,
+        rich=rich,
+        command=command if command and _is_given(rich, entities) else None,
+        mentions=frozenset([*_mentions_in_rich(rich), *_mentions(message, entities)]),
     )
 
 
-def mentions(message: object, *, username: str, bot_id: int) -> bool:
-    """Whether a text, caption or rich message names the bot anywhere."""
-    fields = dictionary(message)
-    name = f"@{username}".lower()
-    rich = rich_text(fields)
-    for element in rich.elements:
-        if element.get("type") == "mention" and string(element.get("username")).lower().lstrip("@") == name[1:]:
-            return True
-        if element.get("type") == "text_mention" and dictionary(element.get("user")).get("id") == bot_id:
-            return True
+def find_command(words: str) -> Command | None:
+    """Returns the command that a text starts with."""
+    found = _COMMAND.match(words)
+    if not found:
+        return None
+    return Command(name=found["name"].lower(), text=words[found.end() :].strip(), bot=found["bot"] or "")
+
+
+type _Entity = tuple[str, int, int, Fields]  # type, offset and length in UTF-16 units, and the entity
+
+
+def _is_given(rich: RichText, entities: list[_Entity]) -> bool:
+    """Whether a command at the start is given: one that is shown as code or as a link is spoken about."""
     if rich.text:
-        return False
+        return any(element.get("type") == "bot_command" for element in rich.elements)
+    at_start = {kind for kind, offset, _length, _entity in entities if offset == 0}
+    return not at_start or "bot_command" in at_start
+
+
+def _mentions_in_rich(rich: RichText) -> Iterator[str | int | None]:
+    for element in rich.elements:
+        if element.get("type") == "mention":
+            yield string(element.get("username")).lower().lstrip("@")
+        if element.get("type") == "text_mention":
+            yield integer(dictionary(element.get("user")).get("id"))
+
+
+def _mentions(message: Fields, entities: list[_Entity]) -> Iterator[str | int | None]:
     # Without the addresses of links: entities name places in the text as it was typed.
-    encoded = (string(fields.get("text")) or string(fields.get("caption"))).encode("utf-16-le")
-    for kind, offset, length, entity in _entities(fields):
-        if kind == "text_mention" and dictionary(entity.get("user")).get("id") == bot_id:
-            return True
+    encoded = (string(message.get("text")) or string(message.get("caption"))).encode("utf-16-le")
+    for kind, offset, length, entity in entities:
+        if kind == "text_mention":
+            yield integer(dictionary(entity.get("user")).get("id"))
         mentioned = encoded[2 * offset : 2 * (offset + length)].decode("utf-16-le", "replace")
-        if kind == "mention" and mentioned.lower() == name:
-            return True
-    return False
+        if kind == "mention" and mentioned.startswith("@"):
+            yield mentioned[1:].lower()
 
 
-def _entities(message: Fields) -> Iterator[tuple[str, int, int, Fields]]:
-    """Type, offset and length in UTF-16 units, and the entity, of those of the text or caption."""
+def _entities(message: Fields) -> Iterator[_Entity]:
     for entity in map(dictionary, sequence(message.get("entities" if message.get("text") else "caption_entities"))):
         offset, length = integer(entity.get("offset")), integer(entity.get("length"))
         if offset is not None and length is not None and offset >= 0 and 0 < length <= 4096:

@@ -1,10 +1,14 @@
-"""What an update, or a response that tells of a migration, is about (https://core.telegram.org/bots/api#update)."""
+"""An update as typed values (https://core.telegram.org/bots/api#update)."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
-from telegram.reading.reports import Author, Fields, NotUnderstoodError, author_of, author_of_user, chat_name
-from telegram.reading.values import dictionary, integer, line, string, timestamp
+from telegram.reading import reports
+from telegram.reading.authors import Author, author_of_user, chat_name
+from telegram.reading.reports import NotUnderstoodError, Report
+from telegram.reading.values import Fields, dictionary, integer, line, string, timestamp
 
 MESSAGES = ["message", "edited_message", "channel_post", "edited_channel_post"]
 # What every call that asks for updates names: Telegram remembers the list of the last call that had one.
@@ -26,70 +30,16 @@ class Chat:
     type: str
     name: str
     username: str
-    is_forum: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Update:
-    """
-    `kind` is the name of the field that holds `payload`; one that is not in ALLOWED_UPDATES is not handled.
+class CallbackQuery:
+    """The press of a button. `message_id` is the message that the button is under."""
 
-    `message` is what `reports.read` reads, for a message or its edit, or the message under whose button was pressed.
-    """
-
-    id: int
-    kind: str
-    payload: Fields
-    chat: Chat | None
-    message: Fields | None
-    edited: bool
-    date: datetime | None
+    id: str
+    data: str
+    message_id: int | None
     author: Author | None
-
-    @property
-    def is_handled(self) -> bool:
-        return self.kind in ALLOWED_UPDATES
-
-
-def parse(update: object) -> Update:
-    """Raises NotUnderstoodError."""
-    fields = {key: value for key, value in dictionary(update).items() if value is not None}
-    update_id = integer(fields.pop("update_id", None))
-    if update_id is None:
-        raise NotUnderstoodError("The update has no update_id.")
-    kind = next((kind for kind in ALLOWED_UPDATES if kind in fields), None) or next(iter(fields), None)
-    if kind is None:
-        raise NotUnderstoodError("The update holds nothing.")
-    payload = dictionary(fields[kind])
-    if kind in ALLOWED_UPDATES and not payload:
-        raise NotUnderstoodError(f"The update's {kind} is no object.")
-    message = payload if kind in MESSAGES else dictionary(payload.get("message")) if kind == "callback_query" else None
-    edited = kind in ("edited_message", "edited_channel_post")
-    sender = payload.get("from")
-    return Update(
-        id=update_id,
-        kind=string(kind),
-        payload=payload,
-        chat=chat_of(payload.get("chat")) or chat_of((message or {}).get("chat")),
-        message=message or None,
-        edited=edited,
-        date=timestamp(payload.get("edit_date" if edited else "date")),
-        author=author_of(payload) if kind in MESSAGES else author_of_user(sender) if dictionary(sender) else None,
-    )
-
-
-def chat_of(chat: object) -> Chat | None:
-    fields = dictionary(chat)
-    chat_id = integer(fields.get("id"))
-    if not chat_id:
-        return None
-    return Chat(
-        id=chat_id,
-        type=line(fields.get("type")),
-        name=chat_name(fields),
-        username=line(fields.get("username")),
-        is_forum=fields.get("is_forum") is True,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,49 +51,113 @@ class Membership:
     """
 
     status: str
-    is_present: bool
     can_send: bool
     sees_all: bool
+    at: datetime | None
 
 
-def membership(update: Update) -> Membership:
+@dataclass(frozen=True)
+class Update:
+    """
+    What an update is about.
+
+    `kind` is the name of the field that holds what it tells; one that is not in ALLOWED_UPDATES is not handled. By its
+    kind, that is in `report`, `callback_query` or `membership`. `own_id` is the id that a callback query, for example,
+    has beside that of its update. `migrations` are (old, new) ids of the chat, where a message says that the group
+    became a supergroup.
+    """
+
+    id: int
+    kind: str
+    own_id: str
+    chat: Chat | None
+    migrations: tuple[tuple[int, int], ...]
+    _payload: Fields = field(repr=False)
+
+    @property
+    def is_handled(self) -> bool:
+        return self.kind in ALLOWED_UPDATES
+
+    @property
+    def is_edit(self) -> bool:
+        return self.kind in ("edited_message", "edited_channel_post")
+
+    @cached_property
+    def report(self) -> Report:
+        """
+        The message, or the edit of one.
+
+        It is read once, in the language that is active when it is first asked for: the chat, which has one, is looked
+        up before. Raises NotUnderstoodError.
+        """
+        return reports.read(self._payload, without_command=True)
+
+    @property
+    def callback_query(self) -> CallbackQuery:
+        sender = dictionary(self._payload.get("from"))
+        return CallbackQuery(
+            id=string(self._payload.get("id")),
+            data=string(self._payload.get("data")),
+            message_id=integer(dictionary(self._payload.get("message")).get("message_id")),
+            author=author_of_user(sender) if sender else None,
+        )
+
+    @property
+    def membership(self) -> Membership:
+        """Raises NotUnderstoodError."""
+        is_channel = self.chat is not None and self.chat.type == "channel"
+        member, at = dictionary(self._payload.get("new_chat_member")), timestamp(self._payload.get("date"))
+        match status := member.get("status"):
+            case "creator":
+                return Membership(status, can_send=True, sees_all=True, at=at)
+            case "administrator":
+                can_send = not is_channel or member.get("can_post_messages") is True
+                return Membership(status, can_send=can_send, sees_all=True, at=at)
+            case "member":
+                return Membership(status, can_send=not is_channel, sees_all=False, at=at)
+            case "restricted":
+                can_send = member.get("is_member") is True and member.get("can_send_messages") is True
+                return Membership(status, can_send=can_send, sees_all=False, at=at)
+            case "left" | "kicked":
+                return Membership(status, can_send=False, sees_all=False, at=at)
+        raise NotUnderstoodError("The bot's status in the chat is not known.")
+
+
+def read(payload: object) -> Update:
     """Raises NotUnderstoodError."""
-    member = dictionary(update.payload.get("new_chat_member"))
-    is_channel = update.chat is not None and update.chat.type == "channel"
-    match status := member.get("status"):
-        case "creator":
-            return Membership(status, is_present=True, can_send=True, sees_all=True)
-        case "administrator":
-            can_send = member.get("can_post_messages") is True if is_channel else True
-            return Membership(status, is_present=True, can_send=can_send, sees_all=True)
-        case "member":
-            return Membership(status, is_present=True, can_send=not is_channel, sees_all=False)
-        case "restricted":
-            is_present = member.get("is_member") is True
-            can_send = is_present and member.get("can_send_messages") is True
-            return Membership(status, is_present=is_present, can_send=can_send, sees_all=False)
-        case "left" | "kicked":
-            return Membership(status, is_present=False, can_send=False, sees_all=False)
-    raise NotUnderstoodError("The bot's status in the chat is not known.")
+    fields = {key: value for key, value in dictionary(payload).items() if value is not None}
+    update_id = integer(fields.pop("update_id", None))
+    if update_id is None:
+        raise NotUnderstoodError("The update has no update_id.")
+    kind = next((kind for kind in ALLOWED_UPDATES if kind in fields), None) or next(iter(fields), None)
+    if kind is None:
+        raise NotUnderstoodError("The update holds nothing.")
+    content = dictionary(fields[kind])
+    if kind in ALLOWED_UPDATES and not content:
+        raise NotUnderstoodError(f"The update's {kind} is no object.")
+    message = dictionary(content.get("message")) if kind == "callback_query" else {}
+    return Update(
+        id=update_id,
+        kind=string(kind),
+        own_id=string(content.get("id"))[:100],
+        chat=chat_of(content.get("chat")) or chat_of(message.get("chat")),
+        migrations=tuple(_migrations(content)) if kind in MESSAGES else (),
+        _payload=content,
+    )
 
 
-def migrations(payload: object, *, asked: int | None = None) -> list[tuple[int, int]]:
-    """
-    (old, new) ids of the chat that an update says was upgraded.
+def chat_of(chat: object) -> Chat | None:
+    fields = dictionary(chat)
+    chat_id = integer(fields.get("id"))
+    if not chat_id:
+        return None
+    return Chat(chat_id, line(fields.get("type")), name=chat_name(fields), username=line(fields.get("username")))
 
-    Of a response with an error too: it names the new chat only, `asked` is the chat that the call was about.
-    """
-    found: dict[tuple[int, int], None] = {}
-    fields = dictionary(payload)
-    new = integer(dictionary(fields.get("parameters")).get("migrate_to_chat_id"))
-    if asked and new:
-        found[asked, new] = None
-    for kind in MESSAGES:
-        message = dictionary(fields.get(kind))
-        chat_id = integer(dictionary(message.get("chat")).get("id"))
-        new, old = integer(message.get("migrate_to_chat_id")), integer(message.get("migrate_from_chat_id"))
-        if chat_id and new:
-            found[chat_id, new] = None
-        if chat_id and old:
-            found[old, chat_id] = None
-    return [(old, new) for old, new in found if old != new]
+
+def _migrations(message: Fields) -> Iterator[tuple[int, int]]:
+    chat_id = integer(dictionary(message.get("chat")).get("id"))
+    new, old = integer(message.get("migrate_to_chat_id")), integer(message.get("migrate_from_chat_id"))
+    if chat_id and new and chat_id != new:
+        yield chat_id, new
+    if chat_id and old and chat_id != old:
+        yield old, chat_id

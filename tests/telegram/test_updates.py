@@ -1,33 +1,45 @@
-"""What an update is about: its chat, date and message; what the bot may do; migrations."""
+"""What an update is about: its chat and message; what the bot may do; migrations."""
 
 from datetime import UTC, datetime
 
 import pytest
 
-from telegram.reading import updates as parsing
+from telegram.reading import reports, updates
 from telegram.reading.reports import NotUnderstoodError
 from tests.helpers.telegram_messages import ANNA, BOT, CHANNEL, DATE, GROUP, message
 
 PRIVATE = {"id": ANNA["id"], "type": "private", "first_name": "Анна"}
 
 
+def at(seconds):
+    return datetime.fromtimestamp(seconds, UTC)
+
+
 @pytest.mark.parametrize("kind", ["message", "edited_message", "channel_post", "edited_channel_post"])
 def test_messages_and_their_edits(kind):
     sent = message(text="x", edit_date=DATE + 60)
-    update = parsing.parse({"update_id": 5, kind: sent})
+    update = updates.read({"update_id": 5, kind: sent})
     edited = kind.startswith("edited")
-    assert (update.id, update.kind, update.is_handled, update.edited) == (5, kind, True, edited)
-    assert update.chat == parsing.Chat(GROUP["id"], "supergroup", "Ops", "", is_forum=False)
-    assert update.message == sent
-    assert update.date == datetime.fromtimestamp(DATE + (60 if edited else 0), UTC)
-    assert update.author.name == "Анна"
+    assert (update.id, update.kind, update.is_handled, update.is_edit) == (5, kind, True, edited)
+    assert update.chat == updates.Chat(GROUP["id"], "supergroup", "Ops", "")
+    assert update.report == reports.read(sent)
+    assert (update.report.date, update.report.edited) == (at(DATE), at(DATE + 60))
+    assert update.report.author.name == "Анна"
+
+
+def test_a_message_is_read_once():
+    update = updates.read({"update_id": 5, "message": message(text="/incident Течь")})
+    assert update.report is update.report
+    assert update.report.description == "Течь"
 
 
 def test_a_press_of_a_button():
     pressed = {"id": "1", "from": ANNA, "message": {"chat": GROUP, "message_id": 3, "date": 0}, "data": "x"}
-    update = parsing.parse({"update_id": 5, "callback_query": pressed})
-    assert (update.chat.id, update.message["message_id"], update.author.user_id) == (GROUP["id"], 3, ANNA["id"])
-    assert parsing.parse({"update_id": 5, "callback_query": {"inline_message_id": "x"}}).chat is None
+    update = updates.read({"update_id": 5, "callback_query": pressed})
+    query = update.callback_query
+    assert (update.chat.id, query.id, query.data, query.message_id) == (GROUP["id"], "1", "x", 3)
+    assert query.author.user_id == ANNA["id"]
+    assert updates.read({"update_id": 5, "callback_query": {"inline_message_id": "x"}}).chat is None
 
 
 @pytest.mark.parametrize(
@@ -41,8 +53,8 @@ def test_a_press_of_a_button():
     ],
 )  # fmt: skip
 def test_other_kinds_are_told_and_not_handled(kind):
-    update = parsing.parse({"update_id": 5, kind: message(chat=PRIVATE, text="x")})
-    assert (update.kind, update.is_handled, update.message) == (kind, False, None)
+    update = updates.read({"update_id": 5, kind: message(chat=PRIVATE, text="x")})
+    assert (update.kind, update.is_handled) == (kind, False)
     assert update.chat.name == "Анна"
 
 
@@ -60,64 +72,56 @@ def test_other_kinds_are_told_and_not_handled(kind):
 )
 def test_what_is_no_update_is_not_understood(update):
     with pytest.raises(NotUnderstoodError):
-        parsing.parse(update)
+        updates.read(update)
 
 
 @pytest.mark.parametrize(
-    ("member", "chat", "present", "can_send", "sees_all"),
+    ("member", "chat", "can_send", "sees_all"),
     [
-        ({"status": "member"}, GROUP, True, True, False),
-        ({"status": "administrator"}, GROUP, True, True, True),
-        ({"status": "administrator", "can_post_messages": True}, CHANNEL, True, True, True),
-        ({"status": "administrator"}, CHANNEL, True, False, True),
-        ({"status": "member"}, CHANNEL, True, False, False),
-        ({"status": "creator"}, GROUP, True, True, True),
-        ({"status": "restricted", "is_member": True, "can_send_messages": True}, GROUP, True, True, False),
-        ({"status": "restricted", "is_member": True, "can_send_messages": False}, GROUP, True, False, False),
-        ({"status": "restricted", "is_member": False, "can_send_messages": True}, GROUP, False, False, False),
-        ({"status": "left"}, GROUP, False, False, False),
-        ({"status": "kicked", "until_date": 0}, PRIVATE, False, False, False),
+        ({"status": "member"}, GROUP, True, False),
+        ({"status": "administrator"}, GROUP, True, True),
+        ({"status": "administrator", "can_post_messages": True}, CHANNEL, True, True),
+        ({"status": "administrator"}, CHANNEL, False, True),
+        ({"status": "member"}, CHANNEL, False, False),
+        ({"status": "creator"}, GROUP, True, True),
+        ({"status": "restricted", "is_member": True, "can_send_messages": True}, GROUP, True, False),
+        ({"status": "restricted", "is_member": True, "can_send_messages": False}, GROUP, False, False),
+        ({"status": "restricted", "is_member": False, "can_send_messages": True}, GROUP, False, False),
+        ({"status": "left"}, GROUP, False, False),
+        ({"status": "kicked", "until_date": 0}, PRIVATE, False, False),
     ],
 )
-def test_what_the_bot_may_do(member, chat, present, can_send, sees_all):
+def test_what_the_bot_may_do(member, chat, can_send, sees_all):
     changed = {"chat": chat, "from": ANNA, "date": DATE, "new_chat_member": member | {"user": BOT}}
-    update = parsing.parse({"update_id": 5, "my_chat_member": changed})
+    update = updates.read({"update_id": 5, "my_chat_member": changed})
     assert update.chat.id == chat["id"]
-    assert parsing.membership(update) == parsing.Membership(
-        member["status"], is_present=present, can_send=can_send, sees_all=sees_all
-    )
+    assert update.membership == updates.Membership(member["status"], can_send=can_send, sees_all=sees_all, at=at(DATE))
 
 
 def test_an_unknown_status_is_not_understood():
-    update = parsing.parse({"update_id": 5, "my_chat_member": {"chat": GROUP, "new_chat_member": {"status": "ghost"}}})
+    update = updates.read({"update_id": 5, "my_chat_member": {"chat": GROUP, "new_chat_member": {"status": "ghost"}}})
     with pytest.raises(NotUnderstoodError):
-        parsing.membership(update)
+        assert update.membership
 
 
 OLD = {"id": -4001, "type": "group", "title": "Ops"}
 
 
 @pytest.mark.parametrize(
-    ("payload", "asked"),
-    [
-        ({"update_id": 1, "message": message(chat=OLD, migrate_to_chat_id=GROUP["id"])}, None),
-        ({"update_id": 1, "message": message(migrate_from_chat_id=OLD["id"])}, None),
-        ({"ok": False, "error_code": 400, "parameters": {"migrate_to_chat_id": GROUP["id"]}}, OLD["id"]),
-    ],
+    "sign", [message(chat=OLD, migrate_to_chat_id=GROUP["id"]), message(migrate_from_chat_id=OLD["id"])]
 )
-def test_each_sign_of_a_migration_is_enough(payload, asked):
-    assert parsing.migrations(payload, asked=asked) == [(OLD["id"], GROUP["id"])]
+def test_each_sign_of_a_migration_is_enough(sign):
+    assert updates.read({"update_id": 1, "message": sign}).migrations == ((OLD["id"], GROUP["id"]),)
 
 
 @pytest.mark.parametrize(
     "payload",
     [
-        None,
         {"update_id": 1, "message": message(text="x")},
         {"update_id": 1, "message": message(migrate_to_chat_id=GROUP["id"])},
         {"update_id": 1, "message": message(migrate_to_chat_id="5")},
-        {"ok": False, "parameters": {"retry_after": 5}},
+        {"update_id": 1, "something_new": message(chat=OLD, migrate_to_chat_id=GROUP["id"])},
     ],
 )
 def test_others_tell_of_none(payload):
-    assert parsing.migrations(payload, asked=OLD["id"]) == []
+    assert updates.read(payload).migrations == ()
