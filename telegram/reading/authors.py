@@ -28,7 +28,7 @@ class Author:
 
 
 def author_of(message: Fields) -> Author:
-    """Whom a message is by: the user, or the chat in whose name it was sent with the signature of who sent it."""
+    """Reads who wrote a message: the user, or the chat in whose name it was sent with the signature of who sent it."""
     user, chat = dictionary(message.get("from")), dictionary(message.get("sender_chat"))
     if not chat and (not user or user.get("id") == GROUP_ANONYMOUS_BOT):
         chat = dictionary(message.get("chat"))
@@ -41,7 +41,7 @@ def author_of(message: Fields) -> Author:
 
 
 def author_of_user(user: object) -> Author:
-    """The author that a `User` is, such as the one who pressed a button."""
+    """Reads the author that a `User` is, such as the one who pressed a button."""
     fields = dictionary(user)
     user_id = integer(fields.get("id"))
     name = shortened(user_name(fields), AUTHOR_MAX_LENGTH)
@@ -51,7 +51,7 @@ def author_of_user(user: object) -> Author:
 
 
 def chat_name(chat: object) -> str:
-    """A chat's title, the name of the person that a private chat is with, or its id."""
+    """Returns a chat's title, the name of the person that a private chat is with, or its id."""
     fields = dictionary(chat)
     return first_shown(line(fields.get("title")), full_name(fields)) or _("chat %s") % integer(fields.get("id"))
 

@@ -40,7 +40,7 @@ def _coordinates(location: object) -> list[str]:
 
 
 def _with_map(words: str, coordinates: list[str]) -> str:
-    """With a link to the map of OpenStreetMap (https://wiki.openstreetmap.org/wiki/Browsing)."""
+    """Adds a link to the map of OpenStreetMap (https://wiki.openstreetmap.org/wiki/Browsing)."""
     if len(coordinates) < 2:
         return words
     latitude, longitude = coordinates
@@ -132,7 +132,7 @@ SKIPPED: dict[str, Callable[[object], str]] = {
 
 
 def medium_of_block(block: Fields) -> str:
-    """Of a block of a rich message: its kind's words."""
+    """Returns the words of the medium in a block of a rich message."""
     if block.get("type") == "map":
         return _location({"location": block.get("location")})
     if block.get("type") == "voice_note":

@@ -119,7 +119,11 @@ class Report:
 
 
 def read(message: object, *, without_command: bool = False) -> Report:
-    """`without_command` leaves out the name of a command that the text starts with. Raises NotUnderstoodError."""
+    """
+    Reads a message. Raises NotUnderstoodError.
+
+    `without_command` leaves out the name of a command that the text starts with.
+    """
     fields = _present(message)
     chat = dictionary(fields.get("chat"))
     chat_id = integer(chat.get("id"))
@@ -172,7 +176,7 @@ def _present(message: object) -> Fields:
 
 def album_description(parts: Iterable[tuple[str, bool]]) -> str:
     """
-    The captions of an album's parts, or else what the parts are, in the order given.
+    Joins the captions of an album's parts, or else what the parts are, in the order given.
 
     A part is the description of its report, and whether its author typed any of it.
     """
@@ -182,7 +186,7 @@ def album_description(parts: Iterable[tuple[str, bool]]) -> str:
 
 
 def fitted(description: str) -> str:
-    """Cut, with a mark, to what a description may have."""
+    """Cuts a text, with a mark, to what a description may have."""
     return shortened(normalize_line_breaks(description).strip(), DESCRIPTION_MAX_LENGTH, " […]")
 
 

@@ -26,7 +26,7 @@ class RichText:
 
 def flatten(rich_message: object, medium: Callable[[Fields], str]) -> RichText:
     """
-    The text of the blocks in their order, a paragraph for each.
+    Reads the text of the blocks in their order, a paragraph for each.
 
     `medium` names a block's photo, file or place. A block of an unknown type leaves a mark beside the text in it.
     """
@@ -118,7 +118,7 @@ class _Writer:
         return with_address(self.text(fields.get("text"), depth), string(fields.get("url")))
 
     def text(self, text: object, depth: int) -> str:
-        """Of a RichText: a string, a list, or an element around another RichText."""
+        """Reads a RichText: a string, a list, or an element around another RichText."""
         if isinstance(text, str):
             return string(text)
         if depth > MAX_DEPTH:
@@ -142,12 +142,12 @@ class _Writer:
 
 
 def with_address(words: str, url: str) -> str:
-    """The words of a link, with its address where they are not the address themselves."""
+    """Adds its address to the words of a link, unless they are the address."""
     return words if url in ("", words) else f"{words} ({url})".lstrip()
 
 
 def linked(message: Fields, text_field: str, entities_field: str) -> str:
-    """A text with the address of each link behind its words."""
+    """Reads a text, with the address of each link behind its words."""
     text = string(message.get(text_field))
     links = {}
     for entity in map(dictionary, sequence(message.get(entities_field))):
@@ -167,4 +167,5 @@ def linked(message: Fields, text_field: str, entities_field: str) -> str:
 
 
 def quoted(text: str) -> str:
+    """Marks each line of a text as quoted."""
     return "\n".join(f"> {each}" for each in text.splitlines())

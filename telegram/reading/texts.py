@@ -40,6 +40,7 @@ class Text:
 
 
 def read(message: Fields) -> Text:
+    """Reads what the author of a message typed."""
     rich = flatten(message.get("rich_message"), medium_of_block)
     words = first_shown(rich.text, linked(message, "text", "entities"), linked(message, "caption", "caption_entities"))
     entities = [] if rich.text else list(_entities(message))

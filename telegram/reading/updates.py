@@ -94,6 +94,7 @@ class Update:
 
     @property
     def callback_query(self) -> CallbackQuery:
+        """The press of a button."""
         sender = dictionary(self._payload.get("from"))
         return CallbackQuery(
             id=string(self._payload.get("id")),
@@ -104,7 +105,7 @@ class Update:
 
     @property
     def membership(self) -> Membership:
-        """Raises NotUnderstoodError."""
+        """The bot's rights in the chat. Raises NotUnderstoodError."""
         is_channel = self.chat is not None and self.chat.type == "channel"
         member, at = dictionary(self._payload.get("new_chat_member")), timestamp(self._payload.get("date"))
         match status := member.get("status"):
@@ -124,7 +125,7 @@ class Update:
 
 
 def read(payload: object) -> Update:
-    """Raises NotUnderstoodError."""
+    """Reads an update. Raises NotUnderstoodError."""
     fields = {key: value for key, value in dictionary(payload).items() if value is not None}
     update_id = integer(fields.pop("update_id", None))
     if update_id is None:
@@ -147,6 +148,7 @@ def read(payload: object) -> Update:
 
 
 def chat_of(chat: object) -> Chat | None:
+    """Reads a `Chat`; returns None if it has no id."""
     fields = dictionary(chat)
     chat_id = integer(fields.get("id"))
     if not chat_id:

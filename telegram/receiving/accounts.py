@@ -32,7 +32,7 @@ _USERNAME = re.compile(r"[\w@.+-]+")
 
 
 def new_code(user: User) -> str:
-    """A code for `/start CODE`; the user's earlier one stops working."""
+    """Makes a code for `/start CODE`; the user's earlier one stops working."""
     code = secrets.token_urlsafe(16)
     values = {"code_hash": _hash(code), "expires_at": timezone.now() + LIFETIME}
     LinkCode.objects.update_or_create(user=user, defaults=values)
@@ -62,7 +62,7 @@ def actor_of(author: Author) -> Named:
 
 def outside_name(name: str) -> str:
     """
-    The name of an author who is no user, with MARK where it could be taken for a user's.
+    Returns the name of an author who is no user, with MARK where it could be taken for a user's.
 
     Everyone chooses their name in Telegram. The history knows users by their usernames, and no username has a space.
     """

@@ -59,6 +59,7 @@ class Reader:
     delivery: Delivery
 
     def take(self, report: Report, *, is_edit: bool) -> Outcome:
+        """Records the message; an edit changes what was recorded. Raises NotUnderstoodError."""
         skip = self._skip(report) or self._take(report, is_edit=is_edit)
         if skip:
             return Outcome(Delivery.State.SKIPPED, [skip])

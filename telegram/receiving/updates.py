@@ -52,7 +52,7 @@ def take(body: bytes) -> None:
 
 
 def _identify(body: bytes) -> tuple[Update | None, str]:
-    """The update, None where it is not understood, and what makes it the same when it comes again."""
+    """Returns the update, None if it is not understood, and what makes it the same when it comes again."""
     canonical, update = body, None
     try:
         payload = json.loads(body)
@@ -167,7 +167,11 @@ def _show_open_if_asked(update: Update) -> None:
 
 
 def handle(delivery: Delivery, *, update: Update | None = None) -> Outcome:
-    """`update` is what the delivery holds, if it was read already. Raises NotUnderstoodError, ValueError."""
+    """
+    Makes of an update what it tells. Raises NotUnderstoodError, ValueError.
+
+    `update` is what the delivery holds, if it was read already.
+    """
     bot_id = int(delivery.external_id.partition(":")[0])
     if update is None:
         update = updates.read(json.loads(bytes(delivery.body)))
@@ -194,7 +198,7 @@ def handle(delivery: Delivery, *, update: Update | None = None) -> Outcome:
 
 
 def _locked(bot_id: int, update: Update) -> ChatAlias | None:
-    """The chat, locked: albums, replies and edits of one chat are taken one at a time."""
+    """Locks the chat: albums, replies and edits of one chat are taken one at a time."""
     if update.chat is None:
         return None
     # Not as for an UPDATE of the key: other transactions may go on to refer to the chat.
