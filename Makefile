@@ -17,10 +17,13 @@ install: .venv/run ## Create .venv with the service's dependencies
 run: .venv/run ## Serve on SQLite (PostgreSQL where POSTGRES_HOST is set): PORT=8000 HOST=127.0.0.1
 	@$(MANAGE) develop $(HOST):$(PORT)
 
+# A worker on each core. Without e2e by its folder: of two options -m, as of ARGS, pytest obeys the last.
+PYTEST := .venv/bin/pytest --ignore=tests/e2e -n logical --dist worksteal
+
 # pytest exits with 5 if it finds no test: all that ARGS selects may be for PostgreSQL only.
-test: .venv/test ## Run the tests on SQLite, then on a PostgreSQL that they start: ARGS="tests/incidents -k search"
-	.venv/bin/pytest -m "not e2e" --database sqlite $(ARGS) $(if $(ARGS),|| [ $$? = 5 ])
-	.venv/bin/pytest -m "not e2e" $(ARGS)
+test: .venv/test ## Run the tests on SQLite, then on a PostgreSQL that they start: ARGS="tests/incidents -m 'not slow'"
+	$(PYTEST) --database sqlite $(ARGS) $(if $(ARGS),|| [ $$? = 5 ])
+	$(PYTEST) $(ARGS)
 
 e2e: .venv/test .venv-e2e/complete .venv-senders/complete ## Run the tests that need other programs: Chromium, Node.js, Docker (.ci/run installs them)
 	.venv/bin/pytest -m e2e

@@ -40,7 +40,7 @@ SECURE_CSP = dict.fromkeys(("default-src", "base-uri", "frame-ancestors"), "'non
 USE_HTTPS = env.boolean("USE_HTTPS", False)
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = USE_HTTPS
 CSRF_COOKIE_HTTPONLY = True  # forms have the token
-CSRF_FAILURE_VIEW = "config.admin.csrf_failure"
+CSRF_FAILURE_VIEW = "desk.site.csrf_failure"
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = USE_HTTPS
 SECURE_HSTS_SECONDS = 31536000 if USE_HTTPS else 0
 CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS", [])
@@ -55,8 +55,9 @@ SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = LANGUAGE_COOKIE_PATH = f"{FORCE_SCRIPT_
 
 # Applications
 INSTALLED_APPS = [
-    "core",  # before the admin, some of whose templates it replaces
-    "config.apps.AdminConfig",
+    "core",
+    "desk.apps.DeskConfig",  # before the admin, some of whose templates it replaces
+    "desk.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -74,6 +75,8 @@ INSTALLED_APPS = [
     "telegram",
     "webhooks",
 ]
+# In the desk's navigation, by how often operators use them. Others follow.
+DESK_NAVIGATION = ("incidents", "telegram", "intake", "webhooks", "identity")
 MIDDLEWARE = [
     "core.metrics.MetricsMiddleware",
     "core.api.middleware.RequestMiddleware",

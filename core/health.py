@@ -4,25 +4,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from core.api.exceptions import ServiceUnavailable
 from core.db.migrations import is_migration_missing
 from core.db.postgresql import DOWN
-from core.db.sqlite import is_read_only
 from core.db.time_limit import deadline
+from core.db.vendor import database
 from core.jobs import late
 
 # Together with the cancelling of a statement less than the three seconds in which load balancers expect an answer
 READY_SECONDS = 1.3
-# Commits without a table: a message in the log of writes, for which synchronous replication waits, too. It is read-only
-# on a hot standby as well.
-WRITE = """
-SELECT read_only, CASE WHEN NOT read_only THEN pg_logical_emit_message(true, 'incidents', 'ready') END
-FROM (SELECT current_setting('transaction_read_only') = 'on' AS read_only) AS server
-"""
 
 type Detail = Callable[[], dict[str, Any] | None]
 details: dict[str, Detail] = {}
@@ -63,13 +56,13 @@ def ready(request: HttpRequest) -> HttpResponse:
     checks = {"database": "unavailable", "migrations": "unknown"}
     body: dict[str, Any] = {"status": "unavailable", "checks": checks, "late_jobs": [], "details": {}}
     with suppress(*DOWN), deadline(READY_SECONDS):
-        database = _database()
-        if database == "ok":
+        state = _database()
+        if state == "ok":
             checks["migrations"] = _migrations()
         if checks["migrations"] == "ok":
             told = {name: detail() for name, detail in details.items()}
             body |= {"late_jobs": late(), "details": {name: what for name, what in told.items() if what is not None}}
-        checks["database"] = database
+        checks["database"] = state
     good = set(checks.values()) == {"ok"}
     if good:
         body["status"] = "ok"
@@ -80,14 +73,7 @@ def ready(request: HttpRequest) -> HttpResponse:
 
 
 def _database() -> str:
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute(WRITE)
-            read_only, _ = cursor.fetchone()
-        else:
-            cursor.execute("SELECT 1")
-            read_only = is_read_only(connection)
-    return "read_only" if read_only else "ok"
+    return "read_only" if database.is_read_only() else "ok"
 
 
 def _migrations() -> str:

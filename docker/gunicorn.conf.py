@@ -87,7 +87,7 @@ ERROR_NAMES = {
 
 
 def write_error(sock: Any, status: int, reason: str, message: str) -> None:
-    """What gunicorn refuses before the service sees it, in the service's error format; `message` quotes the request."""
+    """Sends gunicorn's own errors, which no proxy sent first, in the error format; `message` quotes the request."""
     kind, detail = (
         ("server_error", "A server error occurred.") if status >= 500 else ("client_error", "Malformed request.")
     )

@@ -4,7 +4,7 @@
 # Expected: two filled cells. ECMA-376 Part 1, 18.3.1.4 and 18.3.1.73, makes the attribute `r` of <c> and <row> optional; Excel,
 # LibreOffice and openpyxl count the cells then. Gnumeric takes each cell for column -1, writes
 # "sheet_cell_create: assertion 'col >= 0' failed", and exits with 0.
-# For us: the export writes references (incidents/admin/xlsx.py), though they are a fifth of a row's bytes.
+# For us: the export writes references (desk/xlsx.py), though they are a fifth of a row's bytes.
 set -euo pipefail
 version=1.12.55-1
 tmp=$(mktemp -d)

@@ -1,4 +1,5 @@
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
 
 from django import forms
 from django.contrib import admin, messages
@@ -28,6 +29,19 @@ NAMES: Any = (None, {"fields": ("last_name", "first_name", "patronymic", "email"
 SUPERUSERS_ONLY = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
+class Section(NamedTuple):
+    """What another app shows on the page of a user: a fieldset, and a button above the form."""
+
+    title: str
+    fields: tuple[Callable[[User], str], ...]
+    button: Any  # its label, a lazy translation
+    url: URLPattern  # where the button posts, with the user's `pk`
+
+
+# The admin modules of the apps above append theirs.
+sections: list[Section] = []
+
+
 @admin.register(User)
 class UserAdmin(GuardedAdmin, auth.UserAdmin):
     """Rights come from groups. Users are deactivated, never deleted: their names stay in the incidents' history."""
@@ -35,6 +49,7 @@ class UserAdmin(GuardedAdmin, auth.UserAdmin):
     form = UserForm
     change_password_form = UserPasswordForm
     list_display = ("username", "last_name", "first_name", "patronymic", "is_active", "last_login")
+    phone_hidden = ("last_name", "first_name", "patronymic", "last_login")
     show_facets = admin.ShowFacets.NEVER
     list_filter = ("is_active", "is_staff", "groups")
     search_fields = ("username", "last_name", "first_name", "patronymic", "email")
@@ -52,7 +67,9 @@ class UserAdmin(GuardedAdmin, auth.UserAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Without the user's own permissions, unless there are some that a superuser may want to revoke."""
-        fieldsets = super().get_fieldsets(request, obj)
+        fieldsets: Any = super().get_fieldsets(request, obj)
+        if obj:
+            fieldsets = [*fieldsets, *((section.title, {"fields": section.fields}) for section in sections)]
         if obj and request.user.is_superuser and obj.user_permissions.exists():
             own = (
                 _("Permissions beside those of the groups"),
@@ -80,14 +97,20 @@ class UserAdmin(GuardedAdmin, auth.UserAdmin):
             lock_active_superusers()
         return super().get_object(request, object_id, from_field)
 
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        return super().render_change_form(request, {**context, "sections": sections}, *args, **kwargs)
+
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Saves only what was changed: the key of an unchanged username stays as it is, too."""
         fields = {field.name for field in obj._meta.concrete_fields}
         obj.save(update_fields=fields.intersection(form.changed_data) if change else None)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[Any, ...]:
         """Only superusers grant staff and superuser status, groups and permissions."""
-        fields = tuple(super().get_readonly_fields(request, obj))
+        fields = (
+            *super().get_readonly_fields(request, obj),
+            *(field for section in sections for field in section.fields),
+        )
         return fields if request.user.is_superuser else (*fields, *SUPERUSERS_ONLY)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
@@ -129,7 +152,11 @@ class UserAdmin(GuardedAdmin, auth.UserAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.settings_view)
-        return [path("settings/", view, name="identity_user_settings"), *super().get_urls()]
+        return [
+            path("settings/", view, name="identity_user_settings"),
+            *(section.url for section in sections),
+            *super().get_urls(),
+        ]
 
     def settings_view(self, request: HttpRequest) -> HttpResponse:
         """What each user of the admin may set for themselves, whatever their permissions."""

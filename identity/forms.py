@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework.exceptions import Throttled
 
-from core.admin import GuardedForm
+from core.forms import GuardedForm
 from identity.models import User
 from identity.superusers import LAST_SUPERUSER, lock_active_superusers
 from identity.throttling import throttle

@@ -26,6 +26,14 @@ class Actor(Protocol):
         ...
 
 
+class Reader(Protocol):
+    """A client that must be checked before anything is shown to it: by `check`, or by the SELECT given to `fetch`."""
+
+    def check(self) -> str: ...
+
+    def fetch(self, sql: str, params: Mapping[str, Any], *, prepare: bool | None = None) -> list[tuple[Any, ...]]: ...
+
+
 @dataclass(frozen=True)
 class Named:
     """An actor that needs no check, by its name: at most 150 characters."""

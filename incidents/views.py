@@ -19,10 +19,10 @@ from identity.views import CheckedBearerView
 from incidents import examples, idempotency
 from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
 from incidents.listing.filters import OPENAPI_PARAMETERS, parse_query
-from incidents.listing.pages import read_incident, read_page
 from incidents.models import Channel, Incident, IncidentChange, etag
 from incidents.serializers import CommentSerializer, IncidentChangeSerializer, IncidentSerializer
 from incidents.services import add_comment, change_incident, create_incident
+from incidents.store import store
 
 
 def request_header(name: str, description: str, **schema: Any) -> OpenApiParameter:
@@ -90,7 +90,7 @@ class IncidentViewSet(CheckedBearerView, viewsets.GenericViewSet[Incident]):
             partial(parse_query, request.query_params),
             partial(pages.get_page_size, request),
         )
-        read = partial(read_page, query, fetch=self.bearer.fetch)
+        read = partial(store.read_page, query, reader=self.bearer)
         return json_response(pages.body(pages.paginate(read, request)))
 
     @extend_schema(
@@ -193,7 +193,7 @@ class IncidentViewSet(CheckedBearerView, viewsets.GenericViewSet[Incident]):
 
     def _get_incident(self) -> Incident:
         """Raises InvalidToken, NotFound."""
-        incident = read_incident(int(self.kwargs["pk"]), fetch=self.bearer.fetch)
+        incident = store.read_incident(int(self.kwargs["pk"]), self.bearer)
         if incident is None:
             raise NotFound
         return incident

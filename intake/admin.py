@@ -1,12 +1,14 @@
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Length
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -17,9 +19,10 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from core.admin import GuardedAdmin, GuardedForm, ListAdmin
-from incidents.admin.change_list import BoundedPaginator
-from incidents.admin.incident_page import ORIGINS_SHOWN, Origin, origins
+from core.admin import GuardedAdmin, ListAdmin
+from core.forms import GuardedForm
+from desk.change_list import BoundedPaginator
+from desk.registry import ORIGINS_SHOWN, Failures, Origin, failures, origins
 from incidents.models import Incident
 from intake import inbox
 from intake.models import Delivery, Episode, Sender
@@ -47,6 +50,7 @@ class SenderAdmin(GuardedAdmin):
     form = SenderForm
     show_facets = admin.ShowFacets.NEVER  # they would count the whole table
     list_display = ("name", "format", "source", "is_active", "works")
+    phone_hidden = ("source",)
     list_filter = ("format", "is_active", "has_faults")
     search_fields = ("name",)
     fieldsets = (
@@ -138,6 +142,7 @@ class DeliveryAdmin(ListAdmin):
     show_facets = admin.ShowFacets.NEVER  # they would count the whole table
     # Few columns, so that the notes are seen without scrolling.
     list_display = ("id", "origin", "received_at", "state", "short_notes")
+    phone_hidden = ("origin", "short_notes")
     list_filter = ("state", WarningsFilter, "channel", "sender")
     list_select_related = ("sender",)
     list_per_page = 50
@@ -188,14 +193,9 @@ class DeliveryAdmin(ListAdmin):
     def all_notes(self, delivery: Delivery) -> SafeString:
         return format_html_join("", "{}<br>", ((display(line),) for line in delivery.notes.splitlines()))
 
-    def find_incidents(self, delivery: Delivery) -> QuerySet[Incident]:
-        """What was made of a delivery."""
-        opened, closed = (episodes.values("incident")[:100] for episodes in (delivery.opened, delivery.closed))
-        return Incident.objects.filter(pk__in=opened).order_by() | Incident.objects.filter(pk__in=closed).order_by()
-
     @admin.display(description=_("incidents"))
     def incidents(self, delivery: Delivery) -> SafeString:
-        found = self.find_incidents(delivery).order_by("pk")
+        found = reduce(or_, (find(delivery) for find in incidents_of)).order_by("pk")
         links = ((reverse("admin:incidents_incident_change", args=[one.pk]), one) for one in found)
         return format_html_join(", ", '<a href="{}">{}</a>', links)
 
@@ -210,6 +210,15 @@ class DeliveryAdmin(ListAdmin):
         return format_html("<pre>{}</pre>", Truncator(text).chars(PAYLOAD_SHOWN))
 
 
+def incidents_of_episodes(delivery: Delivery) -> QuerySet[Incident]:
+    opened, closed = (episodes.values("incident")[:100] for episodes in (delivery.opened, delivery.closed))
+    return Incident.objects.filter(pk__in=opened).order_by() | Incident.objects.filter(pk__in=closed).order_by()
+
+
+# What was made of a delivery: querysets without an order. The admin modules of the apps above append theirs.
+incidents_of: list[Callable[[Delivery], QuerySet[Incident]]] = [incidents_of_episodes]
+
+
 def deliveries(request: HttpRequest, incident: Incident) -> Iterator[Origin]:
     """Those that opened the incident."""
     linked = admin.site.get_model_admin(Delivery).has_view_permission(request)
@@ -220,3 +229,6 @@ def deliveries(request: HttpRequest, incident: Incident) -> Iterator[Origin]:
 
 
 origins.append(deliveries)
+failures.append(
+    Failures(_("faulty deliveries"), Delivery, Q(state=Delivery.State.FAULTY), {"state__exact": Delivery.State.FAULTY})
+)

@@ -19,8 +19,9 @@ from django.db.models import QuerySet
 from django.db.models.functions import Length, Now
 from django.utils import timezone
 
-from core.db.postgresql import DOWN, fetch, wait_for_replication
+from core.db.postgresql import DOWN
 from core.db.time_limit import deadline
+from core.db.vendor import database
 from core.log.context import LogContext, current_request_id, log_context
 from core.log.redaction import redact
 from intake.models import Delivery, Sender
@@ -75,8 +76,7 @@ def receive(
     sender: Sender | None = None,
 ) -> Delivery:
     """Stores the delivery. If it has an external_id that is known, returns the one that was stored with it."""
-    # Django writes a body into the statement, in hexadecimal digits and several copies.
-    apart = len(body) > LARGE_SIZE and connection.vendor == "postgresql"
+    apart = len(body) > LARGE_SIZE
     values: dict[str, Any] = {
         "body": b"" if apart else body,
         "content_type": content_type,
@@ -89,10 +89,9 @@ def receive(
         else:
             delivery, is_new = Delivery.objects.get_or_create(channel=channel, external_id=external_id, defaults=values)
         if apart and is_new:
-            fetch("UPDATE intake_delivery SET body = %b WHERE id = %s RETURNING id", (body, delivery.pk))
-            fetch("SELECT 1", ())  # until the next statement the cursor keeps the body
+            database.write_bytes(delivery, "body", body)
     if not is_new:
-        wait_for_replication()  # the first call may have failed to
+        database.wait_for_replication()  # the first call may have failed to
     if apart and not connection.in_atomic_block:
         connection.close()  # libpq keeps a buffer as large as the body
     return delivery

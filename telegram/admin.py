@@ -8,21 +8,23 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from core.admin import GuardedAdmin, GuardedForm, ListAdmin, RetryAdmin
-from identity.admin import UserAdmin
+from core.admin import GuardedAdmin, ListAdmin
+from core.forms import GuardedForm
+from desk.change_list import BoundedPaginator
+from desk.registry import ORIGINS_SHOWN, Failures, Origin, failures, origins
+from desk.retry import RetryAdmin
+from identity.admin import Section, sections
 from identity.models import User
 from identity.time_zones import TimeZoneInput, validate_time_zone
-from incidents.admin.change_list import BoundedPaginator
-from incidents.admin.incident_page import ORIGINS_SHOWN, Origin, origins
 from incidents.models import Incident
-from intake.admin import DeliveryAdmin
+from intake.admin import incidents_of
 from intake.models import Delivery
 from telegram.bot_api import client
 from telegram.models import Account, Bot, Card, Chat, Message
@@ -48,6 +50,7 @@ class ChatAdmin(GuardedAdmin, RetryAdmin):
 
     form = ChatForm
     list_display = ("name", "telegram_id", "allowed", "sending", "retry_button", "rights", "mode", "source")
+    phone_hidden = ("telegram_id", "rights", "mode", "source")
     list_filter = ("allowed", "mode", "source")
     search_fields = ("title", "telegram_id")
     readonly_fields = ("name", "telegram_id", "kind", "rights", "sending", "ignored_updates")
@@ -129,6 +132,7 @@ class CardStateFilter(admin.SimpleListFilter):
 @admin.register(Card)
 class CardAdmin(RetryAdmin):
     list_display = ("incident", "chat", "state", "retry_button", "error", "message", "due_at")
+    phone_hidden = ("error", "message", "due_at")
     list_filter = (CardStateFilter, "outside_topic", "chat")
     list_select_related = ("incident", "chat")
     ordering = ("-id",)
@@ -180,48 +184,47 @@ def messages_and_cards(request: HttpRequest, incident: Incident) -> Iterator[Ori
         yield Origin(str(card.chat), _("card, %s") % _describe(card), _card_link(card))
 
 
+def incidents_of_messages(delivery: Delivery) -> QuerySet[Incident]:
+    messages = delivery.messages.values("incident")[:100]
+    return Incident.objects.filter(pk__in=messages).order_by()
+
+
+@admin.display(description=_("accounts"))
+def telegram(user: User) -> str:
+    return ", ".join(str(account.telegram_id) for account in user.telegram_accounts.all()) or EMPTY
+
+
+@require_POST
+@admin.site.admin_view
+def link_code_view(request: HttpRequest, pk: int) -> HttpResponse:
+    users = admin.site.get_model_admin(User)
+    user = users.get_object(request, str(pk))
+    if user is None:
+        raise Http404
+    if not users.has_change_permission(request, user):
+        raise PermissionDenied
+    code = accounts.new_code(user)
+    users.log_change(request, user, "One-time code for Telegram.")
+    bot = Bot.objects.filter(pk=client.bot_id()).first()
+    text = _("Within an hour, send “/start %(code)s” to %(bot)s in private: the account becomes this user's.")
+    users.message_user(request, text % {"code": code, "bot": bot or _("the bot")}, messages.SUCCESS)
+    return HttpResponseRedirect(reverse("admin:identity_user_change", args=[pk]))
+
+
 origins.append(messages_and_cards)
-
-
-admin.site.unregister(Delivery)
-
-
-@admin.register(Delivery)
-class DeliveryWithMessagesAdmin(DeliveryAdmin):
-    def find_incidents(self, delivery: Delivery) -> QuerySet[Incident]:
-        messages = delivery.messages.values("incident")[:100]
-        return super().find_incidents(delivery) | Incident.objects.filter(pk__in=messages).order_by()
-
-
-admin.site.unregister(User)
-
-
-@admin.register(User)
-class UserWithAccountsAdmin(UserAdmin):
-    change_form_template = "admin/telegram/user.html"
-    readonly_fields = (*UserAdmin.readonly_fields, "telegram")  # type: ignore[assignment]
-    fieldsets = (*UserAdmin.fieldsets, ("Telegram", {"fields": ("telegram",)}))
-
-    @admin.display(description=_("accounts"))
-    def telegram(self, user: User) -> str:
-        return ", ".join(str(account.telegram_id) for account in user.telegram_accounts.all()) or EMPTY
-
-    def get_urls(self) -> list[URLPattern]:
-        view = require_POST(self.admin_site.admin_view(self.link_code_view))
-        return [path("<int:pk>/telegram-code/", view, name="telegram_link_code"), *super().get_urls()]
-
-    def link_code_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        user = self.get_object(request, str(pk))
-        if user is None:
-            raise Http404
-        if not self.has_change_permission(request, user):
-            raise PermissionDenied
-        code = accounts.new_code(user)
-        self.log_change(request, user, "One-time code for Telegram.")
-        bot = Bot.objects.filter(pk=client.bot_id()).first()
-        text = _("Within an hour, send “/start %(code)s” to %(bot)s in private: the account becomes this user's.")
-        self.message_user(request, text % {"code": code, "bot": bot or _("the bot")}, messages.SUCCESS)
-        return HttpResponseRedirect(reverse("admin:identity_user_change", args=[pk]))
+failures += [
+    Failures(_("chats that refuse messages"), Chat, ~Q(rest_reason=""), {"rest_reason__gt": ""}),
+    Failures(_("cards that failed"), Card, Q(failed=True), {"state": "failed"}),
+]
+incidents_of.append(incidents_of_messages)
+sections.append(
+    Section(
+        "Telegram",
+        fields=(telegram,),
+        button=_("One-time code for Telegram"),
+        url=path("<int:pk>/telegram-code/", link_code_view, name="telegram_link_code"),
+    )
+)
 
 
 def _state(card: Card) -> str:

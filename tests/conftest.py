@@ -1,7 +1,8 @@
 """
 The test database: a PostgreSQL started here, unless the environment names a running one.
 
-`pytest --database sqlite` runs the tests marked `both_databases` on SQLite.
+`pytest --database sqlite` runs the tests marked `both_databases` on SQLite. Each worker of pytest-xdist (`-n 2`) has
+a PostgreSQL of its own: tests watch the locks and transactions of their server.
 """
 
 import os
@@ -18,7 +19,12 @@ import pytest
 
 from tests.helpers.options import database_option
 
-SQLITE = database_option([*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *sys.argv[1:]]) == "sqlite"
+# The command line is that of the process that starts the workers; they inherit its environment.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    chosen = database_option([*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *sys.argv[1:]])
+    running = os.environ.get("DATABASE_URL") or os.environ.get("POSTGRES_HOST")
+    os.environ["TEST_DATABASE"] = "embedded" if chosen == "postgres" and not running else chosen
+SQLITE = os.environ["TEST_DATABASE"] == "sqlite"
 
 
 def start_postgres() -> None:
@@ -52,15 +58,35 @@ os.environ |= {
 }
 if SQLITE:
     os.environ |= {"POSTGRES_HOST": "", "DATABASE_URL": ""}
-elif not os.environ.get("DATABASE_URL") and not os.environ.get("POSTGRES_HOST"):
+elif os.environ["TEST_DATABASE"] == "embedded":
     start_postgres()
 django.setup()
 
+from django.contrib.auth.hashers import PBKDF2PasswordHasher  # noqa: E402
 from django.test import Client  # noqa: E402
-from rest_framework_simplejwt.tokens import AccessToken  # noqa: E402
+from whitenoise.middleware import WhiteNoiseMiddleware  # noqa: E402
 
 from identity.models import User  # noqa: E402
-from identity.tokens import issue  # noqa: E402
+from tests.helpers.api import api_for  # noqa: E402
+
+PBKDF2PasswordHasher.iterations = 1
+
+
+def share_static_files() -> None:
+    """Lets WhiteNoise look for the static files once, and not for the first request of each client."""
+    look = WhiteNoiseMiddleware.add_files_from_finders
+    found: dict[str, dict[str, Any]] = {}
+
+    def add(middleware: WhiteNoiseMiddleware) -> None:
+        if middleware.static_prefix not in found:
+            look(middleware)
+            found[middleware.static_prefix] = middleware.files
+        middleware.files = found[middleware.static_prefix]
+
+    WhiteNoiseMiddleware.add_files_from_finders = add
+
+
+share_static_files()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -69,15 +95,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if SQLITE:
-        chosen = [item for item in items if item.get_closest_marker("both_databases")]
-        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
-        items[:] = chosen
+        config.hook.pytest_deselected(items=[item for item in items if not item.get_closest_marker("both_databases")])
+        items[:] = [item for item in items if item.get_closest_marker("both_databases")]
 
 
 @pytest.fixture(autouse=True)
 def exports(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test need not read an export to its end."""
-    monkeypatch.setattr("incidents.admin.one_at_a_time.sending", threading.Lock())
+    monkeypatch.setattr("desk.one_at_a_time.sending", threading.Lock())
 
 
 @pytest.fixture
@@ -89,21 +114,3 @@ def user(db: None) -> User:
 def api(user: User) -> Client:
     """A client with an access token of `user`."""
     return api_for(user)
-
-
-def api_for(user: User) -> Client:
-    return Client(headers={"authorization": f"Bearer {issue(AccessToken, user)}"})
-
-
-def errors(response: Any) -> list[tuple[str, str | None]]:
-    """Code and attr of each error in the response; asserts that the response has the error format."""
-    body = response.json()
-    assert body.keys() == {"type", "errors"}, body
-    assert all(error.keys() == {"code", "detail", "attr"} for error in body["errors"])
-    kind = (
-        "validation_error"
-        if response.status_code == 400 and body["type"] == "validation_error"
-        else ("client_error" if response.status_code < 500 else "server_error")
-    )
-    assert body["type"] == kind
-    return [(error["code"], error["attr"]) for error in body["errors"]]

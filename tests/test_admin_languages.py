@@ -155,6 +155,7 @@ def pages(client, objects):
     return [response for response in responses if response.content.startswith(b"<!DOCTYPE html>")]
 
 
+@pytest.mark.slow
 def test_every_page(client, objects):
     shown = [response for response in pages(client, objects) if response.status_code == 200]
     assert faults(*shown) == {}
@@ -171,6 +172,7 @@ def lists(objects):
     return [reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist") for model in objects]
 
 
+@pytest.mark.slow
 def test_every_filter(client, objects):
     responses = []
     for path in lists(objects):
@@ -183,6 +185,7 @@ def test_every_filter(client, objects):
         assert faults(response) == {}, response.request["QUERY_STRING"]
 
 
+@pytest.mark.slow
 def test_every_action(client, objects):
     done = 0
     for model, path in zip(objects, lists(objects), strict=True):
@@ -196,6 +199,7 @@ def test_every_action(client, objects):
     assert faults(client.post(lists(objects)[0], {"action": "", "index": 0}, follow=True)) == {}
 
 
+@pytest.mark.slow
 def test_every_form_with_errors(client, objects):
     refused = 0
     for path in paths(objects):
@@ -252,6 +256,7 @@ def test_history_of_what_was_done(client, objects):
         assert faults(client.get(path)) == {}
 
 
+@pytest.mark.slow
 def test_what_does_not_exist(client, objects):
     for path in lists(objects):
         for page in ("999999/change/", "999999/delete/", "999999/history/", "x/change/", "?e=1", "?x=1"):

@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from identity.models import User
-from tests.conftest import errors
+from tests.helpers.api import errors
 from tests.helpers.routes import ID, routes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

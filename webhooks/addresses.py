@@ -17,7 +17,7 @@ NUMBER = re.compile(r"(.*\.)?(\d+|0x[0-9a-f]*)\.?")
 
 
 def normalize_url(url: str) -> str:
-    """The same address with its host in ASCII, and without a fragment. Raises ValidationError."""
+    """Returns the address with its host in ASCII and without a fragment. Raises ValidationError."""
     try:
         parts = urlsplit(url)
         host, port = ascii_host(parts), parts.port
@@ -33,10 +33,10 @@ def normalize_url(url: str) -> str:
 
 def ascii_host(parts: SplitResult) -> str:
     """
-    An IP address without brackets, or a name whose international labels are A-labels (IDNA 2008). Raises ValueError.
+    Returns an IP address without brackets, or a name whose international labels are A-labels (IDNA 2008).
 
-    Names are mapped as browsers do (UTS 46, non-transitional). Python's own codec is of IDNA 2003, by which ß is ss,
-    the name of another host.
+    Raises ValueError. Names are mapped as browsers do (UTS 46, non-transitional). Python's own codec is of IDNA 2003,
+    by which ß is ss, the name of another host.
     """
     netloc = parts.netloc.rpartition("@")[2]
     if netloc.startswith("["):
@@ -53,7 +53,7 @@ def ascii_host(parts: SplitResult) -> str:
 
 
 def authority(host: str, port: int | None) -> str:
-    """As in a URL and in the header Host."""
+    """Joins host and port as a URL and the header Host have them."""
     name = f"[{host}]" if ":" in host else host
     return name if port is None else f"{name}:{port}"
 

@@ -2,14 +2,17 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from core.admin import GuardedAdmin, GuardedForm, RetryAdmin
-from incidents.admin.change_list import BoundedPaginator
+from core.admin import GuardedAdmin
+from core.forms import GuardedForm
+from desk.change_list import BoundedPaginator
+from desk.registry import Failures, failures
+from desk.retry import RetryAdmin
 from incidents.models import Source, Status
 from webhooks.addresses import mask_userinfo, normalize_url
 from webhooks.models import Event, EventType, Subscription, send_again
@@ -44,7 +47,7 @@ class SubscriptionForm(GuardedForm):
             self.initial["url"] = mask_userinfo(url)
 
     def clean_url(self) -> str:
-        """An address of an earlier release may be left as it is: the rest of the form can be saved."""
+        """Normalizes a changed address; one of an earlier release may stay, so that the other fields can be saved."""
         url: str = self.cleaned_data["url"]
         return normalize_url(url) if "url" in self.changed_data else url
 
@@ -54,11 +57,12 @@ class SubscriptionAdmin(GuardedAdmin, SuperuserAdmin):
     form = SubscriptionForm
     fields = (
         *("name", "url", "events", "statuses", "sources", "is_active"),
-        *("tried_at", "failing_since", "rests_since", "rest_reason"),
+        *("tried_at", "failing_since", "paused_since", "pause_reason"),
     )
-    readonly_fields = ("tried_at", "failing_since", "rests_since", "rest_reason")
-    list_display = ("name", "is_active", "tried_at", "failing_since", "rests_since", "rest_reason", "retry_button")
-    list_filter = ("is_active", "rest_reason")
+    readonly_fields = ("tried_at", "failing_since", "paused_since", "pause_reason")
+    list_display = ("name", "is_active", "tried_at", "failing_since", "paused_since", "pause_reason", "retry_button")
+    phone_hidden = ("tried_at", "paused_since", "pause_reason")
+    list_filter = ("is_active", "pause_reason")
     search_fields = ("name",)
     actions = ("retry_chosen", "rotate_secret")
 
@@ -69,7 +73,7 @@ class SubscriptionAdmin(GuardedAdmin, SuperuserAdmin):
         return bool(request.user.is_superuser)
 
     def needs_retry(self, obj: Subscription) -> bool:
-        return obj.failing_since is not None or obj.rests_since is not None
+        return obj.failing_since is not None or obj.paused_since is not None
 
     def retry(self, queryset: QuerySet[Subscription]) -> None:
         for subscription in queryset:
@@ -99,6 +103,7 @@ class EventAdmin(SuperuserAdmin):
         *("id", "subscription", "type", "incident", "state", "attempts", "attempted_at", "status_code", "failure"),
         *("due_at", "retry_button"),
     )
+    phone_hidden = ("subscription", "attempts", "attempted_at", "status_code", "failure", "due_at")
     list_filter = ("state", "subscription", "type", "failure")
     list_select_related = ("subscription", "incident")
     list_per_page = 50
@@ -110,7 +115,14 @@ class EventAdmin(SuperuserAdmin):
         return False
 
     def needs_retry(self, obj: Event) -> bool:
-        return obj.subscription.is_active and obj.subscription.rests_since is None
+        return obj.subscription.is_active and obj.subscription.paused_since is None
 
     def retry(self, queryset: QuerySet[Event]) -> None:
         send_again(queryset)
+
+
+failures.append(
+    Failures(
+        _("webhooks that are stopped"), Subscription, Q(paused_since__isnull=False), {"paused_since__isnull": False}
+    )
+)

@@ -42,7 +42,7 @@ class Collector:
     def collect(self) -> bool:
         """Reads a page for each subscription; returns whether more is left."""
         reread_from, settled = self._look()
-        subscriptions = list(Subscription.objects.filter(is_active=True, rests_since=None))
+        subscriptions = list(Subscription.objects.filter(is_active=True, paused_since=None))
         self._positions = {
             subscription.pk: max(subscription.cursor, min(self._positions.get(subscription.pk, 0), reread_from))
             for subscription in subscriptions
@@ -108,7 +108,7 @@ def type_of(change: IncidentChange) -> EventType:
 
 def values_then(page: list[IncidentChange]) -> list[dict[str, list[str | None]]]:
     """
-    Each change's status and source of the incident at the time of the change: old and new where the change is of them.
+    Returns the status and source of the incident at the time of each change: old and new where the change is of them.
 
     `page` is in order and without gaps. What a field was before it is the old value of the field's next change, and the
     present value where none follows.

@@ -41,7 +41,7 @@ class FailureError(Exception):
 
 
 def post(url: str, body: bytes, headers: dict[str, str]) -> Response:
-    """The response, whose body is not read; redirects are not followed. Raises FailureError."""
+    """Returns the response, whose body is not read; redirects are not followed. Raises FailureError."""
     try:
         parts = urlsplit(url)
         host = ascii_host(parts)
@@ -116,7 +116,7 @@ class _Stream(RawIOBase):
 
 
 def _remaining(deadline: float) -> float:
-    """Seconds, more than none. Raises TimeoutError."""
+    """Returns the seconds that are left, more than 0. Raises TimeoutError."""
     seconds = deadline - monotonic()
     if seconds <= 0:
         raise TimeoutError
@@ -124,7 +124,7 @@ def _remaining(deadline: float) -> float:
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """The addresses of a host, all of which may be connected to. Raises FailureError."""
+    """Returns the addresses of a host, all of which may be connected to. Raises FailureError."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
@@ -136,7 +136,7 @@ def resolve(host: str, port: int) -> list[str]:
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """An address that leads to an IPv4 address is as public as that one."""
+    """Tells whether the address is public; one that leads to an IPv4 address is as public as that one."""
     if isinstance(address, IPv6Address):
         if embedded := address.ipv4_mapped or address.sixtofour:
             return is_public(embedded)
@@ -148,7 +148,7 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
 
 
 def _connect(addresses: list[str], port: int, deadline: float) -> socket.socket:
-    """Its time-out, until another is set, is the deadline: for the handshake of TLS. Raises OSError."""
+    """Connects to the first address that accepts; the time-out is the deadline, for TLS's handshake. Raises OSError."""
     error = OSError()
     for address in addresses[:MAX_ADDRESSES]:
         try:

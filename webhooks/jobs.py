@@ -19,7 +19,7 @@ from core.api.json import JSONRenderer
 from incidents.serializers import IncidentChangeSerializer, IncidentSerializer
 from webhooks.collecting import Collector
 from webhooks.http import FailureError, post
-from webhooks.models import ROTATION, Event, Failure, Rest, Subscription
+from webhooks.models import ROTATION, Event, Failure, Pause, Subscription
 
 logger = logging.getLogger(__name__)
 
@@ -33,13 +33,13 @@ BACKOFF = [
     *(timedelta(hours=hours) for hours in (2, 5, 10, 10)),
 ]
 # Of a subscription, after consecutive failures: a dead receiver is asked less and less.
-FIRST_PAUSE, MAX_PAUSE = timedelta(seconds=5), timedelta(minutes=5)
-REST_AFTER = timedelta(days=1)
+FIRST_BACKOFF, MAX_BACKOFF = timedelta(seconds=5), timedelta(minutes=5)
+PAUSE_AFTER = timedelta(days=1)
 GONE = 410
 BUSY = (429, 503)  # with Retry-After
 MAX_RETRY_AFTER = timedelta(days=1)
-PURGE_BATCH = 1000
-SENDING: dict[str, Any] = {"is_active": True, "rests_since": None}
+MAX_PURGED = 1000  # events, in a batch
+SENDING: dict[str, Any] = {"is_active": True, "paused_since": None}
 
 
 class Outcome(NamedTuple):
@@ -88,7 +88,7 @@ class Sender:
         return busy
 
     def _due(self, now: datetime) -> dict[int, deque[Event]]:
-        """The oldest event of each incident, by subscription, without those in flight."""
+        """Returns the oldest event of each incident, by subscription, without those in flight."""
         pending = Event.objects.filter(state=Event.State.PENDING)
         due = pending.filter(due_at__lte=now)
         ready = Subscription.objects.filter(
@@ -123,25 +123,25 @@ class Sender:
         self._finished.put((event, outcome))
 
     def _finish(self, event: Event, outcome: Outcome) -> bool:
-        """Records the outcome; returns whether the subscription has a pause from now on."""
+        """Records the outcome; returns whether nothing more may be sent for now."""
         pk, subscription = event.subscription_id, event.subscription
         self._in_flight[pk].remove(event.incident_id)
         if not self._in_flight[pk]:
             del self._in_flight[pk]
-        paused = False
+        stopped = False
         with transaction.atomic():
             if _record(event, outcome):
                 if outcome.failure:
                     self._failing.add(pk)
-                    paused = _record_failure(subscription, outcome)
+                    stopped = _record_failure(subscription, outcome)
                 else:
                     self._failing.discard(pk)
                     _record_success(subscription)
             if pk in self._failing and pk not in self._in_flight:
                 self._failing.discard(pk)
-                _pause(subscription)
-                paused = True
-        return paused
+                _back_off(subscription)
+                stopped = True
+        return stopped
 
 
 def _request(event: Event) -> tuple[str, bytes, dict[str, str]]:
@@ -222,33 +222,33 @@ def _record_success(subscription: Subscription) -> None:
 
 
 def _record_failure(subscription: Subscription, outcome: Outcome) -> bool:
-    """Returns whether nothing more may be sent for now, whatever the attempts beside this one say."""
+    """Records the failure; returns whether nothing more may be sent for now, whatever attempts beside this one say."""
     now = timezone.now()
     row = Subscription.objects.filter(pk=subscription.pk)
     row.update(tried_at=now)
     if outcome.retry_after:
         row.update(retry_at=now + outcome.retry_after)
     if outcome.status == GONE:
-        _rest(subscription, Rest.GONE)
+        _pause(subscription, Pause.GONE)
     return bool(outcome.retry_after) or outcome.status == GONE
 
 
-def _pause(subscription: Subscription) -> None:
-    """For longer after each failure in a row; after a day of them until a person resumes it."""
+def _back_off(subscription: Subscription) -> None:
+    """Stops for longer after each failure in a row; pauses after PAUSE_AFTER of them, until a person resumes."""
     now, row = timezone.now(), Subscription.objects.filter(pk=subscription.pk)
     stored = row.first()
     if stored is None:  # deleted while its events were in flight
         return
     since = stored.failing_since or now
-    retry_at = now + min(FIRST_PAUSE * 2 ** min(stored.failures, 10), MAX_PAUSE)
+    retry_at = now + min(FIRST_BACKOFF * 2 ** min(stored.failures, 10), MAX_BACKOFF)
     row.update(failures=F("failures") + 1, failing_since=since, retry_at=max(retry_at, stored.retry_at or now))
-    if now - since >= REST_AFTER:
-        _rest(subscription, Rest.FAILING)
+    if now - since >= PAUSE_AFTER:
+        _pause(subscription, Pause.FAILING)
 
 
-def _rest(subscription: Subscription, reason: Rest) -> None:
-    row = Subscription.objects.filter(pk=subscription.pk, rests_since=None)
-    if row.update(rests_since=timezone.now(), rest_reason=reason):
+def _pause(subscription: Subscription, reason: Pause) -> None:
+    row = Subscription.objects.filter(pk=subscription.pk, paused_since=None)
+    if row.update(paused_since=timezone.now(), pause_reason=reason):
         logger.error("Nothing more is sent to the webhook subscription %s: %s", subscription, reason.value)
 
 
@@ -265,6 +265,6 @@ def purge() -> bool:
         created_at__lt=now - timedelta(days=settings.DELIVERY_RETENTION_DAYS),
         change__lte=F("subscription__cursor"),
     )
-    ids = list(old.order_by("created_at").values_list("pk", flat=True)[:PURGE_BATCH])
+    ids = list(old.order_by("created_at").values_list("pk", flat=True)[:MAX_PURGED])
     Event.objects.filter(pk__in=ids).delete()
-    return len(ids) == PURGE_BATCH
+    return len(ids) == MAX_PURGED

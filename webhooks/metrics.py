@@ -12,13 +12,13 @@ STATES = ("sending", "failing", "resting", "inactive")
 
 
 def webhooks() -> Iterable[Metric]:
-    """By the indexes webhook_event_pending and webhook_event_failed; subscriptions are few."""
+    """Counts events by webhook_event_pending and webhook_event_failed, and subscriptions, which are few."""
     events = GaugeMetricFamily("webhook_events", "Events that are not delivered, by state.", labels=["state"])
     for kept in (Event.State.PENDING, Event.State.FAILED):
         events.add_metric([kept.value], Event.objects.filter(state=kept).count())
     state = Case(
         When(is_active=False, then=Value("inactive")),
-        When(rests_since__isnull=False, then=Value("resting")),
+        When(paused_since__isnull=False, then=Value("resting")),
         When(failing_since__isnull=False, then=Value("failing")),
         default=Value("sending"),
         output_field=CharField(),

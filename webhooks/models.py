@@ -29,7 +29,7 @@ class Failure(models.TextChoices):
     PRIVATE = "private", _("The address is not public")
 
 
-class Rest(models.TextChoices):
+class Pause(models.TextChoices):
     """Why nothing is sent to a subscription."""
 
     FAILING = "failing", _("No attempt succeeded for a day")
@@ -41,7 +41,7 @@ def last_change_id() -> int:
 
 
 def make_secret() -> str:
-    """As Standard Webhooks have it: 24 to 64 random bytes in base64."""
+    """Returns a secret as Standard Webhooks have it: 24 to 64 random bytes in base64."""
     return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
 
 
@@ -65,8 +65,10 @@ class Subscription(models.Model):
     failures = models.PositiveIntegerField(default=0, editable=False)
     failing_since = models.DateTimeField(_("failing since"), null=True, editable=False)
     retry_at = models.DateTimeField(null=True, editable=False)
-    rests_since = models.DateTimeField(_("rests since"), null=True, editable=False)
-    rest_reason = models.CharField(_("reason"), max_length=16, choices=Rest, blank=True, editable=False)
+    paused_since = models.DateTimeField(_("rests since"), null=True, editable=False, db_column="rests_since")
+    pause_reason = models.CharField(
+        _("reason"), max_length=16, choices=Pause, blank=True, editable=False, db_column="rest_reason"
+    )
 
     class Meta:
         verbose_name = _("subscription")
@@ -81,15 +83,15 @@ class Subscription(models.Model):
 
     @property
     def signing_secrets(self) -> list[str]:
-        """Two for a while after a rotation: receivers accept any of the signatures that they know."""
+        """The secrets that sign, two for a while after a rotation: receivers accept any signature that they know."""
         old = self.rotated_at and timezone.now() - self.rotated_at < ROTATION and self.previous_secret
         return [self.secret, *([old] if old else [])]
 
     def resume(self) -> None:
-        """Sends again, at once, what waits."""
-        self.failures, self.rest_reason = 0, ""
-        self.failing_since = self.retry_at = self.rests_since = None
-        self.save(update_fields=["failures", "rest_reason", "failing_since", "retry_at", "rests_since"])
+        """Ends a pause, and sends at once what waits."""
+        self.failures, self.pause_reason = 0, ""
+        self.failing_since = self.retry_at = self.paused_since = None
+        self.save(update_fields=["failures", "pause_reason", "failing_since", "retry_at", "paused_since"])
         waiting = Event.objects.filter(subscription=self, state=Event.State.PENDING, attempts__gt=0)
         waiting.update(attempts=0, due_at=timezone.now())
 
@@ -149,6 +151,7 @@ class Event(models.Model):
 
 
 def send_again(events: models.QuerySet[Event]) -> None:
+    """Makes the events due now, with all of their attempts before them."""
     subscriptions = list(events.values_list("subscription", flat=True).distinct())
     events.update(state=Event.State.PENDING, attempts=0, due_at=timezone.now())
     Subscription.objects.filter(pk__in=subscriptions).update(retry_at=None)

@@ -168,7 +168,7 @@ FILTERS = (
         TextField(strip=False, min_length=3, required=False),
         {"type": "string", "minLength": 3, "example": "самокат"},
         f"id IN (SELECT incident_id {search.FOUND})",
-        search.mentions,
+        search.contains,
         counted=False,
         description="A part of the description, whatever its case, without a NUL; е finds ё.",
     ),
@@ -223,11 +223,12 @@ def filters_of(query: IncidentQuery) -> Iterator[tuple[Filter, Any]]:
 
 
 def apply_filters(query: IncidentQuery, incidents: IncidentQuerySet) -> IncidentQuerySet:
+    """For SQLite."""
     return incidents.filter(*(each.q(value) for each, value in filters_of(query)))
 
 
 def where_clause(query: IncidentQuery) -> tuple[list[str], dict[str, Any]]:
-    """Conditions to be combined with AND, and their parameters. PostgreSQL only."""
+    """Conditions to be combined with AND, and their parameters. For PostgreSQL."""
     conditions, params = [], {}
     for each, value in filters_of(query):
         if isinstance(value, tuple) and len(value) == 1:

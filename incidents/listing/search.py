@@ -6,11 +6,9 @@ PostgreSQL has the table and the index of migration 0005_search; SQLite reads th
 
 from django.db import connection
 from django.db.models import F, Q, TextField, Value
-from django.db.models.expressions import Combinable, RawSQL
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Replace, Upper
 from django.db.models.lookups import Contains
-
-from incidents.text import normalize_line_breaks
 
 # The parameter is a pattern(); incidents_fold() is of migration 0020_search_yo_as_ye.
 CONTAINS = "text LIKE incidents_fold(%(search)s)"
@@ -27,11 +25,6 @@ def _fold(text: Combinable) -> Replace:
     return Replace(Replace(Upper(text), Value("Ё"), ye, output_field=field), Value("Е\u0308"), ye, output_field=field)
 
 
-def mentions(*texts: str) -> Q:
-    """Descriptions that contain each of the texts, in any order."""
-    texts = tuple(map(normalize_line_breaks, texts))
-    if connection.vendor == "postgresql":
-        # In one condition, so that one scan of the index finds what has all of them.
-        found = " AND ".join([CONTAINS % {"search": "%s"}] * len(texts))
-        return Q(pk__in=RawSQL(f"SELECT incident_id FROM incidents_search WHERE {found}", list(map(pattern, texts))))  # noqa: S608, S611
-    return Q(*(Contains(_fold(F("description")), _fold(Value(text))) for text in texts))
+def contains(text: str) -> Q:
+    """The condition for the ORM, which SQLite goes by."""
+    return Q(Contains(_fold(F("description")), _fold(Value(text))))

@@ -1,24 +1,21 @@
 import logging
-import threading
 
 import pytest
 from django.test import override_settings
 
 from telegram.bot_api import client
 from telegram.bot_api.alerts import TelegramHandler
-from tests.helpers.fake_telegram import TOKEN, BotAPI
+from tests.helpers.bot_api import TOKEN, ScriptedBotAPI
 
 
 @pytest.fixture
 def telegram():
-    with BotAPI() as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    with ScriptedBotAPI() as server:
         with override_settings(
             TELEGRAM_API_URL=server.url, TELEGRAM_BOT_TOKEN=TOKEN, TELEGRAM_LOGGING_CHAT="-1001234567890"
         ):
             yield server
         server.released.set()
-        server.shutdown()
 
 
 @pytest.fixture

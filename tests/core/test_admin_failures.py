@@ -7,8 +7,9 @@ from django.contrib.admin import ModelAdmin
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
+from desk import change_list, incident_page
+from desk.admin import IncidentAdmin
 from identity.models import User
-from incidents.admin import IncidentAdmin, change_list, incident_page
 from incidents.models import Incident
 from tests.helpers.incidents import make_incident
 
@@ -36,7 +37,7 @@ def fail(*args, **kwargs):
         ("", IncidentAdmin, "number"),
         ("{pk}/change/", incident_page, "names_of_takers"),
         ("{pk}/history/", Incident, "__str__"),
-        ("add/", IncidentAdmin, "get_form"),
+        ("add/", incident_page, "AddForm"),
     ],
 )
 def test_bug_is_a_logged_500(staff, monkeypatch, caplog, path, owner, name, query):

@@ -15,7 +15,7 @@ from django.conf import settings as django_settings
 from incidents import views
 from telegram.bot_api import client
 from telegram.bot_api.alerts import TelegramHandler
-from tests.helpers.fake_telegram import TOKEN, refusal
+from tests.helpers.bot_api import TOKEN, refusal
 from tests.helpers.servers import wait_until
 
 LIST = "/api/v1/incidents/"

@@ -12,7 +12,7 @@ from django.test import Client
 
 from core.api.middleware import RequestMiddleware
 from identity.models import User
-from tests.conftest import api_for, errors
+from tests.helpers.api import api_for, errors
 from tests.helpers.routes import routes
 from tests.helpers.wsgi import wsgi_request
 

@@ -7,7 +7,7 @@ from django.http import Http404
 from django.test import Client, override_settings
 
 from incidents import views
-from tests.conftest import errors
+from tests.helpers.api import errors
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -60,7 +60,7 @@ def test_lost_database_is_503_with_retry_after(non_raising, monkeypatch):
     def fail(*args, **kwargs):
         raise OperationalError("connection refused to 10.0.0.5, password=secret")
 
-    monkeypatch.setattr("incidents.views.read_page", fail)
+    monkeypatch.setattr("incidents.store.store.read_page", fail)
     response = non_raising.get(LIST)
     assert (response.status_code, errors(response)) == (503, [("503 service_unavailable", None)])
     assert int(response["Retry-After"]) > 0

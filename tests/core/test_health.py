@@ -3,7 +3,7 @@ from django.db import OperationalError, connection
 
 from core import jobs
 from core.models import Heartbeat
-from tests.conftest import errors
+from tests.helpers.api import errors
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 

@@ -10,7 +10,7 @@ from django.contrib import admin, auth
 from django.utils import translation
 from django.utils.translation.template import templatize
 
-from tests.conftest import errors
+from tests.helpers.api import errors
 
 CATALOG = Path("locale/ru/LC_MESSAGES/django.po")
 OURS = [Path(app) for app in ("config", "core", "identity", "incidents", "intake", "telegram", "webhooks")]

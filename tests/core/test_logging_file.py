@@ -43,6 +43,7 @@ def output(code, **environment):
     return out, err
 
 
+@pytest.mark.slow
 def test_rotation_under_concurrent_writers_loses_and_tears_no_line(tmp_path):
     path, stop = tmp_path / "logs" / "incidents.log", tmp_path / "stop"
     writers = [start(WRITER.format(stop=stop), LOG_FILE=str(path)) for _ in range(3)]

@@ -5,7 +5,7 @@ import logging
 import pytest
 from django.conf import settings
 
-from tests.conftest import errors
+from tests.helpers.api import errors
 from tests.helpers.wsgi import wsgi_request
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

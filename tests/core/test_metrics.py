@@ -19,7 +19,7 @@ from identity.models import User
 from intake import inbox
 from telegram import chats
 from telegram.models import Card
-from tests.conftest import errors
+from tests.helpers.api import errors
 from tests.helpers.bot_api import BOT, TOKEN
 from tests.helpers.incidents import make_incident
 from tests.helpers.intake import alert, make_caller

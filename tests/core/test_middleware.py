@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import include, path
 
 from identity.models import User
-from tests.conftest import errors
+from tests.helpers.api import errors
 from tests.helpers.wsgi import wsgi_request
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

@@ -20,6 +20,7 @@ def start(name):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_migrate_commands_take_turns():
     with database("migrated_at_once"):

@@ -12,7 +12,7 @@ from core.api.json import JSONRenderer
 from identity.models import User
 from identity.tokens import issue
 from incidents.models import Incident
-from tests.conftest import api_for, errors
+from tests.helpers.api import api_for, errors
 from tests.helpers.intake import make_caller
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -40,8 +40,7 @@ def examples(operation_id, name):
 
 
 @pytest.fixture
-def chief(settings):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def chief(db):
     User.objects.create_superuser("other")
     return User.objects.create_superuser("your_username", password="your_password")
 

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from identity.models import User
-from tests.conftest import errors
+from tests.helpers.api import errors
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 

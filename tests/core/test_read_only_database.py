@@ -5,7 +5,7 @@ from django.db import connection
 
 from core.db import sqlite
 from incidents.models import Incident
-from tests.conftest import errors
+from tests.helpers.api import errors
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 

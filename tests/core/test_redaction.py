@@ -3,7 +3,7 @@
 import pytest
 
 from core.log.redaction import redact
-from tests.helpers.fake_telegram import TOKEN
+from tests.helpers.bot_api import TOKEN
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoxfQ.s3cr3t-Signature_0"
 

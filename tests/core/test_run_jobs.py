@@ -23,6 +23,7 @@ def start(environment, *arguments):
     return subprocess.Popen(command, cwd=settings.BASE_DIR, env=environment, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_jobs_run_and_stop_on_sigterm(environment, tmp_path):
     assert start(environment, "manage.py", "migrate", "--verbosity=0").wait(120) == 0
     process = start(environment, "manage.py", "run_jobs")
@@ -50,6 +51,7 @@ ManagementUtility(["manage.py", "run_jobs"]).execute()
 """
 
 
+@pytest.mark.slow
 def test_process_ends_with_a_failure_if_the_thread_of_a_job_ends(environment):
     assert start(environment, "manage.py", "migrate", "--verbosity=0").wait(120) == 0
     process = start(environment, "-c", DYING)
@@ -57,6 +59,7 @@ def test_process_ends_with_a_failure_if_the_thread_of_a_job_ends(environment):
     assert "The thread of the job dies ends" in process.stdout.read()
 
 
+@pytest.mark.slow
 def test_heartbeat_goes_on_while_the_database_is_away(environment, tmp_path):
     environment["DATABASE_URL"] = "postgres://operator@127.0.0.1:1/none"
     file = tmp_path / "heartbeat"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.helpers.database import database
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def told(name, *arguments):

@@ -6,7 +6,7 @@ import traceback
 import pytest
 
 from telegram.bot_api import client
-from tests.helpers.fake_telegram import TOKEN, refusal
+from tests.helpers.bot_api import TOKEN, refusal
 
 
 def failure(**params):

@@ -2,7 +2,7 @@ import pytest
 from django.core.management import call_command
 
 from telegram.bot_api.checks import check_telegram
-from tests.helpers.fake_telegram import TOKEN
+from tests.helpers.bot_api import TOKEN
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.helpers.fake_telegram import TOKEN, refusal
+from tests.helpers.bot_api import TOKEN, refusal
 
 
 def test_test_alert_arrives(telegram, capsys):

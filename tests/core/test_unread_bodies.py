@@ -117,6 +117,7 @@ def test_rest_of_a_body_is_read_with_a_token(token, method, path, status, enviro
     assert is_read(method, path, status, **environ, **token)
 
 
+@pytest.mark.slow
 def test_rest_of_a_throttled_body_is_read(client, monkeypatch):
     account = b'{"username": "x", "password": "y"}'
     statuses = {wsgi_request("POST", LOGIN, account, **JSON).status_code for _ in range(100)}

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import requests
 
-from tests.conftest import errors
+from tests.helpers.api import errors
 from tests.helpers.production import Load, Production, Project, run, until
 from tests.helpers.servers import free_port
 

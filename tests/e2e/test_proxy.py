@@ -8,7 +8,7 @@ from time import sleep
 import pytest
 import requests
 
-from tests.conftest import errors
+from tests.helpers.api import errors
 from tests.helpers.production import run, until
 
 pytestmark = pytest.mark.e2e

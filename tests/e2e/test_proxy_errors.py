@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.conftest import errors
+from tests.helpers.api import errors
 from tests.helpers.production import parse, send, until
 
 pytestmark = pytest.mark.e2e

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 import requests
 
-from tests.conftest import errors
+from tests.helpers.api import errors
 from tests.helpers.proxies import Server, proxy
 from tests.helpers.servers import Postgres, manage
 

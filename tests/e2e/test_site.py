@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 import requests
 
-from tests.conftest import errors
+from tests.helpers.api import errors
 from tests.helpers.production import parse, send, until
 from tests.helpers.proxies import proxy
 from tests.helpers.servers import Gunicorn, Postgres

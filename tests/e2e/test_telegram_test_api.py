@@ -14,7 +14,7 @@ from django.core.management import call_command
 
 from telegram.bot_api import client
 from telegram.bot_api.alerts import TelegramHandler
-from tests.helpers.fake_telegram import TOKEN
+from tests.helpers.bot_api import TOKEN
 from tests.helpers.servers import Gunicorn, Jobs, Postgres, free_port, wait_until
 from tests.helpers.telegram_messages import ANNA, message
 

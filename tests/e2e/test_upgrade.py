@@ -5,7 +5,7 @@ import re
 import pytest
 import requests
 
-from tests.conftest import errors
+from tests.helpers.api import errors
 from tests.helpers.production import Load, kill, run, until
 
 pytestmark = pytest.mark.e2e

@@ -15,6 +15,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import Queue
 from typing import Any, Self
 
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1"
@@ -34,6 +35,13 @@ class RefusedError(Exception):
         self.body = {"ok": False, "error_code": status, "description": prefix + description}
         if parameters:
             self.body["parameters"] = parameters
+
+
+class RawError(Exception):
+    """A response of any kind."""
+
+    def __init__(self, status: int, body: Any) -> None:
+        self.status, self.body = status, body
 
 
 class LostError(Exception):
@@ -383,27 +391,57 @@ class BotAPI(ThreadingHTTPServer):
         raise RefusedError(429, f"Too Many Requests: retry after {seconds}", retry_after=seconds)
 
 
+class ScriptedBotAPI(BotAPI):
+    """Takes any call of any chat: the first get the responses in `faults`, one each, all others succeed."""
+
+    def __init__(self):
+        super().__init__()
+        self.faults = []  # statuses with JSON or bytes, see `refusal`; or "hang", until `released`
+        self.calls = Queue()
+        self.released = threading.Event()
+
+    def message(self):
+        """Returns the text of the next message that arrives."""
+        return self.calls.get(timeout=10)[1]["text"]
+
+    def respond(self, token, method, params):
+        fault = self.faults.pop(0) if self.faults else None
+        self.calls.put((f"/bot{token}/{method}", params))
+        if fault == "hang":
+            self.released.wait(60)
+            raise LostError(done=False)
+        if fault:
+            raise RawError(*fault)
+        return {"message_id": 7}
+
+
+def refusal(status, description="", **parameters):
+    return status, {"ok": False, "error_code": status, "description": description, "parameters": parameters}
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: BotAPI
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         _, bot, method = self.path.split("/")
-        status, response, params = 200, {}, json.loads(body)
+        status, response, params = 200, {}, json.loads(body or "null")
         try:
             self.server.watch("asked", method, params, None)
             result = self.server.respond(bot.removeprefix("bot"), method, params)
             self.server.watch("done", method, params, result)
             response = {"ok": True, "result": result}
-        except RefusedError as exc:
+        except (RefusedError, RawError) as exc:
             status, response = exc.status, exc.body
         except LostError:
             return
-        content = json.dumps(response).encode()
+        content = response if isinstance(response, bytes) else json.dumps(response).encode()
         with suppress(ConnectionError):  # the client is gone
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
+            if status == 302:
+                self.send_header("Location", self.server.url)
             self.end_headers()
             self.wfile.write(content)
             if status == 200:

@@ -4,7 +4,7 @@ import pytest
 
 from identity.models import User
 from incidents.views import IncidentViewSet, json_response
-from tests.conftest import errors
+from tests.helpers.api import errors
 
 pytestmark = pytest.mark.django_db
 

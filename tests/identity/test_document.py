@@ -3,10 +3,10 @@
 import pytest
 
 from identity.models import User
-from tests.conftest import api_for
+from tests.helpers.api import api_for
 from tests.helpers.identity import AUTH, PASSWORD, USERS
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("fast_hashes", "petrova")]
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("petrova")]
 
 
 @pytest.fixture

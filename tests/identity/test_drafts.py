@@ -9,7 +9,7 @@ from django.core import signing
 from django.test import Client
 from django.utils import timezone
 
-from core import drafts
+from desk import drafts
 from identity.models import User
 from incidents.actors import Named
 from incidents.models import Incident
@@ -18,7 +18,7 @@ from tests.helpers.admin import INCIDENTS, form_of, told
 from tests.helpers.identity import PASSWORD
 from tests.helpers.incidents import make_incident
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases, pytest.mark.usefixtures("fast_hashes")]
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 LOGIN = "/api/admin/login/"
 HERE = {"origin": "http://testserver"}

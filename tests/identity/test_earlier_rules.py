@@ -3,7 +3,7 @@
 import pytest
 
 from identity.models import User
-from tests.conftest import api_for, errors
+from tests.helpers.api import api_for, errors
 from tests.helpers.identity import USER_ADMIN, admin_for, send
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

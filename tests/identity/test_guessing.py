@@ -9,10 +9,10 @@ from django.utils import timezone
 from core.jobs import registered
 from identity import throttling
 from identity.models import LoginFailure, User
-from tests.conftest import api_for, errors
+from tests.helpers.api import api_for, errors
 from tests.helpers.identity import PASSWORD, USERS, admin_for, log_in, log_in_to_admin
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("fast_hashes", "petrova")]
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("petrova")]
 
 NEW = "another horse battery"
 TOO_MANY = "Слишком много неверных паролей: повторите через 15 мин."

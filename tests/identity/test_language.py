@@ -5,8 +5,8 @@ from django.test import Client
 from django.utils import translation
 
 from identity.models import User
-from tests.conftest import api_for
 from tests.helpers.admin import told
+from tests.helpers.api import api_for
 from tests.helpers.identity import USER_ADMIN, admin_for
 from tests.helpers.incidents import URL
 

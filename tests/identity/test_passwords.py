@@ -3,10 +3,10 @@
 import pytest
 
 from identity.models import User
-from tests.conftest import api_for, errors
+from tests.helpers.api import api_for, errors
 from tests.helpers.identity import PASSWORD, USER_ADMIN, USERS, admin_for, log_in, log_in_to_admin, send
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases, pytest.mark.usefixtures("fast_hashes")]
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 AS_TYPED = ["  outer spaces ", "\tcorrect horse\n", " " * 12, "\u00a0неразрывный\u00a0", "x" * 4096]
 FAULTS = [("nul\0in password", "null_characters_not_allowed"), ("x" * 1_000_000, "max_length")]

@@ -5,7 +5,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models.signals import pre_save
 
 from identity.models import User
-from tests.conftest import api_for, errors
+from tests.helpers.api import api_for, errors
 from tests.helpers.identity import PASSWORD, USER_ADMIN, admin_for, grant, send
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

@@ -10,7 +10,7 @@ from django.utils import timezone
 from identity.models import User
 from tests.helpers.identity import PASSWORD, log_in_to_admin
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("fast_hashes", "petrova")]
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("petrova")]
 
 
 def log_in(path="/api/admin/login/", **body):

@@ -3,10 +3,10 @@
 import pytest
 
 from identity.models import LoginFailure, User
-from tests.conftest import api_for, errors
+from tests.helpers.api import api_for, errors
 from tests.helpers.identity import PASSWORD, USER_ADMIN, admin_for, grant, log_in, send
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("fast_hashes", "db")]
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("db")]
 
 RIGHT = {"current_password": PASSWORD}
 LAST = "This is the last active superuser: make another one first."

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from identity.models import User
-from tests.conftest import api_for
+from tests.helpers.api import api_for
 from tests.helpers.concurrency import at_once
 from tests.helpers.identity import PASSWORD, USER_ADMIN, admin_for, send
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def pair(fast_hashes):
+def pair():
     return [User.objects.create_superuser(name, password=PASSWORD) for name in ("root", "other")]
 
 

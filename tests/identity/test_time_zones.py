@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from identity.models import User
 from incidents.models import Incident
-from tests.conftest import api_for
+from tests.helpers.api import api_for
 from tests.helpers.identity import USER_ADMIN, admin_for
 from tests.helpers.incidents import URL, make_incident
 

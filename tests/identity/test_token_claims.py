@@ -17,7 +17,7 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from identity.models import User
 from identity.tokens import CLAIM, issue
-from tests.conftest import errors
+from tests.helpers.api import errors
 from tests.helpers.identity import AUTH
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -138,6 +138,7 @@ JSON = st.recursive(
 CLAIMS = st.sampled_from(["exp", "iat", "nbf", "iss", "sub", "aud", "jti", "user_id", "token_type", CLAIM])
 
 
+@pytest.mark.slow
 class AnyClaims(TestCase):
     @hypothesis_settings(max_examples=100, deadline=None, print_blob=True)
     @given(claims=st.dictionaries(CLAIMS, JSON, min_size=1, max_size=3))

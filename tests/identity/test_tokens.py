@@ -8,7 +8,7 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from identity.models import User
 from identity.tokens import issue
-from tests.conftest import errors
+from tests.helpers.api import errors
 from tests.helpers.identity import AUTH, PASSWORD
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

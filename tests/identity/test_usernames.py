@@ -6,10 +6,10 @@ from django.db import IntegrityError
 from django.db.models.signals import pre_save
 
 from identity.models import LoginFailure, User
-from tests.conftest import api_for, errors
+from tests.helpers.api import api_for, errors
 from tests.helpers.identity import PASSWORD, USER_ADMIN, USERS, admin_for, log_in, log_in_to_admin, send
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases, pytest.mark.usefixtures("fast_hashes")]
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 TAKEN = [("unique", "username")]
 INVALID = [("invalid", "username")]

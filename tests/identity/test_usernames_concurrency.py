@@ -3,13 +3,13 @@ from functools import partial
 import pytest
 
 from identity.models import User
-from tests.conftest import api_for, errors
+from tests.helpers.api import api_for, errors
 from tests.helpers.concurrency import at_once
 from tests.helpers.identity import PASSWORD, send
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_of_three_requests_for_a_username_succeeds(fast_hashes):
+def test_one_of_three_requests_for_a_username_succeeds():
     root = User.objects.create_superuser("root")
 
     def create(username):

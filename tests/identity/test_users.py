@@ -2,7 +2,7 @@ import pytest
 from django.contrib.auth.models import Group
 
 from identity.models import User
-from tests.conftest import api_for, errors
+from tests.helpers.api import api_for, errors
 from tests.helpers.identity import PASSWORD, USERS, admin_for, grant, send
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

@@ -6,7 +6,7 @@ from django.contrib.auth.models import Group
 from django.contrib.messages import get_messages
 
 from identity.models import User
-from tests.conftest import api_for
+from tests.helpers.api import api_for
 from tests.helpers.identity import USER_ADMIN, admin_for, grant
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -27,7 +27,8 @@ def manager(db):
 def names(client, user):
     """The fields of a user's page."""
     response = client.get(f"{USER_ADMIN}{user.pk}/change/")
-    return {name for _, options in response.context["adminform"].fieldsets for name in options["fields"]}
+    names = [name for _, options in response.context["adminform"].fieldsets for name in options["fields"]]
+    return {getattr(name, "__name__", name) for name in names}
 
 
 def deactivate(client, *users):

@@ -3,8 +3,8 @@
 import pytest
 from django.core import signing
 
+from desk import change_list, set_status
 from incidents.actors import Named
-from incidents.admin import change_list, set_status
 from incidents.models import Incident, IncidentChange
 from incidents.services import change_incident
 from tests.helpers.admin import form_of, told, undo

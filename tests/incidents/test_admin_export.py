@@ -11,8 +11,8 @@ import pytest
 from django.utils import timezone
 from python_calamine import CalamineWorkbook
 
+from desk import export, xlsx
 from incidents.actors import Named
-from incidents.admin import export, xlsx
 from incidents.models import Incident
 from incidents.services import change_incident
 from tests.helpers.incidents import make_incident

@@ -3,8 +3,8 @@
 import pytest
 from django.http import StreamingHttpResponse
 
+from desk import export
 from identity.models import User
-from incidents.admin import export
 from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from identity.models import User
 from incidents.models import Incident, IncidentChange
-from tests.conftest import errors
+from tests.helpers.api import errors
 from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

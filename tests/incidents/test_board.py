@@ -114,6 +114,7 @@ def test_a_hostile_description_is_text(site, path):
     assert "<script>alert" not in page and "<img" not in page
 
 
+@pytest.mark.slow
 def test_each_number_leads_to_as_many_incidents(site):
     now = timezone.now()
     for number, status in enumerate(Status.values):

@@ -5,9 +5,9 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from incidents import services
 from incidents.models import Incident
-from tests.conftest import errors
+from incidents.store import store
+from tests.helpers.api import errors
 from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -105,7 +105,7 @@ def test_a_row_whose_timestamps_another_program_wrote(api, incident, text):
 
 def test_races_that_are_always_lost_end_in_503(api, incident, monkeypatch):
     api.raise_request_exception = False
-    monkeypatch.setattr(services, "_update", lambda *args, **kwargs: False)
+    monkeypatch.setattr(store, "update_incident", lambda *args, **kwargs: False)
     with time_limit(20):
         response = patch(api, incident, {"status": "closed"})
     assert (response.status_code, errors(response)) == (503, [("503 service_unavailable", None)])

@@ -3,7 +3,7 @@
 import pytest
 
 from incidents.models import Incident, IncidentChange
-from tests.conftest import errors
+from tests.helpers.api import errors
 from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

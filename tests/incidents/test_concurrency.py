@@ -5,12 +5,12 @@ from django.db import connection, transaction
 from django.test import Client
 
 from core.db import time_limit
+from desk import incident_page
 from incidents.actors import Named
-from incidents.admin import incident_page
 from incidents.models import IdempotencyKey, Incident, IncidentChange
 from incidents.services import change_incident
-from tests.conftest import errors
 from tests.helpers.admin import INCIDENTS, form_of, open_form
+from tests.helpers.api import errors
 from tests.helpers.concurrency import at_once
 from tests.helpers.incidents import make_incident
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import timezone, translation
 
-from incidents.templatetags.desk import age, status_pill
+from desk.templatetags.desk import age, status_pill
 
 
 @pytest.mark.parametrize(("language", "word"), [("en", "In progress"), ("ru", "В работе")])

@@ -4,7 +4,7 @@ from django.db import DatabaseError, connection, transaction
 from incidents.actors import Named
 from incidents.models import Incident, IncidentChange
 from incidents.services import change_incident
-from tests.conftest import errors
+from tests.helpers.api import errors
 from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

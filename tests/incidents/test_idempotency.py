@@ -7,7 +7,7 @@ from identity.models import User
 from incidents import idempotency
 from incidents.idempotency import purge_expired_keys
 from incidents.models import IdempotencyKey, Incident, IncidentChange
-from tests.conftest import api_for, errors
+from tests.helpers.api import api_for, errors
 from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -91,7 +91,7 @@ def test_keys_are_kept_for_a_day(api):
 
 
 def test_expired_keys_are_deleted_in_batches(api, monkeypatch):
-    monkeypatch.setattr(idempotency, "BATCH", 2)
+    monkeypatch.setattr(idempotency, "PURGE_BATCH", 2)
     for number in range(3):
         post(api, key=f"k{number}")
     IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(hours=25))

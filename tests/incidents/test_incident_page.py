@@ -5,11 +5,11 @@ import re
 import pytest
 from django.contrib.auth.models import Permission
 
+from desk.templatetags.incident_page import difference
 from identity.models import User
 from incidents.actors import Named
 from incidents.models import Incident, IncidentChange
 from incidents.services import add_comment, change_incident
-from incidents.templatetags.incident_page import difference
 from tests.helpers.admin import INCIDENTS, form_of, open_form
 from tests.helpers.incidents import make_incident
 

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from incidents.models import IdempotencyKey, Incident
-from tests.conftest import errors
+from tests.helpers.api import errors
 from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

@@ -5,9 +5,9 @@ import re
 import pytest
 from django.utils.html import strip_tags
 
+from desk.templatetags.desk import linked, urls
 from incidents.actors import Named
 from incidents.services import add_comment, change_incident
-from incidents.templatetags.desk import linked, urls
 from tests.helpers.admin import INCIDENTS
 from tests.helpers.incidents import make_incident
 

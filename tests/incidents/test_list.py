@@ -4,7 +4,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from incidents.models import Incident
-from tests.conftest import errors
+from tests.helpers.api import errors
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from incidents.management.commands import load_sample
 from incidents.models import Incident, Source
+from incidents.store import store
 from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -74,11 +75,11 @@ def test_ten_million(db, monkeypatch):
 
     written = []
 
-    def insert(cursor, model, columns, rows):
+    def insert_rows(model, columns, rows):
         written.extend(rows)
         raise EnoughError
 
-    monkeypatch.setattr(load_sample, "insert", insert)
+    monkeypatch.setattr(store, "insert_rows", insert_rows)
     with pytest.raises(EnoughError):
         call_command("load_sample", count=10_000_000)
     created_at = written[0][load_sample.INCIDENT_COLUMNS.index("created_at")]

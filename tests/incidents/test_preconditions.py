@@ -1,7 +1,7 @@
 import pytest
 
 from incidents.models import Incident
-from tests.conftest import errors
+from tests.helpers.api import errors
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 

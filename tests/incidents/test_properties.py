@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from incidents.models import IncidentChange
 from incidents.text import is_blank
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases, pytest.mark.slow]
 
 URL = "/api/v1/incidents/"
 PARAMETERS = [

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.conftest import errors
+from tests.helpers.api import errors
 from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

@@ -20,6 +20,7 @@ def run(program, *args):
     subprocess.run([BIN / program, *args], env=os.environ | server, check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_restored_from_a_dump(tmp_path):
     for status in ("open", "closed"):

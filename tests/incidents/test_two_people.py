@@ -3,8 +3,8 @@
 import pytest
 
 from core.api.exceptions import PreconditionFailed
+from desk import incident_page
 from incidents.actors import Named
-from incidents.admin import incident_page
 from incidents.models import IncidentChange
 from incidents.services import change_incident
 from tests.helpers.admin import INCIDENTS, form_of, open_form

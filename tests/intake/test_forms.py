@@ -9,7 +9,7 @@ from django.test import Client
 from incidents.models import Incident
 from intake import inbox
 from intake.models import Delivery
-from tests.conftest import errors
+from tests.helpers.api import errors
 from tests.helpers.intake import alert, make_caller, statuses
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

@@ -16,7 +16,7 @@ from core.log.handlers import JSONLinesHandler
 from incidents.models import Incident
 from intake import inbox
 from intake.models import Delivery, Sender
-from tests.conftest import errors
+from tests.helpers.api import errors
 from tests.helpers.intake import alert, make_caller
 from tests.helpers.wsgi import wsgi_request
 

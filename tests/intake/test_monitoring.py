@@ -32,6 +32,7 @@ def process_all():
         pass
 
 
+@pytest.mark.slow
 def test_intake_is_never_throttled(alertmanager):
     assert {alertmanager.post({"alerts": []}).status_code for _ in range(100)} == {200}
 
@@ -56,6 +57,7 @@ def test_nulls_and_other_types(alertmanager, values):
     assert statuses() == ["open"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("truncated", [0, 250])
 def test_twelve_megabytes_of_3000_alerts(alertmanager, truncated):
     alerts = [alert(str(number), annotations={"summary": "x" * 3_700}) for number in range(3_000)]

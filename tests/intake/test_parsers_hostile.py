@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -57,6 +58,7 @@ def check(parts):
     return parts
 
 
+@pytest.mark.slow
 @many
 @given(OBJECTS)
 def test_any_object_in_any_format(payload):
@@ -64,6 +66,7 @@ def test_any_object_in_any_format(payload):
         check(parse(kind, payload, PATHS))
 
 
+@pytest.mark.slow
 @many
 @given(st.lists(ALERTS | VALUES, max_size=5))
 def test_alerts(alerts):
@@ -72,6 +75,7 @@ def test_alerts(alerts):
     assert decided == list(range(len(alerts)))
 
 
+@pytest.mark.slow
 @many
 @given(VALUES, VALUES, SCALARS)
 def test_sentry_and_kuma(first, second, third):
@@ -79,6 +83,7 @@ def test_sentry_and_kuma(first, second, third):
     check(parse(Format.UPTIME_KUMA, {"heartbeat": first, "monitor": second, "msg": third}))
 
 
+@pytest.mark.slow
 @many
 @given(st.binary() | OBJECTS.map(json.dumps).map(str.encode))
 def test_any_body(body):
@@ -90,6 +95,7 @@ def test_any_body(body):
         check(parse(Format.GENERIC, payload))
 
 
+@pytest.mark.slow
 @many
 @given(OBJECTS)
 def test_valid_json_is_not_repaired(payload):

@@ -12,7 +12,7 @@ from tests.helpers.identity import admin_for, grant
 from tests.helpers.incidents import make_incident
 from tests.helpers.receiver import event_of, run
 from webhooks import jobs
-from webhooks.models import Event, Rest, Subscription
+from webhooks.models import Event, Pause, Subscription
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -164,11 +164,11 @@ def test_password_of_an_earlier_release_is_not_shown_and_does_not_hinder(admin, 
 
 
 def test_edit_does_not_undo_what_the_job_wrote(admin, hook):
-    Subscription.objects.update(cursor=77, rest_reason=Rest.FAILING)
+    Subscription.objects.update(cursor=77, pause_reason=Pause.FAILING)
     body = {"name": "other", "url": hook.url, "is_active": "on"}
     admin.post(f"{SUBSCRIPTIONS}{hook.pk}/change/", body)
     hook.refresh_from_db()
-    assert (hook.name, hook.cursor, hook.rest_reason) == ("other", 77, Rest.FAILING)
+    assert (hook.name, hook.cursor, hook.pause_reason) == ("other", 77, Pause.FAILING)
 
 
 def test_attempts_are_seen_and_one_press_sends_again(admin, hook, receiver):
@@ -202,7 +202,7 @@ def test_events_are_sent_again_together(admin, hook, receiver):
     assert (len(receiver.requests), len(set(receiver.ids()))) == (6, 3)
 
 
-def test_one_press_ends_the_rest(admin, hook, receiver):
+def test_one_press_ends_the_pause(admin, hook, receiver):
     receiver.statuses = [410]
     make_incident()
     run()

@@ -109,13 +109,13 @@ def test_filters_look_at_the_values_at_the_time_of_the_change(api, receiver, mon
     assert [kind for kind, number in receiver.events if number == first][: len(expected)] == expected
 
 
-@pytest.mark.parametrize("away", [{"is_active": False}, {"rests_since": MIDNIGHT, "rest_reason": "gone"}])
+@pytest.mark.parametrize("away", [{"is_active": False}, {"paused_since": MIDNIGHT, "pause_reason": "gone"}])
 @pytest.mark.parametrize(("fields", "expected"), STORY)
 def test_filters_of_a_subscription_that_was_away(api, receiver, fields, expected, away):
     hook = subscribe(receiver.url, **fields, **away)
     tell_a_story(api)
     run()
-    type(hook).objects.update(is_active=True, rests_since=None, rest_reason="")
+    type(hook).objects.update(is_active=True, paused_since=None, pause_reason="")
     run()
     assert [kind for kind, _ in receiver.events] == expected
 

@@ -59,7 +59,7 @@ def test_events(hook, receiver, clock, samples):
 def test_subscriptions(hook, samples):
     now = timezone.now()
     subscribe(hook.url, is_active=False, failing_since=now)
-    subscribe(hook.url, rests_since=now, failing_since=now)
+    subscribe(hook.url, paused_since=now, failing_since=now)
     subscribe(hook.url, failing_since=now)
     subscribe(hook.url)
     told = samples()

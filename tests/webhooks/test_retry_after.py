@@ -40,7 +40,7 @@ def test_seconds(hook, receiver, clock, status, header, pause):
     assert (hook.retry_at - clock.now, Event.objects.get().due_at - clock.now) == (pause, pause)
 
 
-@pytest.mark.parametrize(("ahead", "pause"), [(HOUR, HOUR), (400 * DAY, DAY), (-HOUR, jobs.FIRST_PAUSE)])
+@pytest.mark.parametrize(("ahead", "pause"), [(HOUR, HOUR), (400 * DAY, DAY), (-HOUR, jobs.FIRST_BACKOFF)])
 def test_a_date(hook, receiver, clock, ahead, pause):
     clock.now = clock.now.replace(microsecond=0)
     ask(receiver, http_date((clock.now + ahead).timestamp()))
@@ -52,14 +52,14 @@ def test_a_date(hook, receiver, clock, ahead, pause):
 def test_what_is_neither_is_as_if_it_were_not_there(hook, receiver, clock, header):
     ask(receiver, header.encode().decode("latin-1"))
     hook.refresh_from_db()
-    assert hook.retry_at - clock.now == jobs.FIRST_PAUSE
+    assert hook.retry_at - clock.now == jobs.FIRST_BACKOFF
 
 
 @pytest.mark.parametrize("status", [400, 500, 502, 301])
 def test_only_with_429_and_503(hook, receiver, clock, status):
     ask(receiver, "3600", status)
     hook.refresh_from_db()
-    assert hook.retry_at - clock.now == jobs.FIRST_PAUSE
+    assert hook.retry_at - clock.now == jobs.FIRST_BACKOFF
 
 
 def test_nothing_is_sent_before_and_all_after(hook, receiver, clock):

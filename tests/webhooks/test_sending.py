@@ -1,4 +1,4 @@
-"""Attempts: retries, order, and subscriptions that rest."""
+"""Attempts: retries, order, and subscriptions that are paused."""
 
 import logging
 from datetime import timedelta
@@ -10,7 +10,7 @@ from incidents.services import add_comment, change_incident
 from tests.helpers.incidents import make_incident
 from tests.helpers.receiver import event_of, run, subscribe
 from webhooks import jobs
-from webhooks.models import Event, Rest
+from webhooks.models import Event, Pause
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -70,7 +70,7 @@ def test_backoff_over_a_day_then_given_up(hook, receiver, clock):
     while (event := Event.objects.get()).state == "pending":
         waits.append(event.due_at - clock.now)
         clock.now = event.due_at
-        type(hook).objects.update(failing_since=None, rests_since=None, retry_at=None)  # or it would rest
+        type(hook).objects.update(failing_since=None, paused_since=None, retry_at=None)  # or it would be paused
         run()
     assert (event.state, event.attempts, waits) == ("failed", 8, jobs.BACKOFF)
     assert timedelta(days=1) < clock.now - start < timedelta(days=2)
@@ -122,7 +122,7 @@ def test_a_failure_after_a_success_begins_a_new_day(hook, receiver, clock):
     run()
     hook.refresh_from_db()
     assert (hook.failing_since, hook.failures) == (clock.now, 1)
-    assert hook.retry_at == clock.now + jobs.FIRST_PAUSE
+    assert hook.retry_at == clock.now + jobs.FIRST_BACKOFF
 
 
 def test_subscription_rests_after_a_day_and_says_so_once(hook, receiver, clock, caplog):
@@ -132,14 +132,14 @@ def test_subscription_rests_after_a_day_and_says_so_once(hook, receiver, clock, 
         run()
         clock.forward(hours=1)
     hook.refresh_from_db()
-    assert (hook.rest_reason, hook.rests_since is None) == (Rest.FAILING, False)
+    assert (hook.pause_reason, hook.paused_since is None) == (Pause.FAILING, False)
     assert [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR] == [
         "Nothing more is sent to the webhook subscription billing: failing"
     ]
 
 
 def test_resumed_subscription_gets_what_it_missed(hook, receiver, clock):
-    hook.rests_since, hook.rest_reason = clock.now, Rest.FAILING
+    hook.paused_since, hook.pause_reason = clock.now, Pause.FAILING
     hook.save()
     incidents = [make_incident(), make_incident()]
     run()
@@ -156,7 +156,7 @@ def test_success_ends_the_day_of_failure(hook, receiver, clock):
         run()
         clock.forward(hours=13)
     hook.refresh_from_db()
-    assert hook.rests_since is None
+    assert hook.paused_since is None
 
 
 def test_gone_means_no_more(hook, receiver, caplog):
@@ -166,7 +166,7 @@ def test_gone_means_no_more(hook, receiver, caplog):
     make_incident()
     run()
     hook.refresh_from_db()
-    assert (len(receiver.requests), hook.rest_reason) == (1, Rest.GONE)
+    assert (len(receiver.requests), hook.pause_reason) == (1, Pause.GONE)
     assert "gone" in caplog.text
 
 

@@ -1,18 +1,17 @@
 import json
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection, transaction
-from django.db.backends.utils import CursorWrapper
-from django.db.models import Max, Model
+from django.db import transaction
 from django.utils import timezone
 from tqdm import tqdm
 
 from incidents.models import Incident, IncidentChange, Source
+from incidents.store import store
 
 BATCH = 5_000
 # As many a day as make a desk look lived in: a small sample is of the last weeks, a large one of the last year.
@@ -60,16 +59,14 @@ class Command(BaseCommand):
         with tqdm(total=count, unit=" incidents", disable=None) as progress:
             for start in range(0, count, BATCH):
                 size = min(BATCH, count - start)
-                with transaction.atomic(), connection.cursor() as cursor:
+                with transaction.atomic():
                     timestamps = (now - period * ((count - number) / count) for number in range(start, start + size))
-                    rows = [incident(pk, at, now) for pk, at in zip(new_ids(cursor, size), timestamps, strict=True)]
-                    insert(cursor, Incident, INCIDENT_COLUMNS, [row for row, _ in rows])
+                    rows = [incident(pk, at, now) for pk, at in zip(store.reserve_ids(size), timestamps, strict=True)]
+                    store.insert_rows(Incident, INCIDENT_COLUMNS, [row for row, _ in rows])
                     changes = [change for row, steps in rows for change in history(row, steps)]
-                    insert(cursor, IncidentChange, CHANGE_COLUMNS, changes)
+                    store.insert_rows(IncidentChange, CHANGE_COLUMNS, changes)
                 progress.update(size)
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute("ANALYZE incidents_incident, incidents_incidentchange")
+        store.update_statistics()
         self.stdout.write(f"{count} incidents added")
 
 
@@ -101,30 +98,3 @@ def history(row: tuple[Any, ...], steps: list[Step]) -> Iterator[tuple[Any, ...]
     yield pk, created_at, "sample", "command", json.dumps(created)
     for (_, old), (at, new) in pairwise(steps):
         yield pk, at, random.choice(ACTORS), "admin", json.dumps({"status": [old, new]})
-
-
-def new_ids(cursor: CursorWrapper, count: int) -> Iterable[int]:
-    """Ids reserved for this writer, ascending."""
-    if connection.vendor == "postgresql":
-        sequence = "pg_get_serial_sequence('incidents_incident', 'id')"
-        cursor.execute(f"SELECT nextval({sequence}) FROM generate_series(1, %s)", [count])  # noqa: S608
-        return [pk for (pk,) in cursor.fetchall()]
-    last = Incident.objects.aggregate(Max("id"))["id__max"] or 0  # the transaction is the only writer
-    return range(last + 1, last + 1 + count)
-
-
-def insert(cursor: CursorWrapper, model: type[Model], columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
-    # Model instances take twice as long.
-    into = f"{model._meta.db_table} ({', '.join(columns)})"
-    if connection.vendor == "postgresql":
-        with cursor.copy(f"COPY {into} FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
-    else:
-        rows = [tuple(sqlite_value(value) for value in row) for row in rows]
-        cursor.executemany(f"INSERT INTO {into} VALUES ({', '.join(['%s'] * len(columns))})", rows)  # noqa: S608
-
-
-def sqlite_value(value: Any) -> Any:
-    """In the format of Django's own timestamps: the driver would add an offset, `+00:00`."""
-    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value

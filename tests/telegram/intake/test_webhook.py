@@ -11,7 +11,7 @@ from django.test import Client
 from intake import inbox
 from intake.models import Delivery
 from telegram.receiving import updates
-from tests.conftest import errors
+from tests.helpers.api import errors
 from tests.helpers.telegram_messages import message
 from tests.helpers.updates import descriptions
 

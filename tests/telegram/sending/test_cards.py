@@ -129,6 +129,7 @@ def test_nothing_is_sent_to_a_chat_that_is_not_allowed_or_another_bots(service, 
     assert service.api.calls == []
 
 
+@pytest.mark.slow
 def test_two_hundred_at_once_are_shown_in_order_within_the_limits(service, chat):
     cards = [service.report(chat) for _ in range(200)]
     at = []

@@ -1,0 +1,122 @@
+"""The admin's first page: what is open now, the numbers of the last weeks, and what has failed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from django.contrib.admin import AdminSite, ModelAdmin
+from django.db.models import Model
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.timesince import timesince
+
+from desk import buttons, registry
+from incidents import reports
+from incidents.history import names_of_takers
+from incidents.models import UNRESOLVED, Incident, Source, Status
+
+ROWS = 15
+DAYS = 30
+COUNTED = 1_000
+STEP, HEIGHT = 12, 96  # of the chart's bars, in its own units
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of rows, and the address of the list of them."""
+
+    n: int
+    url: str
+    label: str = ""
+    more: bool = False  # than n
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What was created and resolved on a day in UTC, and where the chart shows it."""
+
+    day: date
+    created: Number
+    resolved: Number
+    x: int
+    created_height: int
+    resolved_height: int
+
+
+def context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
+    """For admin/board_content.html; without incidents and their numbers for a user who may not view them."""
+    board: dict[str, Any] = {"now": timezone.now(), "faults": list(_failures(request, site))}
+    incidents = site.get_model_admin(Incident)
+    if not incidents.has_view_permission(request):
+        return board
+    rows = reports.oldest_unresolved(ROWS)
+    takers = names_of_takers(incident.pk for incident in rows)
+    counts = reports.counts_by_status_and_source()
+    weeks = reports.last_weeks()
+    return board | {
+        "incidents": [(incident, takers.get(incident.pk, ""), buttons.in_row(incident.status)) for incident in rows],
+        "may_change": incidents.has_change_permission(request),
+        "counts": [(status, _numbers(counts, status)) for status in Status],
+        "all_url": _oldest_first(request, incidents),
+        "unresolved": [_numbers(counts, status)[0] for status in UNRESOLVED],
+        "sources": Source.labels,
+        "bars": _bars(reports.created_per_day(DAYS), reports.resolved_per_day(DAYS)),
+        "chart": {"width": DAYS * STEP, "height": HEIGHT, "step": STEP},
+        "medians": [week.median and timesince(week.until - week.median, week.until) for week in weeks],
+        "created": [Number(week.created, _created(week.since, week.until)) for week in weeks],
+        "resolved": [Number(week.resolved, _resolved(week.since, week.until)) for week in weeks],
+    }
+
+
+def _oldest_first(request: HttpRequest, incidents: ModelAdmin) -> str:
+    """The list of all unresolved incidents, in the board's order."""
+    column = list(incidents.get_list_display(request)).index("created") + 1
+    return _url(Incident, status__in=",".join(UNRESOLVED), o=column)
+
+
+def _numbers(counts: dict[tuple[str, str], int], status: Status) -> list[Number]:
+    """Of the status: all, then by source."""
+    by_source = [
+        Number(counts[status, source], _url(Incident, status__exact=status, source__exact=source), str(source.label))
+        for source in Source
+    ]
+    return [
+        Number(sum(each.n for each in by_source), _url(Incident, status__exact=status), str(status.label)),
+        *by_source,
+    ]
+
+
+def _bars(created: dict[date, int], resolved: dict[date, int]) -> list[Bar]:
+    most = max(1, *created.values(), *resolved.values())
+    bars = []
+    for number, day in enumerate(created):
+        midnight = datetime.combine(day, time.min, UTC)
+        period = midnight, midnight + timedelta(days=1)
+        heights = (round(HEIGHT * n / most) for n in (created[day], resolved[day]))
+        new, done = Number(created[day], _created(*period)), Number(resolved[day], _resolved(*period))
+        bars.append(Bar(day, new, done, number * STEP, *heights))
+    return bars
+
+
+def _failures(request: HttpRequest, site: AdminSite) -> Iterator[Number]:
+    """What waits for a person, of the models that the user may view."""
+    for label, model, condition, filters in registry.failures:
+        if site.get_model_admin(model).has_view_permission(request):
+            counted = model._default_manager.filter(condition)[: COUNTED + 1].count()
+            yield Number(min(counted, COUNTED), _url(model, **filters), str(label), counted > COUNTED)
+
+
+def _created(since: datetime, until: datetime) -> str:
+    return _url(Incident, created_at__gte=since.isoformat(), created_at__lt=until.isoformat())
+
+
+def _resolved(since: datetime, until: datetime) -> str:
+    return _url(Incident, resolved_from=since.isoformat(), resolved_to=until.isoformat())
+
+
+def _url(model: type[Model], **filters: Any) -> str:
+    url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    return f"{url}?{urlencode(filters)}"

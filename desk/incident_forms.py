@@ -1,0 +1,113 @@
+"""The forms of an incident's pages."""
+
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from django import forms
+from django.contrib.admin.widgets import AdminTextareaWidget
+from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
+
+from core.forms import GuardedForm
+from desk import drafts
+from incidents.models import Incident, IncidentChange, Source, Status
+from incidents.services import WRITABLE
+from incidents.text import DESCRIPTION_MAX_LENGTH, is_blank, normalize_line_breaks
+
+CONFLICT = _("Nothing has been saved yet: others changed this incident after you opened it. Compare, then choose.")
+LABELS = {"status": dict(Status.choices), "source": dict(Source.choices)}
+
+
+def display(field: str, value: str) -> str:
+    """A value as people read it."""
+    return str(LABELS[field].get(value, value)) if field in LABELS else value
+
+
+class TextField(forms.CharField):
+    """Text by the rules of the API's own field."""
+
+    def to_python(self, value: str | None) -> str:
+        text = normalize_line_breaks(super().to_python(value) or "")
+        return "" if is_blank(text) else text
+
+
+class OnceField(forms.UUIDField):
+    """
+    Names one rendering of a form: however often it is sent, it records once.
+
+    Optional, so that scripts can post without it.
+    """
+
+    widget = forms.HiddenInput(attrs={"autocomplete": "off"})
+
+    def __init__(self) -> None:
+        super().__init__(required=False, initial=uuid4)
+
+
+class IncidentForm(GuardedForm):
+    """A draft is shown with what was typed before a log-in, and is never valid."""
+
+    class Meta:
+        model = Incident
+        fields = WRITABLE
+        field_classes = {"description": TextField}
+        widgets: dict[str, Any] = {"description": AdminTextareaWidget}
+
+    def __init__(self, *args: Any, is_draft: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.is_draft = is_draft
+
+    def clean(self) -> dict[str, Any]:
+        if self.is_draft:
+            self.add_error(None, drafts.NOT_SAVED)
+        return super().clean()
+
+
+class AddForm(IncidentForm):
+    once = OnceField()
+
+    class Meta(IncidentForm.Meta):
+        widgets = {"description": AdminTextareaWidget(attrs={"autofocus": True})}
+
+
+class Conflict(NamedTuple):
+    """A field that was changed after the operator saw it."""
+
+    seen: str
+    theirs: str
+    entry: IncidentChange | None  # which changed it last
+
+
+class ChangeForm(IncidentForm):
+    """Where others changed what the operator edited, shows both values and offers to keep either."""
+
+    class Meta(IncidentForm.Meta):
+        widgets = {**IncidentForm.Meta.widgets, "status": forms.HiddenInput}  # it has buttons of its own
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.conflicts: dict[str, Conflict] = {}
+
+    @cached_property
+    def changed_data(self) -> list[str]:
+        kept = self.data.get("keep", "").split()
+        return [name for name in super().changed_data if name not in kept]
+
+    def add_conflict(self, bound: forms.BoundField, seen: list[str]) -> None:
+        if not self.conflicts:
+            self.add_error(None, CONFLICT)
+        entry = self.instance.changes.filter(changes__has_key=bound.name).order_by("-id").first()
+        before, now = str(bound.field.to_python("".join(seen))), str(bound.initial)
+        self.conflicts[bound.name] = Conflict(display(bound.name, before), display(bound.name, now), entry)
+
+    def rows(self) -> list[tuple[forms.BoundField, Conflict | None]]:
+        return [(field, self.conflicts.get(field.name)) for field in self.visible_fields()]
+
+
+class CommentForm(forms.Form):
+    text = TextField(
+        label=_("Comment"),
+        max_length=DESCRIPTION_MAX_LENGTH,
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": _("Write a comment")}),
+    )
+    once = OnceField()

@@ -1,0 +1,242 @@
+"""The pages of an incident: a new one; its form, time line and comments; its history."""
+
+from collections.abc import Callable
+from copy import copy
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.admin import ModelAdmin
+from django.contrib.admin.helpers import AdminForm
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
+
+from core.api.exceptions import PreconditionFailed, ServiceUnavailable
+from core.api.preconditions import Preconditions
+from desk import buttons, drafts, registry
+from desk.incident_forms import AddForm, ChangeForm, CommentForm, IncidentForm, display
+from incidents.actors import Named
+from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
+from incidents.history import name_authors, names_of_takers
+from incidents.idempotency import StoredResponse, create_or_replay
+from incidents.models import Channel, Incident
+from incidents.services import ATTEMPTS, WRITABLE, add_comment, change_incident, create_incident
+
+ENTRIES_SHOWN = 100
+ENTRIES_A_PAGE = 100  # of the whole history
+
+type IncidentView = Callable[[ModelAdmin, HttpRequest, Incident], HttpResponse]
+
+
+def of_incident(view: IncidentView) -> Callable[[ModelAdmin, HttpRequest, int | str], HttpResponse]:
+    """A view that gets an incident by its number; an unknown one leads to the board, and says so."""
+
+    @wraps(view)
+    def inner(model_admin: ModelAdmin, request: HttpRequest, pk: int | str) -> HttpResponse:
+        if not model_admin.has_view_or_change_permission(request):
+            raise PermissionDenied
+        incident = model_admin.get_object(request, str(pk))
+        if incident is None:
+            messages.warning(request, _("There is no incident with this number."))
+            return HttpResponseRedirect(reverse("admin:index"))
+        return view(model_admin, request, incident)
+
+    return inner
+
+
+def add_view(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
+    if not model_admin.has_add_permission(request):
+        raise PermissionDenied
+    unsaved = False
+    if request.method == "POST":
+        form = AddForm(request.POST)
+        if form.is_valid():
+            try:
+                pk = _create_once(request, form)
+            except (IdempotencyKeyReused, IdempotencyKeyInUse) as exc:
+                form, unsaved = AddForm(initial=_explain(request, exc)), True
+            else:
+                messages.success(request, _("Incident %s is recorded.") % Incident(pk=pk))
+                return HttpResponseRedirect(_page_after_adding(model_admin, request, pk))
+    else:
+        draft = drafts.take(request)
+        form = AddForm(draft, initial=request.GET.dict(), is_draft=draft is not None)
+    return _render(model_admin, request, form, title=_("New incident"), add=True, unsaved=unsaved)
+
+
+@of_incident
+def change_view(model_admin: ModelAdmin, request: HttpRequest, incident: Incident) -> HttpResponse:
+    if request.method != "POST":
+        draft = drafts.take(request)
+        form = ChangeForm(draft, instance=copy(incident), is_draft=draft is not None)
+        return _render_incident(model_admin, request, incident, form)
+    if not model_admin.has_change_permission(request, incident):
+        raise PermissionDenied
+    for _attempt in range(ATTEMPTS):
+        form = ChangeForm(request.POST, instance=copy(incident))  # which an invalid form alters
+        if not form.is_valid():
+            return _render_incident(model_admin, request, incident, form)
+        try:
+            _save(request, incident, form)
+        except PreconditionFailed:  # changed between the form's comparison and the write: compare anew
+            incident.refresh_from_db()
+        else:
+            return HttpResponseRedirect(request.get_full_path())
+    raise ServiceUnavailable
+
+
+@of_incident
+def comment_view(model_admin: ModelAdmin, request: HttpRequest, incident: Incident) -> HttpResponse:
+    if not model_admin.has_change_permission(request, incident):
+        raise PermissionDenied
+    if draft := drafts.take(request):
+        messages.warning(request, drafts.NOT_SAVED)
+        form = CommentForm(initial=draft.dict())
+        return _render_incident(model_admin, request, incident, comment_form=form)
+    if request.method == "POST":
+        form = CommentForm(request.POST)
+        if not form.is_valid():
+            return _render_incident(model_admin, request, incident, comment_form=form)
+        try:
+            _comment_once(request, incident, form)
+        except (IdempotencyKeyReused, IdempotencyKeyInUse) as exc:
+            form = CommentForm(initial=_explain(request, exc))
+            return _render_incident(model_admin, request, incident, comment_form=form)
+    # Also where the address of a refused comment is opened anew
+    url = reverse("admin:incidents_incident_change", args=[incident.pk], query=request.GET)
+    return HttpResponseRedirect(url)
+
+
+@of_incident
+def history_view(model_admin: ModelAdmin, request: HttpRequest, incident: Incident) -> HttpResponse:
+    """The incident's own history: changes of every channel, not only those of the admin."""
+    paginator = Paginator(incident.changes.order_by("-id"), ENTRIES_A_PAGE)
+    page = paginator.get_page(request.GET.get("p"))
+    page.object_list = list(page.object_list)
+    name_authors(page.object_list)
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": _("Change history: %s") % incident,
+        "module_name": capfirst(model_admin.opts.verbose_name_plural),
+        "object": incident,
+        "opts": model_admin.opts,
+        "action_list": page,
+        "page_range": paginator.get_elided_page_range(page.number),
+    }
+    return TemplateResponse(request, "admin/incidents/incident/object_history.html", context)
+
+
+def _render_incident(
+    model_admin: ModelAdmin,
+    request: HttpRequest,
+    incident: Incident,
+    form: ChangeForm | None = None,
+    comment_form: CommentForm | None = None,
+) -> HttpResponse:
+    form = form or ChangeForm(instance=incident)
+    entries = list(incident.changes.order_by("-id")[: ENTRIES_SHOWN + 1])
+    name_authors([*entries, *(conflict.entry for conflict in form.conflicts.values() if conflict.entry)])
+    return _render(
+        model_admin,
+        request,
+        form,
+        title=str(incident),
+        original=incident,
+        comment_form=comment_form or CommentForm(),
+        taken_by=names_of_takers([incident.pk]).get(incident.pk),
+        entries=entries[:ENTRIES_SHOWN],
+        more_entries=len(entries) > ENTRIES_SHOWN,
+        origins=[origin for origins_of in registry.origins for origin in origins_of(request, incident)],
+        buttons=buttons.on_page(incident.status),
+    )
+
+
+def _render(model_admin: ModelAdmin, request: HttpRequest, form: IncidentForm, **context: Any) -> HttpResponse:
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "opts": model_admin.opts,
+        "preserved_filters": model_admin.get_preserved_filters(request),
+        "has_change_permission": model_admin.has_change_permission(request),
+        "adminform": AdminForm(form, [(None, {"fields": list(WRITABLE)})], {}),
+        "errors": form.errors,
+        **context,
+    }
+    return TemplateResponse(request, "admin/incidents/incident/change_form.html", context)
+
+
+def _save(request: HttpRequest, incident: Incident, form: ChangeForm) -> None:
+    """Raises PreconditionFailed where the incident is no longer as it was read."""
+    change_incident(
+        incident,
+        values=form.cleaned_data,
+        actor=_actor(request),
+        channel=Channel.ADMIN,
+        preconditions=Preconditions(if_match=incident.etag),
+    )
+    messages.success(request, _("Saved.") if form.cleaned_data else _("Nothing was changed."))
+    if others := [name for name in form.changed_by_others if name not in form.cleaned_data]:
+        now = "; ".join(f"{form.fields[name].label}: {display(name, getattr(incident, name))}" for name in others)
+        messages.warning(request, _("Others changed this in the meantime, and it stays. %s.") % now)
+
+
+def _create_once(request: HttpRequest, form: AddForm) -> int:
+    """The incident's id."""
+    values = {name: form.cleaned_data[name] for name in WRITABLE}
+
+    def create() -> Incident:
+        return create_incident(**values, actor=_actor(request), channel=Channel.ADMIN)
+
+    return _once(request, form.cleaned_data["once"], {"add": values}, create)
+
+
+def _comment_once(request: HttpRequest, incident: Incident, form: CommentForm) -> None:
+    text = form.cleaned_data["text"]
+
+    def create() -> Incident:
+        add_comment(incident_id=incident.pk, text=text, actor=_actor(request), channel=Channel.ADMIN)
+        return incident
+
+    _once(request, form.cleaned_data["once"], {"incident": incident.pk, "comment": text}, create)
+
+
+def _once(request: HttpRequest, key: UUID | None, sent: Any, create: Callable[[], Incident]) -> int:
+    """The id of the incident that `create` returns, or returned before. Raises what `create_or_replay` raises."""
+    if key is None:
+        return create().pk
+
+    def respond() -> StoredResponse:
+        incident = create()
+        return StoredResponse(incident.pk, incident.created_at, b"")
+
+    user_id: Any = request.user.pk
+    return create_or_replay(user_id=user_id, key=str(key), request=sent, create=respond).incident_id
+
+
+def _explain(request: HttpRequest, exc: IdempotencyKeyReused | IdempotencyKeyInUse) -> dict[str, str]:
+    """What was typed, for the form to be shown anew."""
+    typed: dict[str, str] = request.POST.dict()
+    if isinstance(exc, IdempotencyKeyReused):
+        del typed["once"]
+        text = _("This form was sent before, with another text, and that was recorded. Send again to record both.")
+    else:
+        text = _("This form is still being recorded. Send it again in a few seconds: it is recorded once.")
+    messages.warning(request, text)
+    return typed
+
+
+def _page_after_adding(model_admin: ModelAdmin, request: HttpRequest, pk: int) -> str:
+    if "_addanother" in request.POST:
+        return request.path
+    if not model_admin.has_view_or_change_permission(request):
+        return reverse("admin:index")
+    return reverse("admin:incidents_incident_change", args=[pk])
+
+
+def _actor(request: HttpRequest) -> Named:
+    return Named(request.user.get_username())

@@ -1,0 +1,180 @@
+"""The status, changed by one press in a row or of many incidents at once; told, and undone by one press."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import NamedTuple
+
+from django.contrib import messages
+from django.contrib.admin import ModelAdmin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core import signing
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from desk.change_list import MOST_AT_ONCE
+from desk.incident_page import of_incident
+from incidents.actors import Named
+from incidents.history import last_status_changes, name_authors, taken_by
+from incidents.models import Channel, Incident, Status
+from incidents.services import change_incident
+
+SALT = "incidents.admin.moves"
+VALID = timedelta(days=1)
+NAMED = 10
+
+
+class Move(NamedTuple):
+    """
+    What an operator wants of an incident: from the status that the page showed to another.
+
+    An undo has the id of the change that it undoes, and who had taken the incident before that, or "".
+    """
+
+    pk: int
+    shown: str
+    status: str
+    undoes: int | None = None
+    taken_by: str | None = None
+
+
+@of_incident
+def status_view(model_admin: ModelAdmin, request: HttpRequest, incident: Incident) -> HttpResponse:
+    """One press: `status` is set where the incident's status is still `shown`."""
+    # A button sends one value of its own: the list's buttons have `shown` in the query.
+    shown, status = request.POST.get("shown") or request.GET.get("shown"), request.POST.get("status")
+    if shown not in Status.values or status not in Status.values:
+        raise BadRequest("status and shown must be statuses")
+    if not model_admin.has_change_permission(request):
+        raise PermissionDenied
+    # Pressed in a row of a list, it leads back to that row.
+    page = next_page(request) + (f"#incident-{incident.pk}" if "row" in request.GET else "")
+    move(request, [Move(incident.pk, shown, status)], page)
+    return HttpResponseRedirect(page)
+
+
+def moves_view(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
+    """Carries out signed moves: a confirmed action, or the undoing of one."""
+    if not model_admin.has_change_permission(request):
+        raise PermissionDenied
+    try:
+        moves = signing.loads(request.POST.get("moves", ""), salt=SALT, max_age=VALID)
+    except signing.BadSignature:
+        messages.error(request, _("This page is too old: nothing was changed."))
+    else:
+        move(request, (Move(*values) for values in moves), next_page(request))
+    return HttpResponseRedirect(next_page(request))
+
+
+def sign(moves: Iterable[Move]) -> str:
+    return signing.dumps([tuple(each) for each in moves], salt=SALT, compress=True)
+
+
+def next_page(request: HttpRequest) -> str:
+    """The path in `next`, if it is of this site, else the list."""
+    path = request.POST.get("next", "")
+    return path if url_has_allowed_host_and_scheme(path, None) else reverse("admin:incidents_incident_changelist")
+
+
+def move(request: HttpRequest, moves: Iterable[Move], page: str) -> None:
+    """
+    Changes all incidents whose status is still what was shown, and none where anything fails; tells what it did.
+
+    `page` is where an undo leads back to.
+    """
+    wanted = {each.pk: each for each in moves}
+    actor = Named(request.user.get_username())
+    moved, kept = [], []
+    with transaction.atomic():
+        incidents = list(Incident.objects.filter(pk__in=wanted).order_by("pk").select_for_update())
+        takers, last_changes = taken_by(wanted), last_status_changes(wanted)
+        for incident in incidents:
+            each = wanted[incident.pk]
+            # The same status may be another person's change by now.
+            if incident.status != each.shown or each.undoes not in (None, last_changes[incident.pk]):
+                kept.append(incident)
+            elif each.shown != each.status:
+                values = {"status": each.status}
+                change_incident(incident, values=values, actor=actor, channel=Channel.ADMIN, taken_by=each.taken_by)
+                moved.append(each)
+        changes = last_status_changes(each.pk for each in moved)
+    undo = [Move(each.pk, each.status, each.shown, changes[each.pk], takers.get(each.pk, "")) for each in moved]
+    if undo:
+        context = {"text": _describe(undo), "moves": sign(undo), "next": page}
+        messages.success(request, render_to_string("admin/incidents/incident/undo.html", context, request))
+    if kept:
+        messages.warning(request, " ".join(map(_describe_kept, kept[:NAMED])) + _rest(len(kept)))
+
+
+def _describe(undo: list[Move]) -> str:
+    numbers = defaultdict(list)
+    for each in undo:
+        numbers[each.shown].append(each.pk)
+    sentences = []
+    for status, pks in numbers.items():
+        label = Status(status).label
+        if len(pks) == 1:
+            sentences.append(_("%(number)s: now “%(status)s”.") % {"number": f"№{pks[0]}", "status": label})
+            continue
+        names = ", ".join(f"№{pk}" for pk in pks[:NAMED]) + _rest(len(pks))
+        text = ngettext(
+            "%(names)s: now “%(status)s”, %(count)d incident.",
+            "%(names)s: now “%(status)s”, %(count)d incidents.",
+            len(pks),
+        )
+        sentences.append(text % {"names": names, "status": label, "count": len(pks)})
+    return " ".join(sentences)
+
+
+def _describe_kept(incident: Incident) -> str:
+    change = incident.changes.filter(changes__has_key="status").order_by("-id").first()
+    text = _("%(incident)s was not changed: its status is now “%(status)s”, set by %(actor)s.")
+    if change:
+        name_authors([change])
+    author = change.author if change else "—"
+    return text % {"incident": incident, "status": incident.get_status_display(), "actor": author}
+
+
+def _rest(count: int) -> str:
+    return _(" and %d more") % (count - NAMED) if count > NAMED else ""
+
+
+def set_status(
+    model_admin: ModelAdmin, request: HttpRequest, chosen: QuerySet[Incident], status: Status
+) -> TemplateResponse | None:
+    """An admin action that asks first: its page has the moves that the operator confirms."""
+    incidents = list(chosen.order_by("pk")[: MOST_AT_ONCE + 1])
+    if len(incidents) > MOST_AT_ONCE:
+        message = _("At most %d incidents can be changed at once: choose fewer. Nothing was changed.")
+        model_admin.message_user(request, message % MOST_AT_ONCE, messages.ERROR)
+        return None
+    changing = [incident for incident in incidents if incident.status != status]
+    notes = []
+    if unchanged := len(incidents) - len(changing):
+        notes.append(ngettext("%d has that status already.", "%d have that status already.", unchanged) % unchanged)
+    # A concurrent change may have moved an incident out of the filtered list.
+    gone = len(set(request.POST.getlist(ACTION_CHECKBOX_NAME)) - {str(incident.pk) for incident in incidents})
+    if gone and request.POST.get("select_across") != "1":
+        notes.append(ngettext("%d is no longer in this list.", "%d are no longer in this list.", gone) % gone)
+    if not changing:
+        model_admin.message_user(request, " ".join([_("Nothing was changed."), *notes]), messages.WARNING)
+        return None
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": _("Are you sure?"),
+        "opts": model_admin.opts,
+        "incidents": changing,
+        "notes": notes,
+        "status": status,
+        "moves": sign(Move(incident.pk, incident.status, status) for incident in changing),
+        "next": request.get_full_path(),
+    }
+    return TemplateResponse(request, "admin/incidents/incident/set_status.html", context)

@@ -1,0 +1,80 @@
+"""Template filters that the pages of the operators' desk share."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import template
+from django.contrib.admin.views.main import ChangeList
+from django.template.defaultfilters import stringfilter
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+
+from incidents.models import Status
+
+register = template.Library()
+
+# To the next white space, bracket, quotation mark or mark of direction
+URL = re.compile(r"\bhttps?://[^\s<>\"“”„«»\u200b-\u200f\u202a-\u202e\u2060-\u2069]+", re.IGNORECASE)
+MAX_LINKS = 10
+
+
+@register.filter
+def status_pill(status: str) -> SafeString:
+    return format_html('<span class="pill pill-{}">{}</span>', status, Status(status).label)
+
+
+@register.filter
+def age(at: datetime) -> SafeString:
+    """How long ago, in words; on hover the time itself in the current time zone, with the zone's name."""
+    local = timezone.localtime(at)
+    words = _("just now") if timezone.now() - at < timedelta(minutes=1) else timesince(at, depth=1)
+    title = f"{date_format(local, 'DATETIME_FORMAT')} {local.tzname()}"
+    return format_html('<time class="age" datetime="{}" title="{}">{}</time>', local.isoformat(), title, words)
+
+
+@register.filter
+def phone_classes(changelist: ChangeList) -> str:
+    """The classes of the page that hide columns of a list on a phone, by their places."""
+    hidden = changelist.model_admin.phone_hidden  # type: ignore[attr-defined]  # of a ListAdmin
+    columns = enumerate(changelist.list_display, start=1)
+    return " ".join(f"phone-hides-{place}" for place, name in columns if name in hidden)
+
+
+@register.filter
+@stringfilter
+def linked(text: str) -> SafeString:
+    """The text with a link for each of its http and https addresses. Django's urlize links names and addresses too."""
+    parts: list[Any] = []
+    end = 0
+    for start, url in _urls(text):
+        link = format_html('<a href="{}" target="_blank" rel="noopener">{}</a>', url, url)
+        parts += [text[end:start], link]
+        end = start + len(url)
+    return format_html_join("", "{}", ((part,) for part in [*parts, text[end:]]))
+
+
+@register.filter
+@stringfilter
+def urls(text: str) -> list[str]:
+    """The addresses in a text, each once, at most MAX_LINKS: for a text field, in which none can be pressed."""
+    return list(dict.fromkeys(url for _start, url in _urls(text)))[:MAX_LINKS]
+
+
+def _urls(text: str) -> Iterator[tuple[int, str]]:
+    """Where each address begins, and the address without the punctuation of the sentence around it."""
+    for match in URL.finditer(text):
+        url, before = match[0], ""
+        while url != before:
+            before = url
+            url = url.rstrip(".,:;!?…'’*_`|")
+            for opening, closing in ("()", "[]", "{}"):
+                if url.endswith(closing) and url.count(closing) > url.count(opening):
+                    url = url[:-1]
+        if not url.endswith("/") or url.count("/") > 2:
+            yield match.start(), url

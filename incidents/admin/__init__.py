@@ -1,3 +1,0 @@
-from incidents.admin.incident import IncidentAdmin
-
-__all__ = ["IncidentAdmin"]

@@ -1,0 +1,228 @@
+"""Each request in one statement, where that is possible. It checks the actor in passing, and is a transaction."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+import orjson
+from django.db import connection
+from django.db.models import Model, Q, QuerySet
+from django.db.models.expressions import RawSQL
+from psycopg.types.json import Jsonb
+
+from core.db.postgresql import fetch
+from incidents.actors import Actor, Named, Reader
+from incidents.listing.counts import PageStart, count_sql, find_page_start
+from incidents.listing.filters import IncidentQuery, filters_of, where_clause
+from incidents.listing.search import CONTAINS, FOUND, pattern
+from incidents.models import Incident, IncidentChange, IncidentCount, IncidentCountDelta
+from incidents.serializers import IncidentSerializer
+from incidents.text import normalize_line_breaks
+
+FIELDS = IncidentSerializer.Meta.fields
+COLUMNS = ", ".join(FIELDS)
+
+ENTRY = """
+change AS (
+  INSERT INTO incidents_incidentchange (incident_id, at, actor, channel, changes, request_id, taken_by)
+  SELECT id, %(at)s, username, %(channel)s, %(changes)s, %(request_id)s, %(taken_by)s FROM incident, actor
+)
+SELECT username, id FROM actor, incident
+"""
+INSERT = f"""
+incident AS (
+  INSERT INTO incidents_incident (description, status, source, created_at, updated_at)
+  SELECT %(description)s, %(status)s, %(source)s, %(created_at)s, %(updated_at)s FROM actor RETURNING id
+), {ENTRY}
+"""  # noqa: S608
+UPDATE = f"""
+incident AS (
+  UPDATE incidents_incident SET {{columns}}, updated_at = %(updated_at)s
+  WHERE id = %(id)s AND updated_at = %(unchanged_since)s RETURNING id
+), {ENTRY}
+"""  # noqa: S608
+COMMENT = f"incident AS (SELECT %(id)s::bigint AS id), {ENTRY}"
+MEDIAN = """percentile_cont(0.5) WITHIN GROUP (ORDER BY resolved_at - created_at)
+            FILTER (WHERE resolved_at > created_at)"""
+
+
+def insert_incident(incident: Incident, entry: IncidentChange, actor: Actor) -> None:
+    """Writes the incident and the first entry of its history. Raises what `actor.accept` raises."""
+    columns = ("description", "status", "source", "created_at", "updated_at")
+    incident.pk = _insert(INSERT, entry, actor, {column: getattr(incident, column) for column in columns})
+    incident._state.adding = False
+
+
+def insert_comment(entry: IncidentChange, actor: Actor) -> None:
+    """Writes the entry. Raises what `actor.accept` raises."""
+    _insert(COMMENT, entry, actor, {"id": entry.incident_id})
+
+
+def update_incident(incident: Incident, entry: IncidentChange, updated_at: datetime) -> bool:
+    """Writes the entry's changes and the entry if the incident is still as it was read; returns whether it was."""
+    values = {field: value for field, (_, value) in entry.changes.items()}
+    sql = UPDATE.format(columns=", ".join(f"{field} = %({field})s" for field in values))
+    values |= {"id": incident.pk, "unchanged_since": incident.updated_at, "updated_at": updated_at}
+    return bool(_write(sql, entry, Named(entry.actor), values))
+
+
+def _insert(sql: str, entry: IncidentChange, actor: Actor, params: Mapping[str, Any]) -> int:
+    """Returns the incident's id."""
+    rows = _write(sql, entry, actor, params)
+    entry.actor = actor.accept(rows[0][0] if rows else None)
+    return rows[0][1]
+
+
+def _write(sql: str, entry: IncidentChange, actor: Actor, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    written = {field: getattr(entry, field) for field in ("at", "channel", "request_id", "taken_by")}
+    changes = Jsonb(entry.changes, orjson.dumps)
+    return fetch(f"WITH actor AS ({actor.sql}), {sql}", {**params, **written, "changes": changes, **actor.params})
+
+
+def read_page(query: IncidentQuery, offset: int, limit: int, reader: Reader) -> tuple[int, list[dict[str, Any]]]:
+    """Returns how many incidents the query chooses, and `limit` of them behind `offset`."""
+    conditions, params = where_clause(query)
+    counting, count_params = _count(query)
+    # The best plan depends on how many incidents have the values, or how often the text occurs.
+    prepare = False if query.multi_value or query.search else None
+    # With several values the newest rows may be anywhere in the index: the counts by day find the page.
+    if not offset and not (query.multi_value and query.by_creation):
+        sql = _select(f"({counting}) AS count, {COLUMNS}", conditions) + _page(query.ordering, 0, limit)
+        rows = reader.fetch(sql, params | count_params, prepare=prepare)
+        return (rows[0][0] if rows else 0), _as_dicts(rows)
+    start = find_page_start(query, offset, reader.fetch) if query.by_creation else None
+    if start is None:
+        ((count,),) = reader.fetch(counting, count_params, prepare=prepare)
+        start = PageStart(count, None, offset)
+    if start.bound:
+        conditions.append(f"created_at {'<' if query.ordering.startswith('-') else '>='} %(bound)s")
+        params["bound"] = start.bound
+    sql = _select(f"0, {COLUMNS}", conditions) + _page(query.ordering, start.offset, limit)
+    return start.count, _as_dicts(reader.fetch(sql, params, prepare=prepare) if start.offset < start.count else [])
+
+
+def read_incident(pk: int, reader: Reader) -> Incident | None:
+    rows = reader.fetch(f"SELECT {COLUMNS} FROM incidents_incident WHERE id = %(id)s", {"id": pk})  # noqa: S608
+    if not rows:
+        return None
+    *values, created_at, updated_at = rows[0]
+    values += [created_at.replace(tzinfo=UTC), updated_at.replace(tzinfo=UTC)]
+    return Incident.from_db(connection.alias, FIELDS, values)
+
+
+def _as_dicts(rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    # Written out, since dict(zip(...)) takes four times as long.
+    return [
+        {
+            "id": pk,
+            "description": description,
+            "status": status,
+            "source": source,
+            "created_at": created_at,
+            "updated_at": updated_at,
+        }
+        for _, pk, description, status, source, created_at, updated_at in rows
+    ]
+
+
+def _select(columns: str, conditions: list[str]) -> str:
+    return f"SELECT {columns} FROM incidents_incident" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")  # noqa: S608
+
+
+def _page(ordering: str, offset: int, limit: int) -> str:
+    direction = "DESC" if ordering.startswith("-") else "ASC"
+    # As numbers, not parameters: a plan for any limit is a plan for a large one.
+    return f" ORDER BY {ordering.removeprefix('-')} {direction}, id {direction} LIMIT {limit:d} OFFSET {offset:d}"
+
+
+def mentions(*texts: str) -> Q:
+    """Descriptions that contain each of the texts, in any order."""
+    # In one condition, so that one scan of the index finds what has all of them.
+    found = " AND ".join([CONTAINS % {"search": "%s"}] * len(texts))
+    patterns = [pattern(normalize_line_breaks(text)) for text in texts]
+    return Q(pk__in=RawSQL(f"SELECT incident_id FROM incidents_search WHERE {found}", patterns))  # noqa: S608, S611
+
+
+def count_incidents(query: IncidentQuery) -> int:
+    ((count,),) = fetch(*_count(query))
+    return count
+
+
+def _count(query: IncidentQuery) -> tuple[str, dict[str, Any]]:
+    """Returns a SELECT and its parameters."""
+    return count_sql(query) or _count_rows(query)
+
+
+def _count_rows(query: IncidentQuery) -> tuple[str, dict[str, Any]]:
+    conditions, params = where_clause(query)
+    # Each incident has one text: those found need not be looked up.
+    search_only = [each.name for each, _ in filters_of(query)] == ["search"]
+    return f"SELECT count(*) {FOUND}" if search_only else _select("count(*)", conditions), params
+
+
+def count_by_status_and_source() -> dict[tuple[str, str], int]:
+    rows = _counts_and_deltas(("status", "source"), {"day__isnull": True}, {})
+    counts: Counter[tuple[str, str]] = Counter()
+    for status, source, n in rows:
+        counts[status, source] += n
+    return counts
+
+
+def count_created_by_day(first: date) -> dict[date, int]:
+    """From `first` on, in UTC."""
+    counts: Counter[date] = Counter()
+    for day, n in _counts_and_deltas(("day",), {"day__gte": first}, {"day__gte": first}):
+        counts[day] += n
+    return counts
+
+
+def _counts_and_deltas(
+    fields: tuple[str, ...], counts: dict[str, Any], deltas: dict[str, Any]
+) -> QuerySet[Any, tuple[Any, ...]]:
+    # One statement: between two a delta could be folded, and be missed or counted twice.
+    columns = (*fields, "n")
+    rows = IncidentCountDelta.objects.filter(**deltas).values_list(*columns)
+    return IncidentCount.objects.filter(**counts).values_list(*columns).union(rows, all=True)
+
+
+def count_resolved_by_day(resolutions: QuerySet[Any, Any]) -> dict[date, int]:
+    """By the day of `resolved_at` in UTC."""
+    return dict(_group(resolutions, "(resolved_at AT TIME ZONE 'UTC')::date, count(*)"))
+
+
+def sum_up_resolutions(resolutions: QuerySet[Any, Any], middle: datetime) -> dict[bool, list[Any]]:
+    """
+    Returns the number of resolutions and the median time that they took, by whether they were from `middle` on.
+
+    Those that took no time count for the number alone; without others the median is None.
+    """
+    return {later: found for later, *found in _group(resolutions, f"resolved_at >= %s, count(*), {MEDIAN}", middle)}
+
+
+def _group(rows: QuerySet[Any, Any], columns: str, *params: Any) -> list[tuple[Any, ...]]:
+    """Columns of an aggregation of the rows, by the first one; Django has none of an aggregation."""
+    sql, others = rows.query.sql_with_params()
+    return fetch(f"SELECT {columns} FROM ({sql}) AS rows GROUP BY 1", [*params, *others], prepare=False)  # noqa: S608
+
+
+def reserve_ids(count: int) -> Sequence[int]:
+    """Returns ascending ids of incidents for this writer."""
+    with connection.cursor() as cursor:
+        sequence = "pg_get_serial_sequence('incidents_incident', 'id')"
+        cursor.execute(f"SELECT nextval({sequence}) FROM generate_series(1, %s)", [count])  # noqa: S608
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Writes rows without model instances, which take twice as long."""
+    with connection.cursor() as cursor:
+        with cursor.copy(f"COPY {model._meta.db_table} ({', '.join(columns)}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+
+
+def update_statistics() -> None:
+    """Tells the planner of many new rows."""
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE incidents_incident, incidents_incidentchange")

@@ -1,0 +1,121 @@
+"""
+By the ORM, with a query of its own for the actor.
+
+A transaction holds the write lock from its beginning, so that it is the only writer.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, time
+from statistics import median
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Count, Max, Model, Q, QuerySet
+from django.db.models.functions import TruncDate
+
+from incidents.actors import Actor, Reader
+from incidents.listing.filters import IncidentQuery, apply_filters
+from incidents.listing.search import contains
+from incidents.models import Incident, IncidentChange
+from incidents.serializers import IncidentSerializer
+from incidents.text import normalize_line_breaks
+
+
+def insert_incident(incident: Incident, entry: IncidentChange, actor: Actor) -> None:
+    """Writes the incident and the first entry of its history. Raises what `actor.check` raises."""
+    with transaction.atomic():
+        entry.actor = actor.check()
+        incident.save()
+        entry.save()
+
+
+def insert_comment(entry: IncidentChange, actor: Actor) -> None:
+    """Writes the entry. Raises what `actor.check` raises."""
+    with transaction.atomic():
+        entry.actor = actor.check()
+        entry.save()
+
+
+def update_incident(incident: Incident, entry: IncidentChange, updated_at: datetime) -> bool:
+    """Writes the entry's changes and the entry if the incident is still as it was read; returns whether it was."""
+    with transaction.atomic():
+        row = Incident.objects.filter(pk=incident.pk)
+        # Compared here: SQLite compares texts, which differ where another program wrote the time in another format.
+        if row.values_list("updated_at", flat=True).get() != incident.updated_at:
+            return False
+        row.update(**{field: value for field, (_, value) in entry.changes.items()}, updated_at=updated_at)
+        entry.save()
+        return True
+
+
+def read_page(query: IncidentQuery, offset: int, limit: int, reader: Reader) -> tuple[int, list[dict[str, Any]]]:
+    """Returns how many incidents the query chooses, and `limit` of them behind `offset`."""
+    reader.check()
+    ordered = Incident.objects.in_order(query.ordering)
+    incidents = apply_filters(query, ordered).values(*IncidentSerializer.Meta.fields)
+    return incidents.count(), list(incidents[offset : offset + limit])
+
+
+def read_incident(pk: int, reader: Reader) -> Incident | None:
+    reader.check()
+    return Incident.objects.filter(pk=pk).first()
+
+
+def mentions(*texts: str) -> Q:
+    """Descriptions that contain each of the texts, in any order."""
+    return Q(*(contains(normalize_line_breaks(text)) for text in texts))
+
+
+def count_incidents(query: IncidentQuery) -> int:
+    return apply_filters(query, Incident.objects.all()).count()
+
+
+def count_by_status_and_source() -> dict[tuple[str, str], int]:
+    rows = Incident.objects.values_list("status", "source").annotate(Count("pk"))
+    return {(status, source): n for status, source, n in rows}
+
+
+def count_created_by_day(first: date) -> dict[date, int]:
+    """From `first` on, in UTC."""
+    incidents = Incident.objects.filter(created_at__gte=datetime.combine(first, time.min, UTC))
+    return dict(incidents.values_list(TruncDate("created_at", tzinfo=UTC)).annotate(Count("pk")))
+
+
+def count_resolved_by_day(resolutions: QuerySet[Any, Any]) -> dict[date, int]:
+    """By the day of `resolved_at` in UTC."""
+    return Counter(at.date() for at in resolutions.values_list("resolved_at", flat=True))
+
+
+def sum_up_resolutions(resolutions: QuerySet[Any, Any], middle: datetime) -> dict[bool, list[Any]]:
+    """
+    Returns the number of resolutions and the median time that they took, by whether they were from `middle` on.
+
+    Those that took no time count for the number alone; without others the median is None.
+    """
+    times = defaultdict(list)
+    for created_at, at in resolutions.values_list("created_at", "resolved_at"):
+        times[at >= middle].append(at - created_at)
+    return {later: [len(took), median(filter(None, took)) if any(took) else None] for later, took in times.items()}
+
+
+def reserve_ids(count: int) -> Sequence[int]:
+    """Returns ascending ids of incidents for this writer."""
+    last = Incident.objects.aggregate(Max("id"))["id__max"] or 0
+    return range(last + 1, last + 1 + count)
+
+
+def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Writes rows without model instances, which take twice as long."""
+    sql = f"INSERT INTO {model._meta.db_table} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})"  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.executemany(sql, [tuple(map(_adapt, row)) for row in rows])
+
+
+def _adapt(value: Any) -> Any:
+    """In the format of Django's own timestamps: the driver would add an offset, `+00:00`."""
+    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
+
+
+def update_statistics() -> None:
+    """Does nothing: SQLite plans without them."""
