@@ -162,7 +162,7 @@ class CardAdmin(RetryAdmin):
 
 @admin.register(Account)
 class AccountAdmin(ListAdmin):
-    """Accounts are tied by a code that the user sends to the bot, and untied here."""
+    """Accounts are linked by a code that the user sends to the bot, and unlinked here."""
 
     list_display = ("telegram_id", "user")
     list_select_related = ("user",)

@@ -167,7 +167,7 @@ def test_an_incident_with_a_card_is_still_changed(admin_client, card):
     assert (incident.description, incident.status) == ("x", "closed")
 
 
-def test_an_account_is_tied_by_a_code_and_untied(admin_client, user):
+def test_an_account_is_linked_by_a_code_and_unlinked(admin_client, user):
     assert "One-time code for Telegram" in page(admin_client, f"identity/user/{user.pk}/change/")
     response = admin_client.post(f"{ADMIN}/identity/user/{user.pk}/telegram-code/", follow=True)
     code = response.content.decode().split("/start ")[1].split("”")[0]

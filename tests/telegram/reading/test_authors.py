@@ -1,4 +1,4 @@
-"""Who a message is by, and whose account may be tied to a user."""
+"""Who a message is by, and whose account may be linked to a user."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A Telegram account is tied to a user by a one-time code that is sent to the bot in private."""
+"""A Telegram account is linked to a user by a one-time code that is sent to the bot in private."""
 
 import threading
 from datetime import timedelta
@@ -39,7 +39,7 @@ def told(telegram_api):
     return [params["text"] for params in telegram_api.called("sendMessage")]
 
 
-def test_a_code_ties_the_account_once(petrova, telegram_api):
+def test_a_code_links_the_account_once(petrova, telegram_api):
     code = accounts.new_code(petrova)
     start(code)
     assert linked() == [(ANNA["id"], "petrova")]
@@ -156,7 +156,7 @@ def test_a_marked_name_that_is_long_is_cut_before_the_mark(group):
 
 
 @pytest.mark.parametrize("account", [1087968824, 136817688, 777000, 1271266957])
-def test_accounts_of_many_people_are_never_tied(petrova, account):
+def test_accounts_of_many_people_are_never_linked(petrova, account):
     start(accounts.new_code(petrova), **{"from": ANNA | {"id": account}})
     assert linked() == []
 
@@ -180,7 +180,7 @@ def test_a_new_code_ends_the_one_before(petrova):
     assert linked() == []
 
 
-def test_a_deactivated_user_is_not_tied(petrova):
+def test_a_deactivated_user_is_not_linked(petrova):
     code = accounts.new_code(petrova)
     User.objects.update(is_active=False)
     start(code)
