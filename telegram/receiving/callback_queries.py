@@ -47,8 +47,7 @@ def handle(alias: ChatAlias, query: CallbackQuery, delivery: Delivery) -> Outcom
 
 
 def _put_off(alias: ChatAlias, query: CallbackQuery, press: cards.PutOff) -> Outcome:
-    message_id = query.message_id
-    if message_id is None or not reminders.put_off(alias.chat, message_id, press.by):
+    if query.message_id is None or not reminders.put_off(alias.chat, query.message_id, press.by):
         _respond(query, _("There is nothing to put off any more."))
         return Outcome()
     hours = press.by // timedelta(hours=1)
