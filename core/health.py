@@ -51,7 +51,7 @@ def ready(request: HttpRequest) -> HttpResponse:
     """
     200 if every check is "ok", otherwise 503.
 
-    Late jobs are named and details told, but do not make it 503: taking this web server out of service would not help.
+    Late jobs and details are shown, but do not make it 503: taking this web server out of service would not help.
     """
     checks = {"database": "unavailable", "migrations": "unknown"}
     body: dict[str, Any] = {"status": "unavailable", "checks": checks, "late_jobs": [], "details": {}}
@@ -60,8 +60,8 @@ def ready(request: HttpRequest) -> HttpResponse:
         if state == "ok":
             checks["migrations"] = _migrations()
         if checks["migrations"] == "ok":
-            told = {name: detail() for name, detail in details.items()}
-            body |= {"late_jobs": late(), "details": {name: what for name, what in told.items() if what is not None}}
+            shown = {name: detail() for name, detail in details.items()}
+            body |= {"late_jobs": late(), "details": {name: what for name, what in shown.items() if what is not None}}
         checks["database"] = state
     good = set(checks.values()) == {"ok"}
     if good:

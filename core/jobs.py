@@ -33,7 +33,7 @@ POLL = timedelta(seconds=5)  # interval at which a job that is not due or is lea
 FIRST_BACKOFF, LONGEST_BACKOFF = timedelta(seconds=5), timedelta(minutes=5)
 LATE = timedelta(minutes=5)
 FAILING = 6  # consecutive failures, whose backoffs together exceed LATE
-STOP = 5.0  # seconds that shutdown waits for running steps
+STOP_SECONDS = 5.0  # that shutdown waits for running steps
 STUCK_SECONDS = 2 * LEASE.total_seconds()  # no step takes that long, nor a database that does not answer
 
 
@@ -87,9 +87,9 @@ class Runner:
             thread.start()
 
     def stop(self) -> None:
-        """Waits up to STOP seconds for running steps; the lease of an unfinished one expires."""
+        """Waits up to STOP_SECONDS for running steps; the lease of an unfinished one expires."""
         self.stopping.set()
-        until = monotonic() + STOP
+        until = monotonic() + STOP_SECONDS
         for thread in self.threads:
             thread.join(max(0.0, until - monotonic()))
 

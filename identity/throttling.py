@@ -23,7 +23,7 @@ from identity.usernames import username_key
 WINDOW = timedelta(minutes=15)
 FAILURES_PER_ACCOUNT = 5
 FAILURES_PER_CLIENT = 50
-BATCH = 1_000  # rows deleted at once
+PURGE_BATCH = 1_000  # rows deleted at once
 IPV6_PREFIX = 64  # bits: the smallest network that a site is given (RFC 6177)
 NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 
@@ -49,7 +49,7 @@ def attempt[T](client: str, account: str, check: Callable[[], T]) -> T:
 def purge_login_failures() -> bool:
     """Deletes a batch of failures older than the window; returns whether more may be left."""
     expired = LoginFailure.objects.filter(created_at__lt=timezone.now() - WINDOW).values("pk")
-    return LoginFailure.objects.filter(pk__in=expired[:BATCH]).delete()[0] == BATCH
+    return LoginFailure.objects.filter(pk__in=expired[:PURGE_BATCH]).delete()[0] == PURGE_BATCH
 
 
 def _client(address: str) -> str:

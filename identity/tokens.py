@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, InvalidToken, TokenError
 from rest_framework_simplejwt.tokens import Token
 
-from core.api.paths import ID
+from core.api.paths import ID_PATTERN
 from core.db.postgresql import fetch
 from core.log.context import set_user
 from identity.models import User
@@ -65,7 +65,11 @@ class Bearer:
     def __init__(self, claims: Mapping[str, Any]) -> None:
         """Raises InvalidToken."""
         user_id, password_changed_at = claims.get("user_id"), claims.get(CLAIM)
-        if not isinstance(user_id, str) or not re.fullmatch(ID, user_id) or type(password_changed_at) is not int:
+        if (
+            not isinstance(user_id, str)
+            or not re.fullmatch(ID_PATTERN, user_id)
+            or type(password_changed_at) is not int
+        ):
             raise self.invalid()
         try:
             self.password_changed_at = EPOCH + password_changed_at * MICROSECOND

@@ -1,6 +1,6 @@
 from django.urls import re_path
 
-from core.api.paths import ID
+from core.api.paths import ID_PATTERN
 from identity import views
 
 users = views.UserViewSet.as_view
@@ -13,5 +13,5 @@ urlpatterns = [
     re_path(r"^users/?$", users({"get": "list", "post": "create"})),
     re_path(r"^users/me/?$", views.CurrentUserViewSet.as_view(DETAIL)),
     re_path(r"^users/set_password/?$", users({"post": "set_password"})),
-    re_path(rf"^users/(?P<id>{ID})/?$", users(DETAIL)),
+    re_path(rf"^users/(?P<id>{ID_PATTERN})/?$", users(DETAIL)),
 ]

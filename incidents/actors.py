@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 class Actor(Protocol):
     """
-    Named by a SELECT, so that on PostgreSQL the statement that writes can check the actor in passing.
+    The author of a change.
 
-    `sql` gives one row (username), or none where the actor may not act.
+    `sql` selects the username, or no row if the actor may not act: on PostgreSQL the statement that writes embeds it.
     """
 
     sql: str
@@ -18,11 +18,11 @@ class Actor(Protocol):
     def params(self) -> Mapping[str, Any]: ...
 
     def accept(self, username: str | None) -> str:
-        """The username that a statement found with `sql`; raises where it found none."""
+        """Returns the username that a statement found with `sql`; raises if it found none."""
         ...
 
     def check(self) -> str:
-        """The username, by a query of its own where it is not known yet. Raises like `accept`."""
+        """Returns the username, by a query of its own unless it is known. Raises like `accept`."""
         ...
 
 
@@ -36,7 +36,7 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class Named:
-    """An actor that needs no check, by its name: at most 150 characters."""
+    """An actor that needs no check, with a name of at most 150 characters."""
 
     username: str
     sql = "SELECT %(actor)s::varchar AS username"

@@ -39,7 +39,7 @@ class StoredResponse(NamedTuple):
 
 
 def key_of(request: Request) -> str | None:
-    """The request's Idempotency-Key. Raises ValidationError unless it is 1 to 255 visible ASCII characters."""
+    """Returns the request's Idempotency-Key. Raises ValidationError unless it is 1 to 255 visible ASCII characters."""
     key: str | None = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if key is None:
         return None
@@ -54,12 +54,12 @@ def key_of(request: Request) -> str | None:
 
 def create_or_replay(*, user_id: int, key: str, request: Any, create: Callable[[], StoredResponse]) -> StoredResponse:
     """
-    The response of `create`, or the stored one where this user sent this key before.
+    Returns the response of `create`, or the stored one if this user sent this key before.
 
     The key is written in the transaction of `create`: either both are there or neither. Of two requests at the same
     instant the second waits at the unique constraint, then finds the response of the first.
 
-    Raises IdempotencyKeyReused for another `request` (parsed JSON), IdempotencyKeyInUse where the first takes too long.
+    Raises IdempotencyKeyReused for another `request` (parsed JSON), IdempotencyKeyInUse if the first takes too long.
     """
     request_hash = _hash(request)
     if stored := _stored_response(user_id, key, request_hash):
@@ -87,7 +87,7 @@ def create_or_replay(*, user_id: int, key: str, request: Any, create: Callable[[
 
 
 def _waited_for_key(error: BaseException | None) -> bool:
-    """Whether another transaction has written the same key. The table is locked while an index is built, too."""
+    """Returns whether another transaction has written the same key. Building an index locks the table, too."""
     # In whatever language the context is, it names the index in which the key was found.
     return isinstance(error, psycopg.errors.LockNotAvailable) and UNIQUE in (error.diag.context or "")
 

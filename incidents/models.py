@@ -203,7 +203,7 @@ class IncidentCount(_Count):
 
 
 class IncidentCountDelta(_Count):
-    """What a write adds to an IncidentCount, or takes away, until a later write folds it in."""
+    """What a write adds to an IncidentCount, or takes away, until a later write merges it."""
 
     class Meta:
         managed = False  # migration 0004_counts
@@ -212,7 +212,7 @@ class IncidentCountDelta(_Count):
 
 
 class IncidentText(models.Model):
-    """A description as it is searched: folded, with an index of its trigrams."""
+    """A description as it is searched: in one case, with an index of its trigrams."""
 
     incident = models.OneToOneField(Incident, models.DO_NOTHING, primary_key=True, related_name="+")
     text = models.TextField()

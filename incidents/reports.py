@@ -1,4 +1,4 @@
-"""What the board asks. How many incidents there are: from the counts on PostgreSQL, from the rows on SQLite."""
+"""What the board and the metrics show."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -22,22 +22,22 @@ from incidents.models import (
 from incidents.store import store
 
 WEEK = timedelta(days=7)
-EXCERPT = 300  # characters: more than two lines
+EXCERPT_LENGTH = 300  # characters: more than two lines
 
 
 def counts_by_status_and_source() -> dict[tuple[str, str], int]:
-    """How many incidents there are now, zeros included."""
+    """Counts the incidents there are now, zeros included."""
     return dict.fromkeys(product(Status.values, Source.values), 0) | store.count_by_status_and_source()
 
 
 def created_per_day(days: int) -> dict[date, int]:
-    """How many incidents were created on each of the last `days` days in UTC, today included, zeros included."""
+    """Counts the incidents created on each of the last `days` days in UTC, today included, zeros included."""
     first = _first(days)
     return _zeros(first, days) | store.count_created_by_day(first)
 
 
 def resolved_per_day(days: int) -> dict[date, int]:
-    """How many incidents were last resolved on each of the last `days` days in UTC, as with `created_per_day`."""
+    """Counts the incidents last resolved on each of the last `days` days in UTC, as `created_per_day` does."""
     first = _first(days)
     resolutions = last_resolutions(datetime.combine(first, time.min, UTC))
     return _zeros(first, days) | store.count_resolved_by_day(resolutions)
@@ -45,7 +45,7 @@ def resolved_per_day(days: int) -> dict[date, int]:
 
 def last_resolutions(since: datetime) -> QuerySet:
     """
-    When each incident that is resolved or closed last became so, not before `since`: `incident` and `resolved_at`.
+    Finds when each resolved or closed incident last became so, not before `since`: `incident` and `resolved_at`.
 
     One that was closed without being resolved became so then. Few rows are read where `since` is near.
     """
@@ -67,7 +67,7 @@ class Period:
 
 
 def last_weeks() -> tuple[Period, Period]:
-    """The week that ends now and the week before it."""
+    """Returns the week that ends now and the week before it."""
     now = timezone.now()
     middle = now - WEEK
     resolutions = last_resolutions(middle - WEEK).filter(resolved_at__lt=now)
@@ -76,13 +76,13 @@ def last_weeks() -> tuple[Period, Period]:
 
 
 def oldest_unresolved(limit: int) -> list[Incident]:
-    """The oldest open and in-progress incidents, with the beginning of their description as `excerpt`."""
+    """Reads the oldest open and in-progress incidents, with the beginning of their description as `excerpt`."""
     # One query for each status: an index has each in order, but not both.
     by_status = (
         Incident.objects.filter(status=status)
         .in_order("created_at")
         .defer("description")
-        .annotate(excerpt=Left("description", EXCERPT))[:limit]
+        .annotate(excerpt=Left("description", EXCERPT_LENGTH))[:limit]
         for status in UNRESOLVED
     )
     return list(islice(merge(*by_status, key=lambda incident: (incident.created_at, incident.pk)), limit))

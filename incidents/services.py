@@ -28,7 +28,7 @@ def create_incident(
     channel: str,
 ) -> Incident:
     """
-    The new incident, committed together with the first entry of its history.
+    Records an incident, committed together with the first entry of its history.
 
     `created_at` is for reports that are older than their record, such as imports; one in the future, by the sender's
     clock, becomes now. `updated_at` is always now: clients ask for what was recorded since. Raises what `actor.accept`
@@ -53,9 +53,9 @@ def change_incident(
     taken_by: str | None = None,
 ) -> Incident:
     """
-    The incident, as it was read, with `values` in its writable fields; nothing is written where nothing differs.
+    Changes writable fields of the incident as it was read, and returns it; writes nothing if nothing differs.
 
-    `taken_by` marks an undo: who has taken the incident after it, by username, or "".
+    `taken_by` marks an undo: the username of the person who has taken the incident after it, or "".
     Raises PreconditionFailed, or ServiceUnavailable where other writers were faster ATTEMPTS times in a row.
     """
     username = actor.check()
@@ -87,7 +87,7 @@ def add_comment(
     *, incident_id: int, text: str, replaces: str | None = None, actor: Actor, channel: str
 ) -> IncidentChange:
     """
-    The entry of the incident's history that holds the comment. Raises what `actor.accept` raises.
+    Writes a comment as an entry of the incident's history. Raises what `actor.accept` raises.
 
     `replaces` is the comment as it was, where its author edited it.
     """
@@ -99,7 +99,7 @@ def add_comment(
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """On an incident, by an actor that needs no check."""
+    """A comment on an incident, by an actor that needs no check."""
 
     incident: Incident
     text: str

@@ -1,9 +1,9 @@
 from django.urls import re_path
 
-from core.api.paths import ID
+from core.api.paths import ID_PATTERN
 from incidents.views import IncidentViewSet
 
-DETAIL = rf"^incidents/(?P<pk>{ID})"
+DETAIL = rf"^incidents/(?P<pk>{ID_PATTERN})"
 
 urlpatterns = [
     re_path(r"^incidents/?$", IncidentViewSet.as_view({"get": "list", "post": "create"}), name="incident-list"),

@@ -97,7 +97,12 @@ class IncidentViewSet(CheckedBearerView, viewsets.GenericViewSet[Incident]):
         summary="Record an incident",
         description="Without a status it is `open`. The response is sent after the incident is committed. Send an "
         "`Idempotency-Key` to retry safely.",
-        parameters=[idempotency_key("5f1c0d6e-2b7a-4c3d-9e8f-0a1b2c3d4e5f"), LOCATION, etag_header(201), REPLAYED],
+        parameters=[
+            idempotency_key("5f1c0d6e-2b7a-4c3d-9e8f-0a1b2c3d4e5f"),
+            LOCATION,
+            etag_header(201),
+            REPLAYED,
+        ],
         examples=examples.CREATE,
         responses={201: IncidentSerializer},
     )

@@ -31,9 +31,9 @@ from intake.parsers import Format, parse
 from intake.parsers.preview import preview
 from intake.parsers.reading import MAX_WHOLE_SIZE, UnreadableError, is_form, read
 
-PAYLOAD_SHOWN = 100_000  # characters
-PREVIEWED_CALLS, PREVIEWED_PARTS, PREVIEWED_SIZE = 10, 20, 1_000_000
-REPLAYED = 1_000
+MAX_PAYLOAD_SHOWN = 100_000  # characters
+MAX_PREVIEWED_CALLS, MAX_PREVIEWED_PARTS, MAX_PREVIEWED_SIZE = 10, 20, 1_000_000
+MAX_REPLAYED = 1_000  # deliveries
 
 
 class SenderForm(GuardedForm):
@@ -116,14 +116,14 @@ class SenderAdmin(GuardedAdmin):
 
 
 def _preview_calls(sender: Sender) -> Iterator[tuple[Delivery, list[str]]]:
-    deliveries = sender.deliveries.alias(size=Length("body")).filter(size__lte=PREVIEWED_SIZE).order_by("-pk")
-    for delivery in deliveries[:PREVIEWED_CALLS]:
+    deliveries = sender.deliveries.alias(size=Length("body")).filter(size__lte=MAX_PREVIEWED_SIZE).order_by("-pk")
+    for delivery in deliveries[:MAX_PREVIEWED_CALLS]:
         try:
             payload, notices = read(bytes(delivery.body), delivery.content_type, sender.format)
             sentences = preview([*notices, *parse(sender.format, payload, sender.paths)])
         except UnreadableError as exc:
             sentences = [str(exc.reason.label)]
-        yield delivery, [Truncator(sentence).chars(200) for sentence in sentences[:PREVIEWED_PARTS]]
+        yield delivery, [Truncator(sentence).chars(200) for sentence in sentences[:MAX_PREVIEWED_PARTS]]
 
 
 class WarningsFilter(admin.SimpleListFilter):
@@ -173,13 +173,13 @@ class DeliveryAdmin(ListAdmin):
 
     @admin.action(description=_("Process again"), permissions=["replay"])
     def replay(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
-        ids = list(queryset.order_by("pk").values_list("pk", flat=True)[: REPLAYED + 1])
-        count = inbox.replay(ids[:REPLAYED])
+        ids = list(queryset.order_by("pk").values_list("pk", flat=True)[: MAX_REPLAYED + 1])
+        count = inbox.replay(ids[:MAX_REPLAYED])
         text = ngettext("%d delivery will be processed again.", "%d deliveries will be processed again.", count)
         self.message_user(request, text % count)
-        if len(ids) > REPLAYED:
+        if len(ids) > MAX_REPLAYED:
             text = gettext("Only the oldest %d were taken: repeat this for the others.")
-            self.message_user(request, text % REPLAYED, messages.WARNING)
+            self.message_user(request, text % MAX_REPLAYED, messages.WARNING)
 
     @admin.display(description=_("sender"), ordering="sender__name")
     def origin(self, delivery: Delivery) -> str:
@@ -202,12 +202,12 @@ class DeliveryAdmin(ListAdmin):
     @admin.display(description=_("payload"))
     def payload(self, delivery: Delivery) -> SafeString:
         body = bytes(delivery.body)
-        text = body[: 4 * PAYLOAD_SHOWN].decode("utf-8", "replace")
+        text = body[: 4 * MAX_PAYLOAD_SHOWN].decode("utf-8", "replace")
         if len(body) <= MAX_WHOLE_SIZE and not is_form(body, delivery.content_type):
             with suppress(UnreadableError, RecursionError):
                 text = json.dumps(read(body)[0], ensure_ascii=False, indent=2)
         text = text.encode("utf-8", "replace").decode()
-        return format_html("<pre>{}</pre>", Truncator(text).chars(PAYLOAD_SHOWN))
+        return format_html("<pre>{}</pre>", Truncator(text).chars(MAX_PAYLOAD_SHOWN))
 
 
 def incidents_of_episodes(delivery: Delivery) -> QuerySet[Incident]:

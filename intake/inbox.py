@@ -29,7 +29,7 @@ from intake.models import Delivery, Sender
 logger = logging.getLogger(__name__)
 
 LARGE_SIZE = 1024 * 1024  # bytes of a body
-BATCH = 100  # deliveries in a sender's turn
+TURN_BATCH = 100  # deliveries in a sender's turn
 TURN_SECONDS = 1.0  # of a sender, before the next one has its turn
 STEP_SECONDS = 10.0  # of a job's step: far less than its lease
 MAX_SOON_SECONDS = 0.5  # that a request spends on processing
@@ -167,11 +167,11 @@ _served: dict[int | None, float] = {}  # when each sender last had a turn; Teleg
 def _take_turn(sender: int | None) -> bool:
     """Processes deliveries of the sender, oldest first; returns whether there may be more."""
     end = monotonic() + TURN_SECONDS
-    pending = list(_pending().filter(sender=sender).order_by("pk").values_list("pk", "parts_done")[:BATCH])
+    pending = list(_pending().filter(sender=sender).order_by("pk").values_list("pk", "parts_done")[:TURN_BATCH])
     for pk, parts_done in pending:
         if _process_until(end, pk, is_begun=parts_done > 0) or monotonic() > end:
             return True
-    return len(pending) == BATCH
+    return len(pending) == TURN_BATCH
 
 
 def _process_until(end: float, delivery_id: int, *, is_begun: bool = False) -> bool:
@@ -204,7 +204,7 @@ def _pending() -> QuerySet[Delivery]:
 
 
 def _lock(delivery_id: int, *, without_body: bool) -> Delivery | None:
-    """The delivery to be processed now; None if it is not pending, or another process has it."""
+    """Returns the delivery to be processed now; None if it is not pending, or another process has it."""
     pending = _pending().defer("body") if without_body else _pending()
     sender = Sender.objects.filter(deliveries=delivery_id).select_for_update(no_key=True, of=("self",)).first()
     if sender is None:
@@ -225,17 +225,17 @@ def _save(delivery: Delivery, outcome: Outcome) -> None:
     else:
         values |= {"state": Delivery.State.FAULTY if faults else outcome.state, "processed_at": Now()}
     Delivery.objects.filter(pk=delivery.pk).update(**values)
-    if outcome.parts is None and _is_news(delivery, faults, values["notes"]):
+    if outcome.parts is None and _should_alert(delivery, faults, values["notes"]):
         whose = f"Sender {delivery.sender}" if delivery.sender else delivery.get_channel_display()
         logger.error("%s: delivery %d was not understood: %s", whose, delivery.pk, notes[-1])
 
 
-def _is_news(delivery: Delivery, faults: int, notes: str) -> bool:
+def _should_alert(delivery: Delivery, faults: int, notes: str) -> bool:
     """
-    Whether the critical-errors chat is told of the faults.
+    Returns whether the faults are reported to the chat of critical errors.
 
-    Of a sender it is told of the first, and again after a delivery without faults. Telegram has no sender that could be
-    mended: it is told of each kind of fault once, as long as one such delivery is kept.
+    Those of a sender's first faulty delivery are, and the next ones only after a good one. Telegram's deliveries have
+    no sender: each kind of fault is reported once, as long as one such delivery is kept.
     """
     if delivery.sender:
         if delivery.sender.has_faults == bool(faults):

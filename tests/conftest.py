@@ -63,6 +63,7 @@ elif os.environ["TEST_DATABASE"] == "embedded":
 django.setup()
 
 from django.contrib.auth.hashers import PBKDF2PasswordHasher  # noqa: E402
+from django.contrib.auth.models import Group, Permission  # noqa: E402
 from django.test import Client  # noqa: E402
 from whitenoise.middleware import WhiteNoiseMiddleware  # noqa: E402
 
@@ -114,3 +115,23 @@ def user(db: None) -> User:
 def api(user: User) -> Client:
     """A client with an access token of `user`."""
     return api_for(user)
+
+
+@pytest.fixture
+def site(db: None) -> Client:
+    """A browser of an operator who is logged in to the admin and reads Russian."""
+    user = User.objects.create_user("petrova", is_staff=True)
+    user.groups.add(Group.objects.get(name="operators"))
+    client = Client(headers={"accept-language": "ru"})
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def viewer(db: None) -> Client:
+    """A browser of a member of the staff who may look at incidents and no more."""
+    user = User.objects.create_user("viewer", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_incident"))
+    client = Client(headers={"accept-language": "ru"})
+    client.force_login(user)
+    return client

@@ -67,7 +67,7 @@ VALIDATION = (
     "a `validation_error` with required, blank, null, invalid, invalid_choice, max_length, min_length, unique, "
     "unknown_field, invalid_password, password_too_short and the like"
 )
-ID: dict[str, Any] = {"type": "integer", "format": "int64", "minimum": 1}
+ID_SCHEMA: dict[str, Any] = {"type": "integer", "format": "int64", "minimum": 1}
 
 
 def arrange(
@@ -101,7 +101,7 @@ class AutoSchema(openapi.AutoSchema):
             for parameter in operation.get("parameters", ()):
                 if parameter["in"] == "path" and parameter["name"] == "id":
                     # Tools send the examples as they are, and must delete nothing.
-                    parameter["schema"] = ID | {"example": 999_999_999 if self.method == "DELETE" else 1}
+                    parameter["schema"] = ID_SCHEMA | {"example": 999_999_999 if self.method == "DELETE" else 1}
                 # dredd and Postman read it only here.
                 parameter["example"] = parameter["schema"]["example"]
                 parameter["schema"] = {key: value for key, value in parameter["schema"].items() if key != "example"}

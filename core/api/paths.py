@@ -1,2 +1,2 @@
 # Ids are below 2^63: any number of 18 digits fits the column.
-ID = "[0-9]{1,18}"
+ID_PATTERN = "[0-9]{1,18}"

@@ -10,8 +10,8 @@ from django.db.migrations import AddConstraint
 from django.db.migrations.state import ProjectState
 from django.db.models import CheckConstraint
 
-ATTEMPTS = 100
-NAMED = 10  # rows
+MAX_ATTEMPTS = 100
+MAX_NAMED = 10  # rows
 
 
 class AddCheck(AddConstraint):
@@ -36,7 +36,7 @@ class AddCheck(AddConstraint):
                 with transaction.atomic(schema_editor.connection.alias):
                     super().database_forwards(app_label, schema_editor, from_state, to_state)
         except IntegrityError as exc:
-            wrong = model._default_manager.exclude(self.constraint.condition).order_by("pk")[:NAMED]
+            wrong = model._default_manager.exclude(self.constraint.condition).order_by("pk")[:MAX_NAMED]
             ids = ", ".join(str(pk) for pk in wrong.values_list("pk", flat=True))
             raise CommandError(
                 f"Rows of {model._meta.db_table} violate the check {self.constraint.name}, such as those with the ids "
@@ -46,7 +46,7 @@ class AddCheck(AddConstraint):
     def _add(self, model: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
         quote = schema_editor.connection.ops.quote_name
         table, name = quote(model._meta.db_table), quote(self.constraint.name)
-        for attempt in range(ATTEMPTS):
+        for attempt in range(MAX_ATTEMPTS):
             try:
                 with transaction.atomic(schema_editor.connection.alias):
                     schema_editor.execute("SET LOCAL lock_timeout = '1s'")
@@ -54,7 +54,7 @@ class AddCheck(AddConstraint):
                     schema_editor.execute(f"{self.constraint.create_sql(model, schema_editor)} NOT VALID", params=None)
                 break
             except OperationalError:  # a long transaction, such as a backup, uses the table
-                if attempt == ATTEMPTS - 1:
+                if attempt == MAX_ATTEMPTS - 1:
                     raise
                 sleep(1)
         schema_editor.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}")

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any
 
 # Longer than any statement of a request should take, shorter than nginx waits for the response (30 seconds).
-REQUEST = 10.0
+REQUEST_SECONDS = 10.0
 
 
 class _Limits(local):
@@ -24,7 +24,7 @@ def limit_statements(seconds: float | None) -> None:
 
 
 def start_request(**kwargs: Any) -> None:
-    limit_statements(REQUEST)
+    limit_statements(REQUEST_SECONDS)
 
 
 def finish_request(**kwargs: Any) -> None:

@@ -18,9 +18,10 @@ LAST_DAY = datetime(9999, 12, 31, tzinfo=UTC)  # that Python knows: nothing can 
 @dataclass(frozen=True)
 class PageStart:
     """
-    Where a page begins in the list of `count` incidents.
+    The start of a page in the list of `count` incidents.
 
-    It skips `offset` of those created before `bound`, or from it on where the order ascends; of all without a bound.
+    Its rows are those with created_at < `bound` (>= if the order ascends, all without a bound), but for the first
+    `offset` of them.
     """
 
     count: int
@@ -29,7 +30,7 @@ class PageStart:
 
 
 def count_sql(query: IncidentQuery) -> tuple[str, dict[str, Any]] | None:
-    """A SELECT of how many incidents the query chooses, and its parameters. None where only the rows can tell."""
+    """Returns a SELECT of how many incidents the query chooses, and its parameters. None if rows must be counted."""
     if not _is_counted(query):
         return None
     counts, params = _counts(query, by_day=query.created_after is not None or query.created_before is not None)
@@ -37,7 +38,7 @@ def count_sql(query: IncidentQuery) -> tuple[str, dict[str, Any]] | None:
 
 
 def find_page_start(query: IncidentQuery, offset: int, fetch: Callable[..., Any]) -> PageStart | None:
-    """Of the page behind the first `offset` incidents, ordered by creation. None as with `count_sql`."""
+    """Finds the page behind the first `offset` incidents, ordered by creation. None as with `count_sql`."""
     if not _is_counted(query):
         return None
     counts, params = _counts(query, by_day=True)

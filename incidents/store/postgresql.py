@@ -180,7 +180,7 @@ def count_created_by_day(first: date) -> dict[date, int]:
 def _counts_and_deltas(
     fields: tuple[str, ...], counts: dict[str, Any], deltas: dict[str, Any]
 ) -> QuerySet[Any, tuple[Any, ...]]:
-    # One statement: between two a delta could be folded, and be missed or counted twice.
+    # One statement: between two a delta could be merged, and be missed or counted twice.
     columns = (*fields, "n")
     rows = IncidentCountDelta.objects.filter(**deltas).values_list(*columns)
     return IncidentCount.objects.filter(**counts).values_list(*columns).union(rows, all=True)

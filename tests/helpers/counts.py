@@ -44,7 +44,7 @@ def deltas() -> int:
     return rows("SELECT count(*) FROM incidents_countdelta")[0][0]
 
 
-def fold() -> None:
+def merge_deltas() -> None:
     rows("SELECT incidents_count_fold()")
 
 

@@ -74,7 +74,7 @@ def test_throttling_ends():
 
 
 def test_job_deletes_old_failures_in_batches(monkeypatch):
-    monkeypatch.setattr(throttling, "BATCH", 2)
+    monkeypatch.setattr(throttling, "PURGE_BATCH", 2)
     guess(3)
     LoginFailure.objects.update(created_at=timezone.now() - throttling.WINDOW)
     guess(1, username="sidorov")

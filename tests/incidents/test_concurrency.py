@@ -48,7 +48,7 @@ def test_a_first_request_that_hangs_gets_the_second_409(api, user):
 @pytest.mark.parametrize("table", ["incidents_incident", "incidents_incidentchange", "incidents_idempotencykey"])
 def test_another_lock_is_503_with_and_without_a_key(api, user, monkeypatch, table, headers):
     """As CREATE INDEX holds it."""
-    monkeypatch.setattr(time_limit, "REQUEST", 0.5)
+    monkeypatch.setattr(time_limit, "REQUEST_SECONDS", 0.5)
     api.raise_request_exception = False
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"LOCK TABLE {table} IN SHARE MODE")

@@ -11,7 +11,7 @@ from core.db.postgresql import fetch
 from incidents.listing.counts import PageStart, count_sql, find_page_start
 from incidents.listing.filters import IncidentQuery, apply_filters
 from incidents.models import Incident, Source, Status
-from tests.helpers.counts import assert_exact, counted, deltas, fold
+from tests.helpers.counts import assert_exact, counted, deltas, merge_deltas
 from tests.helpers.incidents import DAY, HOUR, MIDNIGHT, make_many, seeded
 
 pytestmark = pytest.mark.django_db
@@ -89,7 +89,7 @@ def test_a_savepoint_rolled_back(incidents):
     try:
         with transaction.atomic():
             Incident.objects.update(status="closed")
-            fold()
+            merge_deltas()
             raise RuntimeError
     except RuntimeError:
         pass
@@ -97,23 +97,23 @@ def test_a_savepoint_rolled_back(incidents):
 
 
 def test_a_change_of_the_description_alone_adds_nothing(incidents):
-    fold()
+    merge_deltas()
     Incident.objects.update(description="b")
     assert deltas() == 0
 
 
-def test_folding_changes_no_count(incidents):
+def test_merging_changes_no_count(incidents):
     Incident.objects.filter(status="open").update(status="closed")
     before = counted(status=("closed",))
-    fold()
+    merge_deltas()
     assert deltas() == 0
     assert_exact()
     assert counted(status=("closed",)) == before
 
 
-def test_deltas_fold_themselves(incidents):
-    """Each of the 1,800 changes or more adds two, and folds with a chance of one in 25."""
-    fold()
+def test_deltas_are_merged_by_themselves(incidents):
+    """Each of the 1,800 changes or more adds two, and merges with a chance of one in 25."""
+    merge_deltas()
     for incident in Incident.objects.all():
         for status in Status.values:
             Incident.objects.filter(pk=incident.pk).update(status=status)

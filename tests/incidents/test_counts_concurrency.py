@@ -1,4 +1,4 @@
-"""Counts and searches stay exact in every snapshot while many write, fold and roll back, and writers do not wait."""
+"""Counts and searches stay exact in every snapshot while many write, merge and roll back, and writers do not wait."""
 
 from contextlib import contextmanager
 from threading import Event
@@ -8,7 +8,7 @@ from django.db import OperationalError, connection, transaction
 
 from incidents.models import Incident, Source, Status
 from tests.helpers.concurrency import at_once
-from tests.helpers.counts import SEARCH_EXPECTED, SEARCH_KEPT, assert_exact, counted, deltas, fold, rows
+from tests.helpers.counts import SEARCH_EXPECTED, SEARCH_KEPT, assert_exact, counted, deltas, merge_deltas, rows
 from tests.helpers.incidents import HOUR, MIDNIGHT, seeded
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -32,7 +32,7 @@ class Writer:
             lambda: self.some().update(created_at=self.created_at()),
             lambda: self.some().update(description=self.chance.choice(["Ёлка", "Берёза"])),
             lambda: self.some().delete(),
-            fold,
+            merge_deltas,
         ]
 
     def created_at(self):
@@ -66,7 +66,7 @@ def isolated(level):
         yield
 
 
-def test_every_snapshot_is_exact_while_many_write_and_fold():
+def test_every_snapshot_is_exact_while_many_write_and_merge():
     writers, over = [Writer() for _ in range(WRITERS)], Event()
 
     def write_all():
@@ -79,7 +79,7 @@ def test_every_snapshot_is_exact_while_many_write_and_fold():
         while True:
             last = over.is_set()
             with isolated("REPEATABLE READ"):
-                for _ in range(3):  # what others commit and fold meanwhile does not show
+                for _ in range(3):  # what others commit and merge meanwhile does not show
                     assert_exact()
                     assert rows(SEARCH_KEPT) == rows(SEARCH_EXPECTED)
                     assert counted(status=("open",)) == Incident.objects.filter(status="open").count()
@@ -91,13 +91,13 @@ def test_every_snapshot_is_exact_while_many_write_and_fold():
     assert Incident.objects.exists()
 
 
-def test_writers_do_not_wait_for_a_fold():
+def test_writers_do_not_wait_for_a_merge():
     def write_quickly():
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = 1")
         Incident.objects.create(description="b", source="operator", created_at=MIDNIGHT)
         Incident.objects.update(status="closed")
-        fold()
+        merge_deltas()
         return counted()
 
     Incident.objects.create(description="a", source="operator", created_at=MIDNIGHT)
@@ -105,18 +105,18 @@ def test_writers_do_not_wait_for_a_fold():
         Incident.objects.bulk_create(
             Incident(description="c", source="operator", created_at=MIDNIGHT) for _ in range(3)
         )
-        fold()
+        merge_deltas()
         assert at_once(write_quickly) == [2]
-        assert deltas() > 0  # the second did not fold
+        assert deltas() > 0  # the second did not merge
     assert_exact()
     assert counted() == 5
 
 
-def test_a_fold_that_is_rolled_back_has_folded_nothing():
+def test_a_merge_that_is_rolled_back_has_merged_nothing():
     Incident.objects.create(description="a", source="operator")
     with pytest.raises(RolledBackError), transaction.atomic():
         Incident.objects.create(description="b", source="operator")
-        fold()
+        merge_deltas()
         raise RolledBackError
     assert_exact()
     assert counted() == 1
@@ -127,16 +127,16 @@ def test_an_older_snapshot_keeps_its_counts():
     with isolated("REPEATABLE READ"):
         assert counted() == 1
         at_once(lambda: Incident.objects.create(description="b", source="operator"))
-        at_once(fold)
+        at_once(merge_deltas)
         assert counted() == 1
         assert_exact()
     assert counted() == 2
 
 
-def test_a_write_in_an_older_snapshot_survives_a_fold():
+def test_a_write_in_an_older_snapshot_survives_a_merge():
     Incident.objects.create(description="a", source="operator")
     with isolated("REPEATABLE READ"):
         Incident.objects.create(description="b", source="operator")
-        at_once(fold)
-        fold()
+        at_once(merge_deltas)
+        merge_deltas()
     assert_exact()

@@ -12,7 +12,7 @@ from incidents.listing.filters import IncidentQuery, apply_filters
 from incidents.models import Incident, Source, Status
 from incidents.serializers import IncidentSerializer
 from incidents.store import store
-from tests.helpers.counts import fold
+from tests.helpers.counts import merge_deltas
 from tests.helpers.incidents import DAY, HOUR, MIDNIGHT, seeded
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +32,7 @@ def make(chance):
             created_at=created,
             updated_at=created + DAY * chance.choice([0, 0, 4]) + HOUR * chance.choice([0, 2]),
         )
-    fold()
+    merge_deltas()
 
 
 def any_query(chance):

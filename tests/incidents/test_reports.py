@@ -16,7 +16,7 @@ from incidents.reports import (
     resolved_per_day,
 )
 from incidents.services import change_incident
-from tests.helpers.counts import fold
+from tests.helpers.counts import merge_deltas
 from tests.helpers.incidents import make_incident, make_many, seeded
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -44,12 +44,12 @@ def become(monkeypatch):
     return become
 
 
-@pytest.fixture(params=[False, True], ids=["deltas", "folded"])
+@pytest.fixture(params=[False, True], ids=["deltas", "merged"])
 def incidents(db, request):
     chance = seeded()
     make_many(200, chance, lambda: TODAY - timedelta(hours=chance.randrange(-12, 240)))
     if request.param and connection.vendor == "postgresql":
-        fold()
+        merge_deltas()
     Incident.objects.filter(pk__in=Incident.objects.order_by("pk")[:50]).update(status="closed")
 
 
@@ -187,6 +187,6 @@ def test_the_tables_that_postgresql_keeps_are_models():
         return
     incident = make_incident(description="Ёлка")
     assert IncidentText.objects.get(incident=incident).text == "ЕЛКА"
-    fold()
+    merge_deltas()
     assert not IncidentCountDelta.objects.exists()
     assert sum(IncidentCount.objects.filter(day__isnull=True).values_list("n", flat=True)) == 1

