@@ -163,7 +163,7 @@ class CardAdmin(RetryAdmin):
 
 @admin.register(Account)
 class AccountAdmin(ListAdmin):
-    """Accounts are tied by a code that the user sends to the bot, and untied here."""
+    """Accounts are linked by a code that the user sends to the bot, and unlinked here."""
 
     list_display = ("telegram_id", "user")
     list_select_related = ("user",)
@@ -244,5 +244,6 @@ def _link(url: str | None) -> SafeString | str:
 
 
 def _card_link(card: Card) -> str | None:
-    chat = {"id": card.chat.telegram_id, "username": card.chat.username}
-    return message_link(chat, card.message_id, card.thread_id) if card.message_id and card.is_sent else None
+    if not card.message_id or not card.is_sent:
+        return None
+    return message_link(card.chat.telegram_id, card.chat.username, card.message_id, card.thread_id)

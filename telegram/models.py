@@ -215,7 +215,7 @@ class Account(models.Model):
 
 
 class LinkCode(models.Model):
-    """A one-time code that a user sends to the bot in private, to tie the account to itself."""
+    """A one-time code that a user sends to the bot in private, to link the account to itself."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE)
     code_hash = models.BinaryField(max_length=32, unique=True)

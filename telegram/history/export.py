@@ -18,9 +18,9 @@ import ijson
 from telegram.history.file import RepairedFile
 from telegram.history.rich import rich_message
 from telegram.reading import reports
-from telegram.reading.reports import ZERO_CHANNEL_ID, Fields, NotUnderstoodError, Report
+from telegram.reading.reports import ZERO_CHANNEL_ID, NotUnderstoodError, Report
 from telegram.reading.rich import with_address
-from telegram.reading.values import dictionary, integer, sequence, string
+from telegram.reading.values import Fields, dictionary, integer, sequence, string
 
 BUFFER_SIZE = 1 << 17
 # Desktop numbers the messages of the group that a supergroup once was from here on, below zero.

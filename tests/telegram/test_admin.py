@@ -9,7 +9,7 @@ from django.test import Client
 from identity.models import User
 from telegram import chats
 from telegram.models import Account, Card, Chat, Message
-from telegram.reading.reports import Author
+from telegram.reading.authors import Author
 from telegram.receiving import accounts
 from tests.helpers.bot_api import BOT, TOKEN
 from tests.helpers.incidents import make_incident
@@ -167,11 +167,11 @@ def test_an_incident_with_a_card_is_still_changed(admin_client, card):
     assert (incident.description, incident.status) == ("x", "closed")
 
 
-def test_an_account_is_tied_by_a_code_and_untied(admin_client, user):
+def test_an_account_is_linked_by_a_code_and_unlinked(admin_client, user):
     assert "One-time code for Telegram" in page(admin_client, f"identity/user/{user.pk}/change/")
     response = admin_client.post(f"{ADMIN}/identity/user/{user.pk}/telegram-code/", follow=True)
     code = response.content.decode().split("/start ")[1].split("”")[0]
-    assert accounts.tie(code, Author("Анна", user_id=7000000001)) == user
+    assert accounts.link_account(code, Author("Анна", user_id=7000000001)) == user
     assert "7000000001" in page(admin_client, f"identity/user/{user.pk}/change/")
     admin_client.post(f"{ADMIN}/telegram/account/7000000001/delete/", {"post": "yes"})
     assert not Account.objects.exists()
