@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from telegram import card_states
 from telegram.bot_api import client
 from telegram.models import Card, Chat, ChatAlias
 from telegram.reading import updates
@@ -90,18 +91,17 @@ def set_membership(alias: ChatAlias, member: updates.Membership) -> None:
         return
     values = {"membership": member.status, "can_send": member.can_send, "is_admin": member.sees_all}
     # Sending resumes where the bot may send now. The update that tells of a ban comes after the 403 that told of it.
-    if chat.rest_reason and member.can_send:
-        values |= {"rests_until": None, "rest_reason": ""}
+    if chat.pause_reason and member.can_send:
+        values |= {"paused_until": None, "pause_reason": ""}
     Chat.objects.filter(pk=chat.pk).update(**values, membership_at=member.at)
 
 
 @transaction.atomic
 def migrate(bot_id: int, old: int, new: int) -> None:
     """
-    Makes the group `old` and the supergroup `new` one chat; nothing where neither is known or they are one already.
+    Makes the group `old` and the supergroup `new` one chat; does nothing if neither is known or they are one already.
 
-    Cards that were sent to the group are out of reach, and the supergroup numbers its messages anew: theirs become
-    negative ids, which no message has, so that the next change sends a new card.
+    Its cards are left behind in the group.
     """
     aliases = ChatAlias.objects.filter(bot_id=bot_id, telegram_id__in=(old, new))
     # In one order, so that the two signs of a migration do not deadlock
@@ -123,7 +123,7 @@ def migrate(bot_id: int, old: int, new: int) -> None:
 def _move_to(chat: Chat, new: int, other: Chat | None) -> None:
     """`other` is the row that the supergroup got before its origin was known."""
     cards = Card.objects.filter(chat=chat)
-    cards.update(message_id=-F("message_id"), reply_to=None, thread_id=None, direct_topic_id=None)
+    card_states.leave_group(cards)
     values = {"telegram_id": new, "type": "supergroup", "membership": "", "can_send": True, "membership_at": None}
     if other:
         cards.filter(incident__in=other.cards.values("incident")).delete()

@@ -108,29 +108,14 @@ def _entries(events: Iterator[tuple[str, Any]]) -> Iterator[tuple[Fields, object
 
 def _items(events: Iterator[tuple[str, Any]]) -> Iterator[object]:
     """The items of an array whose start has been read."""
-    outer: list[Any] = []
-    container: Any = None
-    key = ""
+    builder = ijson.ObjectBuilder()
+    add, outer = builder.event, builder.containers
     for event, value in events:
-        if event == "map_key":
-            key = value
-        elif event in ("end_map", "end_array"):
-            if container is None:
-                return
-            whole, container = container, outer.pop()
-            if container is None:
-                yield whole
-        else:
-            item = {} if event == "start_map" else [] if event == "start_array" else value
-            if isinstance(container, dict):
-                container[key] = item
-            elif container is not None:
-                container.append(item)
-            if event in ("start_map", "start_array"):
-                outer.append(container)
-                container = item
-            elif container is None:
-                yield item
+        if not outer and event == "end_array":
+            return
+        add(event, value)
+        if not outer:
+            yield builder.value
 
 
 def _chat(header: Fields) -> Fields | None:

@@ -11,6 +11,7 @@ from incidents.models import Channel, Incident
 from incidents.services import change_incident
 from intake.inbox import Outcome
 from intake.models import Delivery
+from telegram import card_states
 from telegram.models import Card, ChatAlias, Message
 from telegram.reading.updates import CallbackQuery
 from telegram.receiving import accounts
@@ -33,7 +34,7 @@ def handle(alias: ChatAlias, query: CallbackQuery, delivery: Delivery) -> Outcom
     if press is None or incident is None or query.author is None:
         _respond(query, _("This button is not known."))
         return Outcome(Delivery.State.SKIPPED, ["the button is not known"])
-    sender.adopt(alias, incident.pk, query.message_id)
+    card_states.adopt(alias, incident.pk, query.message_id)
     if incident.status == press.shown:
         actor = accounts.actor_of(query.author)
         change_incident(incident, values={"status": press.wanted}, actor=actor, channel=Channel.TELEGRAM)
@@ -63,4 +64,4 @@ def _incident(alias: ChatAlias, press: cards.Press) -> Incident | None:
 
 
 def _respond(query: CallbackQuery, text: str) -> None:
-    transaction.on_commit(partial(sender.answer_press, query.id, text))
+    transaction.on_commit(partial(sender.answer_callback_query, query.id, text))

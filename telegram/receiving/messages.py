@@ -9,11 +9,12 @@ from incidents.models import Channel, Incident
 from incidents.services import add_comment, change_incident, create_incident
 from intake.inbox import Outcome
 from intake.models import Delivery
+from telegram import card_states
 from telegram.models import Bot, Card, Chat, ChatAlias, Message
 from telegram.reading.reports import Report, Skip, album_description
 from telegram.reading.texts import Command
 from telegram.receiving import accounts
-from telegram.sending import cards, sender
+from telegram.sending import cards
 
 Role = Message.Role
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -78,7 +79,7 @@ class Reader:
         if command and command.name != "incident":
             return Skip.OTHER_COMMAND
         if report.reply_to and (number := replied_card(report, self.bot_id)):
-            sender.adopt(self.alias, number, report.reply_to)
+            card_states.adopt(self.alias, number, report.reply_to)
         if report.author.bot_id == self.bot_id or self._is_card(report):
             return Skip.OWN_MESSAGE
         return None if command else report.skip
@@ -225,7 +226,7 @@ class Reader:
         self._remember(alias, report, incident_id, Role.PART)
         self._describe(incident_id, before, _words(_album(alias, album[0].media_group_id)), report)
         # The card tells how many parts there are.
-        Card.objects.filter(incident=incident_id, chat=alias.chat).update(due_at=timezone.now())
+        card_states.outdate(Card.objects.filter(incident=incident_id, chat=alias.chat), timezone.now())
         return incident_id
 
     # Edits
