@@ -41,7 +41,7 @@ def age(at: datetime) -> SafeString:
 @register.filter
 def phone_classes(changelist: ChangeList) -> str:
     """The classes of the page that hide columns of a list on a phone, by their places."""
-    hidden = changelist.model_admin.phone_hidden  # type: ignore[attr-defined]  # of a ListAdmin
+    hidden = getattr(changelist.model_admin, "phone_hidden", ())  # of a ListAdmin: other apps have ModelAdmins
     columns = enumerate(changelist.list_display, start=1)
     return " ".join(f"phone-hides-{place}" for place, name in columns if name in hidden)
 
