@@ -19,7 +19,7 @@ LABELS = {"status": dict(Status.choices), "source": dict(Source.choices)}
 
 
 def display(field: str, value: str) -> str:
-    """A value as people read it."""
+    """Returns a value as people read it."""
     return str(LABELS[field].get(value, value)) if field in LABELS else value
 
 
