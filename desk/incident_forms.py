@@ -93,6 +93,14 @@ class ChangeForm(IncidentForm):
         kept = self.data.get("keep", "").split()
         return [name for name in super().changed_data if name not in kept]
 
+    def clean(self) -> dict[str, Any]:
+        sent = self.data
+        values = super().clean()
+        if not self.conflicts:
+            # Refused for another reason, the page does not show what others changed: it is told once this is saved.
+            self.data = sent
+        return values
+
     def add_conflict(self, bound: forms.BoundField, seen: list[str]) -> None:
         if not self.conflicts:
             self.add_error(None, CONFLICT)

@@ -67,7 +67,7 @@ class AdminSite(admin.AdminSite):
         return TemplateResponse(request, "admin/login.html", context)
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Django's view, with a form that gets the request: wrong passwords are counted by address."""
+        """Calls Django's view, with a form that gets the request: wrong passwords are counted by address."""
         view = PasswordChangeView.as_view(
             form_class=partial(PasswordChangeForm, request),
             success_url=reverse("admin:password_change_done"),
@@ -126,7 +126,7 @@ def _draft(request: HttpRequest) -> str:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """
-    The form of a page of ours that is out of date, since a log-in changes the token, is shown again.
+    Shows the form of a page of ours again that is out of date, since a log-in changes the token.
 
     That of another site is refused: browsers name the site in the header Origin or Referer.
     """
@@ -141,7 +141,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def _refuse_nul(view: Any) -> Any:
-    """PostgreSQL cannot be asked for a NUL: in a parameter it is refused like any other invalid filter."""
+    """Refuses a NUL in a parameter like any other invalid filter: PostgreSQL cannot be asked for it."""
 
     @wraps(view)
     def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -15,7 +15,7 @@ DOWN = (OperationalError, InterfaceError)
 
 
 def is_unavailable(exc: BaseException) -> bool:
-    """Whether the database is unreachable, full or read-only, as after a failover: a retry may succeed."""
+    """Returns whether the database is unreachable, full or read-only, as after a failover: a retry may succeed."""
     # psycopg's ReadOnlySqlTransaction is an InternalError.
     return isinstance(exc, DOWN) or isinstance(exc.__cause__, psycopg.errors.ReadOnlySqlTransaction)
 
@@ -51,7 +51,7 @@ class _Cursor(psycopg.Cursor[tuple[Any, ...]]):
 
 def fetch(sql: str, params: Sequence[Any] | Mapping[str, Any], *, prepare: bool | None = None) -> list[tuple[Any, ...]]:
     """
-    The rows of a statement. PostgreSQL only. Raises the exceptions of django.db.
+    Returns the rows of a statement. PostgreSQL only. Raises the exceptions of django.db.
 
     Frequent statements are prepared and rows are sent in binary format, which the ORM's cursor does not do. `prepare`
     is False if the best plan depends on the parameters. Timestamps are naive, in UTC: a time zone would double the cost
@@ -81,7 +81,7 @@ def wait_for_replication() -> None:
 
 
 def is_read_only() -> bool:
-    """Commits, unless the server is read-only. Raises OperationalError where the database does not answer."""
+    """Commits unless the server is read-only; returns whether it is. Raises OperationalError."""
     with connection.cursor() as cursor:
         cursor.execute(WRITE)
         read_only, _ = cursor.fetchone()
@@ -89,7 +89,7 @@ def is_read_only() -> bool:
 
 
 def limit_lock_waits(seconds: int) -> None:
-    """Until the end of the transaction: then OperationalError, caused by psycopg's LockNotAvailable."""
+    """Limits them until the transaction ends. Raises OperationalError, caused by psycopg's LockNotAvailable."""
     with connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL lock_timeout = '{seconds:d}s'")
 
