@@ -26,7 +26,7 @@ from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
 from incidents.history import name_authors, names_of_takers
 from incidents.idempotency import StoredResponse, create_or_replay
 from incidents.models import Channel, Incident
-from incidents.services import ATTEMPTS, WRITABLE, add_comment, change_incident, create_incident
+from incidents.services import MAX_ATTEMPTS, WRITABLE, add_comment, change_incident, create_incident
 
 ENTRIES_SHOWN = 100
 ENTRIES_A_PAGE = 100  # of the whole history
@@ -78,7 +78,7 @@ def change_view(model_admin: ModelAdmin, request: HttpRequest, incident: Inciden
         return _render_incident(model_admin, request, incident, form)
     if not model_admin.has_change_permission(request, incident):
         raise PermissionDenied
-    for _attempt in range(ATTEMPTS):
+    for _attempt in range(MAX_ATTEMPTS):
         form = ChangeForm(request.POST, instance=copy(incident))  # which an invalid form alters
         if not form.is_valid():
             return _render_incident(model_admin, request, incident, form)
