@@ -90,6 +90,12 @@ def share_static_files() -> None:
 share_static_files()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Hides the settings from pytest-django, which in a worker would read them before its PostgreSQL has started."""
+    del os.environ["DJANGO_SETTINGS_MODULE"]
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database", choices=["postgres", "sqlite"], default="postgres")
 
