@@ -4,6 +4,7 @@ import logging
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -52,12 +53,13 @@ def put_back(card: Card, **columns: Any) -> None:
     _row(card).update(state=state, send_began_at=None, **columns)
 
 
+@transaction.atomic
 def lost(card: Card) -> bool:
     """Takes note of a lost response to sendMessage. Returns whether the card may be sent again, which it may once."""
     changes = {"state": State.UNKNOWN, "sends_unknown": F("sends_unknown") + 1, "send_began_at": None}
     if not _row(card).exclude(_IS_SENT).update(**changes):
         return False  # adopted meanwhile
-    card.sends_unknown += 1
+    card.refresh_from_db(fields=["sends_unknown"])
     if card.sends_unknown > 1:
         with override(card.chat.language):
             fail(card, _("Twice Telegram did not say whether it took the message: it may be in the chat."))

@@ -100,6 +100,18 @@ def test_what_is_sent_and_due_again_meanwhile_is_outdated(service, chat):
     assert Card.objects.get().state == "outdated"
 
 
+def test_a_process_that_dies_lets_no_card_be_sent_a_third_time(service, chat, monkeypatch):
+    card = make(service, chat, "sending again")
+    monkeypatch.setattr(card_states, "fail", lambda *args: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        card_states.lost(card)
+    card = Card.objects.select_related("chat").get()
+    assert (card.state, card.sends_unknown) == ("sending", 1)
+    monkeypatch.undo()
+    assert not card_states.lost(card)
+    assert Card.objects.get().state == "failed"
+
+
 def test_what_is_adopted_meanwhile_is_not_lost(service, chat):
     card = make(service, chat, "sending")
     call("adopt", card, service.clock.now)
