@@ -123,13 +123,19 @@ def leave_group(cards: QuerySet[Card]) -> None:
     cards.update(message_id=-F("message_id"), reply_to=None, thread_id=None, direct_topic_id=None)
 
 
-def correct() -> None:
+def correct(since: datetime | None) -> None:
     """
     Corrects the states of cards that the previous release wrote, which has no such column.
 
-    It does so during an upgrade, and after a rollback. Goes when `failed` is dropped, in the next release.
+    `since` bounds the search to cards that are due, or whose incident changed. During an upgrade the two releases take
+    turns at the job. Goes when `failed` is dropped, in the next release.
     """
-    Card.objects.exclude(state=BY_COLUMNS).update(state=BY_COLUMNS)
+    cards = Card.objects.exclude(state=BY_COLUMNS)
+    if since is None:
+        cards.update(state=BY_COLUMNS)
+    else:
+        cards.filter(due_at__isnull=False).update(state=BY_COLUMNS)
+        cards.filter(incident__updated_at__gte=since).update(state=BY_COLUMNS)
 
 
 def _row(card: Card) -> QuerySet[Card]:

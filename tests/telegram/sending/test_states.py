@@ -87,9 +87,28 @@ def test_the_table_has_each_state_and_function():
 def test_what_the_release_before_wrote_is_corrected(service, chat, kind):
     card = make(service, chat, kind)
     Card.objects.update(state="new" if kind != "new" else "failed")
-    card_states.correct()
+    card_states.correct(None)
     card.refresh_from_db()
     assert card.state == kind.split()[0]
+
+
+def test_a_card_that_the_release_before_sent_beside_this_one_follows_its_incident(service, chat):
+    card = service.report(chat)
+    service.run()
+    Card.objects.update(state="new")
+    service.change(card, status="closed")
+    service.run()
+    assert (len(service.sent), len(service.edits), Card.objects.get().state) == (1, 1, "shown")
+
+
+def test_what_the_release_before_is_sending_beside_this_one_is_waited_for(service, chat):
+    service.run()
+    card = service.report(chat)
+    Card.objects.filter(pk=card.pk).update(send_began_at=service.clock.now)
+    service.run(30)
+    assert service.sent == []
+    service.run(60)
+    assert (len(service.sent), Card.objects.get().state) == (1, "shown")
 
 
 def test_what_is_sent_and_due_again_meanwhile_is_outdated(service, chat):
