@@ -29,9 +29,13 @@ BY_COLUMNS = Case(
 )
 
 
-def begin(card: Card) -> None:
-    """Notes a call of sendMessage. To be committed before it, so that a process that dies leaves a trace of it."""
-    _row(card).update(state=State.SENDING, send_began_at=timezone.now())
+def begin(card: Card) -> bool:
+    """
+    Notes a call of sendMessage. Returns False if there is none to make, since the card was adopted meanwhile.
+
+    To be committed before the call, so that a process that dies leaves a trace of it.
+    """
+    return bool(_row(card).exclude(_IS_SENT).update(state=State.SENDING, send_began_at=timezone.now()))
 
 
 def sent(card: Card, message_id: int, **columns: Any) -> None:

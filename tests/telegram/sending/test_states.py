@@ -131,6 +131,13 @@ def test_a_process_that_dies_lets_no_card_be_sent_a_third_time(service, chat, mo
     assert Card.objects.get().state == "failed"
 
 
+def test_what_is_adopted_just_before_the_call_is_not_sent_again(service, chat):
+    card = make(service, chat, "unknown")
+    call("adopt", card, service.clock.now)
+    assert not card_states.begin(card)
+    assert (Card.objects.get().state, Card.objects.get().send_began_at) == ("outdated", None)
+
+
 def test_what_is_adopted_meanwhile_is_not_lost(service, chat):
     card = make(service, chat, "sending")
     call("adopt", card, service.clock.now)
