@@ -4,6 +4,7 @@ import logging
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -28,9 +29,13 @@ BY_COLUMNS = Case(
 )
 
 
-def begin(card: Card) -> None:
-    """Notes a call of sendMessage. To be committed before it, so that a process that dies leaves a trace of it."""
-    _row(card).update(state=State.SENDING, send_began_at=timezone.now())
+def begin(card: Card) -> bool:
+    """
+    Notes a call of sendMessage. Returns False if there is none to make, since the card was adopted meanwhile.
+
+    To be committed before the call, so that a process that dies leaves a trace of it.
+    """
+    return bool(_row(card).exclude(_IS_SENT).update(state=State.SENDING, send_began_at=timezone.now()))
 
 
 def sent(card: Card, message_id: int, **columns: Any) -> None:
@@ -52,12 +57,13 @@ def put_back(card: Card, **columns: Any) -> None:
     _row(card).update(state=state, send_began_at=None, **columns)
 
 
+@transaction.atomic
 def lost(card: Card) -> bool:
     """Takes note of a lost response to sendMessage. Returns whether the card may be sent again, which it may once."""
     changes = {"state": State.UNKNOWN, "sends_unknown": F("sends_unknown") + 1, "send_began_at": None}
     if not _row(card).exclude(_IS_SENT).update(**changes):
         return False  # adopted meanwhile
-    card.sends_unknown += 1
+    card.refresh_from_db(fields=["sends_unknown"])
     if card.sends_unknown > 1:
         with override(card.chat.language):
             fail(card, _("Twice Telegram did not say whether it took the message: it may be in the chat."))
@@ -121,13 +127,19 @@ def leave_group(cards: QuerySet[Card]) -> None:
     cards.update(message_id=-F("message_id"), reply_to=None, thread_id=None, direct_topic_id=None)
 
 
-def correct() -> None:
+def correct(since: datetime | None) -> None:
     """
     Corrects the states of cards that the previous release wrote, which has no such column.
 
-    It does so during an upgrade, and after a rollback. Goes when `failed` is dropped, in the next release.
+    `since` bounds the search to cards that are due, or whose incident changed. During an upgrade the two releases take
+    turns at the job. Goes when `failed` is dropped, in the next release.
     """
-    Card.objects.exclude(state=BY_COLUMNS).update(state=BY_COLUMNS)
+    cards = Card.objects.exclude(state=BY_COLUMNS)
+    if since is None:
+        cards.update(state=BY_COLUMNS)
+    else:
+        cards.filter(due_at__isnull=False).update(state=BY_COLUMNS)
+        cards.filter(incident__updated_at__gte=since).update(state=BY_COLUMNS)
 
 
 def _row(card: Card) -> QuerySet[Card]:

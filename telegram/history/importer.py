@@ -33,8 +33,8 @@ class History:
         self.error: NotUnderstoodError | None = None
         self.bot_id = client.bot_id()
         self.username = username_of(self.bot_id)
-        tied = Account.objects.filter(user__is_active=True)
-        self.usernames = dict(tied.values_list("telegram_id", "user__username"))
+        linked = Account.objects.filter(user__is_active=True)
+        self.usernames = dict(linked.values_list("telegram_id", "user__username"))
         self.outside_name = lru_cache(10_000)(accounts.outside_name)
 
     def record(self, found: Iterable[Report | NotUnderstoodError]) -> None:

@@ -16,7 +16,7 @@ STATE = Case(
 
 
 def fill(apps, schema_editor):
-    """What the previous release writes meanwhile, the job corrects when it starts."""
+    """What the previous release writes meanwhile, the job corrects."""
     cards = apps.get_model("telegram", "Card").objects
     done = 0
     while batch := list(cards.filter(pk__gt=done).order_by("pk").values_list("pk", flat=True)[:BATCH]):

@@ -85,7 +85,7 @@ class Reader:
         return None if command else report.skip
 
     def _is_card(self, report: Report) -> bool:
-        # In a channel, whose posts have no author but the channel; in other chats a card's author is the bot.
+        # Only a channel's posts hide that the bot wrote them; in other chats it is the author of its cards.
         return report.author.user_id is None and card_incident(self.alias, report.message_id) is not None
 
     def _take(self, report: Report, *, is_edit: bool) -> Skip | None:

@@ -125,7 +125,7 @@ def _text_of_command(update: Update, name: str) -> str | None:
     """Returns what follows `/name`, None if the message is not that command for this bot."""
     try:
         command = update.report.command
-    except NotUnderstoodError:
+    except Exception:  # processing notes it on the delivery: here it would hold up all later updates
         return None
     return command.text if command and command.name == name and is_ours(command, client.bot_id()) else None
 

@@ -33,9 +33,9 @@ class Sweep:
     def run(self) -> None:
         now = timezone.now()
         full = self._full_at is None or self._full_at < now - FULL_SWEEP_EVERY
-        if full:
-            card_states.correct()
-        mark_changed(since=None if full or self._ran_at is None else self._ran_at - OVERLAP)
+        since = None if full or self._ran_at is None else self._ran_at - OVERLAP
+        card_states.correct(since)
+        mark_changed(since)
         plan_changed()
         if full:
             _forget_former_notify_chats()

@@ -214,7 +214,8 @@ def _card(chat: Chat, card_id: int) -> Call | None:
             return None  # another process may still be at it
         if not card_states.lost(card):
             return None
-    card_states.begin(card)
+    if not card_states.begin(card):
+        return None
     params = _message(text, card.thread_id, reply_markup=markup)
     if card.reply_to:
         params["reply_parameters"] = {"message_id": card.reply_to}

@@ -7,6 +7,7 @@ import pytest
 from intake.inbox import process_pending, replay
 from intake.models import Delivery
 from telegram import chats
+from telegram.reading import reports
 from telegram.reading.updates import OTHER_UPDATES
 from telegram.receiving import updates
 from tests.helpers.telegram_messages import ANNA, GROUP, message
@@ -134,6 +135,13 @@ def test_an_error_that_was_not_foreseen_keeps_the_update(group, monkeypatch):
     monkeypatch.setattr(chats, "find", lambda *args: 1 / 0)
     write(text="x")
     assert descriptions() == ["x"]
+
+
+def test_words_that_cannot_be_made_hold_up_nothing(group, monkeypatch):
+    monkeypatch.setitem(reports.MEDIA, "poll", lambda message: 1 / 0)
+    write(text=None, poll={"question": "x"})
+    write(message_id=11, text="next")
+    assert (descriptions(), [state for state, _ in deliveries()]) == (["next"], ["faulty", "processed"])
 
 
 def test_the_same_id_with_another_content_is_another_update(group):

@@ -87,9 +87,28 @@ def test_the_table_has_each_state_and_function():
 def test_what_the_release_before_wrote_is_corrected(service, chat, kind):
     card = make(service, chat, kind)
     Card.objects.update(state="new" if kind != "new" else "failed")
-    card_states.correct()
+    card_states.correct(None)
     card.refresh_from_db()
     assert card.state == kind.split()[0]
+
+
+def test_a_card_that_the_release_before_sent_beside_this_one_follows_its_incident(service, chat):
+    card = service.report(chat)
+    service.run()
+    Card.objects.update(state="new")
+    service.change(card, status="closed")
+    service.run()
+    assert (len(service.sent), len(service.edits), Card.objects.get().state) == (1, 1, "shown")
+
+
+def test_what_the_release_before_is_sending_beside_this_one_is_waited_for(service, chat):
+    service.run()
+    card = service.report(chat)
+    Card.objects.filter(pk=card.pk).update(send_began_at=service.clock.now)
+    service.run(30)
+    assert service.sent == []
+    service.run(60)
+    assert (len(service.sent), Card.objects.get().state) == (1, "shown")
 
 
 def test_what_is_sent_and_due_again_meanwhile_is_outdated(service, chat):
@@ -98,6 +117,25 @@ def test_what_is_sent_and_due_again_meanwhile_is_outdated(service, chat):
     assert Card.objects.get().state == "sending"
     card_states.sent(card, 7, shows=service.clock.now)
     assert Card.objects.get().state == "outdated"
+
+
+def test_a_process_that_dies_lets_no_card_be_sent_a_third_time(service, chat, monkeypatch):
+    card = make(service, chat, "sending again")
+    monkeypatch.setattr(card_states, "fail", lambda *args: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        card_states.lost(card)
+    card = Card.objects.select_related("chat").get()
+    assert (card.state, card.sends_unknown) == ("sending", 1)
+    monkeypatch.undo()
+    assert not card_states.lost(card)
+    assert Card.objects.get().state == "failed"
+
+
+def test_what_is_adopted_just_before_the_call_is_not_sent_again(service, chat):
+    card = make(service, chat, "unknown")
+    call("adopt", card, service.clock.now)
+    assert not card_states.begin(card)
+    assert (Card.objects.get().state, Card.objects.get().send_began_at) == ("outdated", None)
 
 
 def test_what_is_adopted_meanwhile_is_not_lost(service, chat):
