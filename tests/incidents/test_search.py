@@ -90,12 +90,12 @@ def test_the_migration_takes_ye_for_yo_in_older_texts(monkeypatch, batch):
 
 
 def test_the_fold_is_that_of_python_whatever_the_letter():
-    characters = [chr(point) for point in range(1, 0x110000) if not 0xD800 <= point < 0xE000 and point != 13]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT c, incidents_fold('x' || c) FROM unnest(%s::text[]) AS c", [characters])
-        folded = dict(cursor.fetchall())
     # A newer Unicode than Python's may know more upper-case letters: they fold to themselves there.
-    cased = [c for c in characters if c.upper() != c or c.lower() != c]
+    cased = [c for c in map(chr, range(0x110000)) if c.upper() != c or c.lower() != c]
+    assert len(cased) > 2_800
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT c, incidents_fold('x' || c) FROM unnest(%s::text[]) AS c", [cased])
+        folded = dict(cursor.fetchall())
     assert [c for c in cased if folded[c] != f"X{c.upper()}".replace("Ё", "Е")] == []
 
 
