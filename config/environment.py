@@ -62,7 +62,7 @@ def integer(name: str, default: int, *, least: int, most: int) -> int:
 
 
 def choice(name: str, values: list[str]) -> str:
-    """One of `values`, the first by default. Raises ImproperlyConfigured."""
+    """Reads one of `values`, the first by default. Raises ImproperlyConfigured."""
     value = text(name, values[0]).strip().lower()
     if value not in values:
         raise ImproperlyConfigured(f"{name} must be {', '.join(values[:-1])} or {values[-1]}.")
@@ -70,7 +70,7 @@ def choice(name: str, values: list[str]) -> str:
 
 
 def items(name: str, default: list[str]) -> list[str]:
-    """A list of comma-separated values."""
+    """Reads a list of comma-separated values."""
     return [item.strip() for item in text(name).split(",") if item.strip()] or default
 
 
@@ -90,7 +90,7 @@ def time_zone(name: str, default: str) -> str:
 
 
 def path_prefix(name: str) -> str:
-    """Such as /incidents, or empty. Raises ImproperlyConfigured."""
+    """Reads a prefix such as /incidents, or none. Raises ImproperlyConfigured."""
     value = text(name).strip().rstrip("/")
     if not re.fullmatch(r"(/[\w.~-]+)*", value, re.ASCII) or re.match("/(api|static)(/|$)", value):
         raise ImproperlyConfigured(f"{name} must be a path such as /incidents, and not one of the service's own.")
@@ -113,7 +113,7 @@ POSTGRESQL_OPTIONS = {
 
 
 def database(sqlite: Path) -> dict[str, Any]:
-    """An entry of DATABASES: DATABASE_URL, else POSTGRES_*, else SQLite. Raises ImproperlyConfigured."""
+    """Reads an entry of DATABASES: DATABASE_URL, else POSTGRES_*, else SQLite. Raises ImproperlyConfigured."""
     entry = _database(sqlite)
     if entry["ENGINE"].endswith("sqlite3"):
         return entry | {"OPTIONS": SQLITE_OPTIONS}

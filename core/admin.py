@@ -43,7 +43,7 @@ class GuardedAdmin(ListAdmin):
     form = GuardedForm
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """Locked where a transaction is open: a form compares and saves in one."""
+        """Locks the row where a transaction is open: a form compares and saves in one."""
         obj = super().get_object(request, object_id, from_field)
         if obj and transaction.get_connection().in_atomic_block:
             return self.model._default_manager.select_for_update(no_key=True).filter(pk=obj.pk).first()

@@ -10,7 +10,7 @@ WITH_PORT = re.compile(r"\[([^\]]*)\](?::\d*)?|([^:]*):\d*")  # [2001:db8::1]:44
 
 def client_address(request: HttpRequest | Request) -> str:
     """
-    The client's IP address; empty if the server has none, as on a Unix socket.
+    Returns the client's IP address; empty if the server has none, as on a Unix socket.
 
     X-Forwarded-For is used only behind TRUSTED_PROXIES: each proxy appends the address of its peer, so that with one
     trusted proxy the last entry is the client's, and earlier entries may be forged.
@@ -22,7 +22,7 @@ def client_address(request: HttpRequest | Request) -> str:
 
 
 def _parse(text: str) -> str:
-    """The address without port and zone; an IPv4-mapped one (RFC 4291, 2.5.5.2) as IPv4; empty if malformed."""
+    """Returns the address without port and zone; an IPv4-mapped one (RFC 4291, 2.5.5.2) as IPv4; empty if malformed."""
     text = text.strip(' \t"')
     if match := WITH_PORT.fullmatch(text):
         text = match[1] or match[2] or ""

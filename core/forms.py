@@ -27,7 +27,7 @@ class GuardedForm(forms.ModelForm):
                 field.show_hidden_initial = not (field.disabled or isinstance(field.widget, forms.PasswordInput))
 
     def clean(self) -> dict[str, Any]:
-        """The values that the person edited."""
+        """Returns the values that the person edited."""
         values: dict[str, Any] = super().clean() or {}
         if not self.instance.pk:
             return values
@@ -52,13 +52,13 @@ class GuardedForm(forms.ModelForm):
 
 
 def _sent(bound: forms.BoundField) -> list[str]:
-    """What a page sends in hidden inputs of the stored value."""
+    """Returns what a page sends in hidden inputs of the stored value."""
     value = bound.field.prepare_value(bound.initial)
     return ["" if one is None else str(one) for one in (value if isinstance(value, list) else [value])]
 
 
 def _is_same(seen: list[str], stored: list[str]) -> bool:
-    """Browsers send `\\r\\n`, and fields strip white space."""
+    """Compares by lines: browsers send `\\r\\n`, and fields strip white space."""
     return sorted("\n".join(text.strip().splitlines()) for text in seen) == sorted(
         "\n".join(text.strip().splitlines()) for text in stored
     )

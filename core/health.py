@@ -49,7 +49,7 @@ def live(request: HttpRequest) -> HttpResponse:
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:
     """
-    200 if every check is "ok", otherwise 503.
+    Responds with 200 if every check is "ok", otherwise with 503.
 
     Late jobs and details are shown, but do not make it 503: taking this web server out of service would not help.
     """

@@ -63,7 +63,7 @@ def register(job: Job) -> None:
 
 
 def late() -> list[str]:
-    """Names of the jobs that are overdue by more than LATE and that no process holds, or that keep failing."""
+    """Names the jobs that are overdue by more than LATE and that no process holds, or that keep failing."""
     overdue = Q(expires_at__lt=Now(), due_at__lt=Now() - LATE)
     on_time = Heartbeat.objects.exclude(overdue | Q(failures__gte=FAILING)).values_list("job", flat=True)
     return sorted(registered.keys() - set(on_time))
@@ -94,7 +94,7 @@ class Runner:
             thread.join(max(0.0, until - monotonic()))
 
     def is_turning(self) -> bool:
-        """Whether all loops turn, as they do without a database too."""
+        """Returns whether all loops turn, as they do without a database too."""
         return monotonic() - min(self._turned_at.values()) < STUCK_SECONDS
 
     def _loop(self, job: Job) -> None:

@@ -14,7 +14,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 def parse_timestamp(text: str) -> datetime:
     """
-    The timestamp in UTC. Raises ValueError for what is not RFC 3339, OverflowError before the year 1 and after 9999.
+    Returns the timestamp in UTC. Raises ValueError unless it is RFC 3339, OverflowError outside the years 1 to 9999.
 
     Fractions of a microsecond are rounded up, so that comparisons with >= and < stay exact. A leap second is the second
     after it.
@@ -34,7 +34,7 @@ def parse_timestamp(text: str) -> datetime:
 
 
 def parse_date(text: str) -> datetime:
-    """Midnight of the date in UTC. Raises ValueError."""
+    """Returns midnight of the date in UTC. Raises ValueError."""
     if not _DATE.fullmatch(text):
         raise ValueError("not an RFC 3339 date")
     return datetime.fromisoformat(text).replace(tzinfo=UTC)

@@ -168,7 +168,7 @@ class IncidentAdmin(ListAdmin):
         return super().changelist_view(request, {**title, **(extra_context or {})})
 
     def export_view(self, request: HttpRequest, form: str) -> HttpResponseBase:
-        """The filtered list as a file; `form` is csv or xlsx."""
+        """Sends the filtered list as a file; `form` is csv or xlsx."""
         if form not in export.CONTENT_TYPES:
             raise Http404
         if not self.has_view_permission(request):

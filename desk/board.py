@@ -18,10 +18,10 @@ from incidents import reports
 from incidents.history import names_of_takers
 from incidents.models import UNRESOLVED, Incident, Source, Status
 
-ROWS = 15
+MAX_ROWS = 15
 DAYS = 30
-COUNTED = 1_000
-STEP, HEIGHT = 12, 96  # of the chart's bars, in its own units
+MAX_COUNTED = 1_000  # failures of a kind
+BAR_STEP, CHART_HEIGHT = 12, 96  # in the chart's own units
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ class Bar:
 
 
 def context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
-    """For admin/board_content.html; without incidents and their numbers for a user who may not view them."""
+    """Returns what admin/board_content.html shows, without incidents to a user who may not view them."""
     board: dict[str, Any] = {"now": timezone.now(), "faults": list(_failures(request, site))}
     incidents = site.get_model_admin(Incident)
     if not incidents.has_view_permission(request):
         return board
-    rows = reports.oldest_unresolved(ROWS)
+    rows = reports.oldest_unresolved(MAX_ROWS)
     takers = names_of_takers(incident.pk for incident in rows)
     counts = reports.counts_by_status_and_source()
     weeks = reports.last_weeks()
@@ -64,7 +64,7 @@ def context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
         "unresolved": [_numbers(counts, status)[0] for status in UNRESOLVED],
         "sources": Source.labels,
         "bars": _bars(reports.created_per_day(DAYS), reports.resolved_per_day(DAYS)),
-        "chart": {"width": DAYS * STEP, "height": HEIGHT, "step": STEP},
+        "chart": {"width": DAYS * BAR_STEP, "height": CHART_HEIGHT, "step": BAR_STEP},
         "medians": [week.median and timesince(week.until - week.median, week.until) for week in weeks],
         "created": [Number(week.created, _created(week.since, week.until)) for week in weeks],
         "resolved": [Number(week.resolved, _resolved(week.since, week.until)) for week in weeks],
@@ -72,13 +72,13 @@ def context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
 
 
 def _oldest_first(request: HttpRequest, incidents: ModelAdmin) -> str:
-    """The list of all unresolved incidents, in the board's order."""
+    """Returns the address of the list of all unresolved incidents, in the board's order."""
     column = list(incidents.get_list_display(request)).index("created") + 1
     return _url(Incident, status__in=",".join(UNRESOLVED), o=column)
 
 
 def _numbers(counts: dict[tuple[str, str], int], status: Status) -> list[Number]:
-    """Of the status: all, then by source."""
+    """Returns the numbers of the status: of all, then by source."""
     by_source = [
         Number(counts[status, source], _url(Incident, status__exact=status, source__exact=source), str(source.label))
         for source in Source
@@ -95,18 +95,18 @@ def _bars(created: dict[date, int], resolved: dict[date, int]) -> list[Bar]:
     for number, day in enumerate(created):
         midnight = datetime.combine(day, time.min, UTC)
         period = midnight, midnight + timedelta(days=1)
-        heights = (round(HEIGHT * n / most) for n in (created[day], resolved[day]))
+        heights = (round(CHART_HEIGHT * n / most) for n in (created[day], resolved[day]))
         new, done = Number(created[day], _created(*period)), Number(resolved[day], _resolved(*period))
-        bars.append(Bar(day, new, done, number * STEP, *heights))
+        bars.append(Bar(day, new, done, number * BAR_STEP, *heights))
     return bars
 
 
 def _failures(request: HttpRequest, site: AdminSite) -> Iterator[Number]:
-    """What waits for a person, of the models that the user may view."""
+    """Counts what waits for a person, of the models that the user may view."""
     for label, model, condition, filters in registry.failures:
         if site.get_model_admin(model).has_view_permission(request):
-            counted = model._default_manager.filter(condition)[: COUNTED + 1].count()
-            yield Number(min(counted, COUNTED), _url(model, **filters), str(label), counted > COUNTED)
+            counted = model._default_manager.filter(condition)[: MAX_COUNTED + 1].count()
+            yield Number(min(counted, MAX_COUNTED), _url(model, **filters), str(label), counted > MAX_COUNTED)
 
 
 def _created(since: datetime, until: datetime) -> str:

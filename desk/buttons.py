@@ -26,10 +26,10 @@ USUAL_NEXT: dict[str, Status] = {
 
 
 def in_row(status: str) -> list[tuple[Status, Any]]:
-    """The status that each button sets, and its label."""
+    """Returns the status that each button sets, and its label."""
     return [(new, LABELS[new]) for new in IN_ROW[status]]
 
 
 def on_page(status: str) -> list[tuple[Status, Any, bool]]:
-    """As `in_row`, for every other status, and whether that is the usual next one."""
+    """Returns what `in_row` does, for every other status, and whether that is the usual next one."""
     return [(new, label, new == USUAL_NEXT.get(status)) for new, label in LABELS.items() if new != status]

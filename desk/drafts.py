@@ -11,14 +11,14 @@ from django.core import signing
 from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext_lazy as _
 
-SALT = SESSION_KEY = "core.drafts"
+SALT = SESSION_KEY = "core.drafts"  # an older path: sessions have drafts by it
 TOKEN = "csrfmiddlewaretoken"  # noqa: S105  # the name of a field
 MAX_CHARACTERS = 200_000
 NOT_SAVED = _("What you typed is not saved yet: you were logged out in between. Check it, then save it.")
 
 
 def sign(request: HttpRequest) -> str:
-    """The fields of a form that was sent, and its address; empty where no page of ours sent it, or it is too long."""
+    """Signs the fields of a form that was sent, and its address; "" if no page of ours sent it, or it is too long."""
     fields = request.POST.copy()
     if (
         fields.pop(TOKEN, None) is None
@@ -29,7 +29,7 @@ def sign(request: HttpRequest) -> str:
 
 
 def keep(request: HttpRequest, signed: str) -> str | None:
-    """The address of the form, which is to be shown again to this user; None where it was not signed here."""
+    """Keeps the form for this user; returns its address, where it is shown again, or None if it was not signed here."""
     try:
         draft: list[str] = signing.loads(signed, salt=SALT)
     except signing.BadSignature:
@@ -39,7 +39,7 @@ def keep(request: HttpRequest, signed: str) -> str | None:
 
 
 def take(request: HttpRequest) -> QueryDict | None:
-    """The fields that are to be shown again in this page's form, once."""
+    """Takes out the fields that are to be shown again in this page's form, once."""
     draft: Any = request.session.get(SESSION_KEY)
     if request.method != "GET" or not draft or draft[0] != request.get_full_path():
         return None

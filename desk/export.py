@@ -28,7 +28,7 @@ CONTENT_TYPES = {
 
 
 def response(form: str, incidents: QuerySet[Incident]) -> StreamingHttpResponse:
-    """`form` is of CONTENT_TYPES. The latest numbers come first."""
+    """Streams the file, the latest numbers first; `form` is of CONTENT_TYPES."""
     created, updated = capfirst(_("created")), capfirst(_("updated"))
     zone = timezone.get_current_timezone_name()
     columns = {

@@ -19,7 +19,7 @@ LABELS = {"status": dict(Status.choices), "source": dict(Source.choices)}
 
 
 def display(field: str, value: str) -> str:
-    """A value as people read it."""
+    """Returns a value as people read it."""
     return str(LABELS[field].get(value, value)) if field in LABELS else value
 
 
@@ -92,6 +92,14 @@ class ChangeForm(IncidentForm):
     def changed_data(self) -> list[str]:
         kept = self.data.get("keep", "").split()
         return [name for name in super().changed_data if name not in kept]
+
+    def clean(self) -> dict[str, Any]:
+        sent = self.data
+        values = super().clean()
+        if not self.conflicts:
+            # Refused for another reason, the page does not show what others changed: it is told once this is saved.
+            self.data = sent
+        return values
 
     def add_conflict(self, bound: forms.BoundField, seen: list[str]) -> None:
         if not self.conflicts:

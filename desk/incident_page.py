@@ -26,7 +26,7 @@ from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
 from incidents.history import name_authors, names_of_takers
 from incidents.idempotency import StoredResponse, create_or_replay
 from incidents.models import Channel, Incident
-from incidents.services import ATTEMPTS, WRITABLE, add_comment, change_incident, create_incident
+from incidents.services import MAX_ATTEMPTS, WRITABLE, add_comment, change_incident, create_incident
 
 ENTRIES_SHOWN = 100
 ENTRIES_A_PAGE = 100  # of the whole history
@@ -35,7 +35,7 @@ type IncidentView = Callable[[ModelAdmin, HttpRequest, Incident], HttpResponse]
 
 
 def of_incident(view: IncidentView) -> Callable[[ModelAdmin, HttpRequest, int | str], HttpResponse]:
-    """A view that gets an incident by its number; an unknown one leads to the board, and says so."""
+    """Gives the view the incident of a number; an unknown number leads to the board, which says so."""
 
     @wraps(view)
     def inner(model_admin: ModelAdmin, request: HttpRequest, pk: int | str) -> HttpResponse:
@@ -78,7 +78,7 @@ def change_view(model_admin: ModelAdmin, request: HttpRequest, incident: Inciden
         return _render_incident(model_admin, request, incident, form)
     if not model_admin.has_change_permission(request, incident):
         raise PermissionDenied
-    for _attempt in range(ATTEMPTS):
+    for _attempt in range(MAX_ATTEMPTS):
         form = ChangeForm(request.POST, instance=copy(incident))  # which an invalid form alters
         if not form.is_valid():
             return _render_incident(model_admin, request, incident, form)
@@ -115,7 +115,7 @@ def comment_view(model_admin: ModelAdmin, request: HttpRequest, incident: Incide
 
 @of_incident
 def history_view(model_admin: ModelAdmin, request: HttpRequest, incident: Incident) -> HttpResponse:
-    """The incident's own history: changes of every channel, not only those of the admin."""
+    """Shows the incident's own history: changes of every channel, not only those of the admin."""
     paginator = Paginator(incident.changes.order_by("-id"), ENTRIES_A_PAGE)
     page = paginator.get_page(request.GET.get("p"))
     page.object_list = list(page.object_list)
@@ -186,7 +186,7 @@ def _save(request: HttpRequest, incident: Incident, form: ChangeForm) -> None:
 
 
 def _create_once(request: HttpRequest, form: AddForm) -> int:
-    """The incident's id."""
+    """Returns the incident's id. Raises what `create_or_replay` raises."""
     values = {name: form.cleaned_data[name] for name in WRITABLE}
 
     def create() -> Incident:
@@ -206,7 +206,7 @@ def _comment_once(request: HttpRequest, incident: Incident, form: CommentForm) -
 
 
 def _once(request: HttpRequest, key: UUID | None, sent: Any, create: Callable[[], Incident]) -> int:
-    """The id of the incident that `create` returns, or returned before. Raises what `create_or_replay` raises."""
+    """Returns the id of the incident that `create` returns, or returned before. Raises as `create_or_replay`."""
     if key is None:
         return create().pk
 
@@ -219,7 +219,7 @@ def _once(request: HttpRequest, key: UUID | None, sent: Any, create: Callable[[]
 
 
 def _explain(request: HttpRequest, exc: IdempotencyKeyReused | IdempotencyKeyInUse) -> dict[str, str]:
-    """What was typed, for the form to be shown anew."""
+    """Says why nothing was recorded; returns what was typed, for the form to be shown anew."""
     typed: dict[str, str] = request.POST.dict()
     if isinstance(exc, IdempotencyKeyReused):
         del typed["once"]

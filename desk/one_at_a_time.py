@@ -27,7 +27,7 @@ class _Content:
 
 
 def send(export: Callable[[], StreamingHttpResponse]) -> StreamingHttpResponse | None:
-    """The response of `export`; None while another one is being sent."""
+    """Returns the response of `export`; None while another one is being sent."""
     lock = sending
     if not lock.acquire(blocking=False):
         return None

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 
 from core.admin import ListAdmin
 
-RETRIED = 10_000  # at once
+MAX_RETRIED = 10_000  # rows
 
 
 class RetryAdmin(ListAdmin):
@@ -40,7 +40,7 @@ class RetryAdmin(ListAdmin):
 
     @admin.action(description=_("Send again"), permissions=["retry"])
     def retry_chosen(self, request: HttpRequest, queryset: QuerySet) -> None:
-        chosen = queryset.order_by("pk")[:RETRIED]
+        chosen = queryset.order_by("pk")[:MAX_RETRIED]
         rows = self.model._default_manager.filter(pk__in=[obj.pk for obj in chosen if self.needs_retry(obj)])
         LogEntry.objects.log_actions(str(request.user.pk), rows, CHANGE, "Retry.")
         count = rows.count()

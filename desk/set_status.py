@@ -20,16 +20,16 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from desk.change_list import MOST_AT_ONCE
+from desk.change_list import MAX_AT_ONCE
 from desk.incident_page import of_incident
 from incidents.actors import Named
 from incidents.history import last_status_changes, name_authors, taken_by
 from incidents.models import Channel, Incident, Status
 from incidents.services import change_incident
 
-SALT = "incidents.admin.moves"
-VALID = timedelta(days=1)
-NAMED = 10
+SALT = "incidents.admin.moves"  # an older path: pages that are open have moves that were signed with it
+MAX_AGE = timedelta(days=1)  # of signed moves
+MAX_NAMED = 10  # incidents in a message
 
 
 class Move(NamedTuple):
@@ -48,7 +48,7 @@ class Move(NamedTuple):
 
 @of_incident
 def status_view(model_admin: ModelAdmin, request: HttpRequest, incident: Incident) -> HttpResponse:
-    """One press: `status` is set where the incident's status is still `shown`."""
+    """Takes one press: sets `status` if the incident's status is still `shown`."""
     # A button sends one value of its own: the list's buttons have `shown` in the query.
     shown, status = request.POST.get("shown") or request.GET.get("shown"), request.POST.get("status")
     if shown not in Status.values or status not in Status.values:
@@ -66,7 +66,7 @@ def moves_view(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
     if not model_admin.has_change_permission(request):
         raise PermissionDenied
     try:
-        moves = signing.loads(request.POST.get("moves", ""), salt=SALT, max_age=VALID)
+        moves = signing.loads(request.POST.get("moves", ""), salt=SALT, max_age=MAX_AGE)
     except signing.BadSignature:
         messages.error(request, _("This page is too old: nothing was changed."))
     else:
@@ -79,7 +79,7 @@ def sign(moves: Iterable[Move]) -> str:
 
 
 def next_page(request: HttpRequest) -> str:
-    """The path in `next`, if it is of this site, else the list."""
+    """Returns the path in `next` if it is of this site, else the list."""
     path = request.POST.get("next", "")
     return path if url_has_allowed_host_and_scheme(path, None) else reverse("admin:incidents_incident_changelist")
 
@@ -111,7 +111,7 @@ def move(request: HttpRequest, moves: Iterable[Move], page: str) -> None:
         context = {"text": _describe(undo), "moves": sign(undo), "next": page}
         messages.success(request, render_to_string("admin/incidents/incident/undo.html", context, request))
     if kept:
-        messages.warning(request, " ".join(map(_describe_kept, kept[:NAMED])) + _rest(len(kept)))
+        messages.warning(request, " ".join(map(_describe_kept, kept[:MAX_NAMED])) + _and_more(len(kept)))
 
 
 def _describe(undo: list[Move]) -> str:
@@ -124,7 +124,7 @@ def _describe(undo: list[Move]) -> str:
         if len(pks) == 1:
             sentences.append(_("%(number)s: now “%(status)s”.") % {"number": f"№{pks[0]}", "status": label})
             continue
-        names = ", ".join(f"№{pk}" for pk in pks[:NAMED]) + _rest(len(pks))
+        names = ", ".join(f"№{pk}" for pk in pks[:MAX_NAMED]) + _and_more(len(pks))
         text = ngettext(
             "%(names)s: now “%(status)s”, %(count)d incident.",
             "%(names)s: now “%(status)s”, %(count)d incidents.",
@@ -143,18 +143,18 @@ def _describe_kept(incident: Incident) -> str:
     return text % {"incident": incident, "status": incident.get_status_display(), "actor": author}
 
 
-def _rest(count: int) -> str:
-    return _(" and %d more") % (count - NAMED) if count > NAMED else ""
+def _and_more(count: int) -> str:
+    return _(" and %d more") % (count - MAX_NAMED) if count > MAX_NAMED else ""
 
 
 def set_status(
     model_admin: ModelAdmin, request: HttpRequest, chosen: QuerySet[Incident], status: Status
 ) -> TemplateResponse | None:
-    """An admin action that asks first: its page has the moves that the operator confirms."""
-    incidents = list(chosen.order_by("pk")[: MOST_AT_ONCE + 1])
-    if len(incidents) > MOST_AT_ONCE:
+    """Asks first, as an action of the list: its page has the moves that the operator confirms."""
+    incidents = list(chosen.order_by("pk")[: MAX_AT_ONCE + 1])
+    if len(incidents) > MAX_AT_ONCE:
         message = _("At most %d incidents can be changed at once: choose fewer. Nothing was changed.")
-        model_admin.message_user(request, message % MOST_AT_ONCE, messages.ERROR)
+        model_admin.message_user(request, message % MAX_AT_ONCE, messages.ERROR)
         return None
     changing = [incident for incident in incidents if incident.status != status]
     notes = []

@@ -37,7 +37,7 @@ class AdminSite(admin.AdminSite):
         return super().index(request, context)
 
     def board_view(self, request: HttpRequest) -> TemplateResponse:
-        """The content of the index alone, with which its script replaces an older one."""
+        """Shows the content of the index alone, with which its script replaces an older one."""
         return TemplateResponse(request, "admin/board_content.html", board.context(request, self))
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
@@ -55,7 +55,7 @@ class AdminSite(admin.AdminSite):
         return response
 
     def ask_to_log_in(self, request: HttpRequest, draft: str) -> HttpResponse:
-        """In response to a form: a redirect would lose what was typed."""
+        """Shows the log-in in response to a form: a redirect would lose what was typed."""
         context = {
             **self.each_context(request),
             "title": _("Log in"),
@@ -67,7 +67,7 @@ class AdminSite(admin.AdminSite):
         return TemplateResponse(request, "admin/login.html", context)
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Django's view, with a form that gets the request: wrong passwords are counted by address."""
+        """Calls Django's view, with a form that gets the request: wrong passwords are counted by address."""
         view = PasswordChangeView.as_view(
             form_class=partial(PasswordChangeForm, request),
             success_url=reverse("admin:password_change_done"),
@@ -90,7 +90,7 @@ class AdminSite(admin.AdminSite):
         return outer
 
     def _log_in_first(self, request: HttpRequest) -> HttpResponse | None:
-        """The response to a form that was sent without a session; None where Django's redirect does."""
+        """Responds to a form that was sent without a session; None where Django's redirect does."""
         if draft := _draft(request):
             return self.ask_to_log_in(request, draft)
         if request.method != "POST" or drafts.TOKEN not in request.POST:
@@ -115,7 +115,7 @@ DRAFTS = {f"admin:incidents_incident_{name}" for name in ("add", "change", "comm
 
 
 def _draft(request: HttpRequest) -> str:
-    """What was typed, signed; empty where this is no form that is shown again."""
+    """Signs what was typed; "" if this is no form that is shown again."""
     match = request.resolver_match
     if request.method != "POST" or not match:
         return ""
@@ -126,7 +126,7 @@ def _draft(request: HttpRequest) -> str:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """
-    The form of a page of ours that is out of date, since a log-in changes the token, is shown again.
+    Shows the form of a page of ours again that is out of date, since a log-in changes the token.
 
     That of another site is refused: browsers name the site in the header Origin or Referer.
     """
@@ -141,7 +141,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def _refuse_nul(view: Any) -> Any:
-    """PostgreSQL cannot be asked for a NUL: in a parameter it is refused like any other invalid filter."""
+    """Refuses a NUL in a parameter like any other invalid filter: PostgreSQL cannot be asked for it."""
 
     @wraps(view)
     def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

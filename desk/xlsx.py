@@ -16,11 +16,11 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 # Excel's limits
-MOST_ROWS = 1_048_576
-MOST_UNITS = 32_767  # of UTF-16 in a cell
+MAX_ROWS = 1_048_576
+MAX_UNITS = 32_767  # of UTF-16 in a cell
 CUT = " […]"
 # Of XML in a sheet: from 2 GiB on a part needs the extension Zip64, which Excel refuses in a stream.
-MOST_BYTES = 2_000_000_000
+MAX_BYTES = 2_000_000_000
 
 EPOCH = datetime(1899, 12, 30)
 # What XML 1.0 does not allow
@@ -96,9 +96,9 @@ def write(title: str, columns: dict[str, int], chunks: Iterable[list[list[Any]]]
             with archive.open(f"xl/worksheets/sheet{sheets}.xml", "w") as sheet:
                 sheet.write(start)
                 number, size = 1, len(start)
-                while row and number < MOST_ROWS:
+                while row and number < MAX_ROWS:
                     written = _row(number + 1, row).encode()
-                    if size + len(written) >= MOST_BYTES:
+                    if size + len(written) >= MAX_BYTES:
                         break
                     sheet.write(written)
                     number, size, row = number + 1, size + len(written), next(rows, None)
@@ -126,7 +126,7 @@ def _workbook(titles: list[str]) -> str:
 
 
 def _row(number: int, row: list[Any]) -> str:
-    """The row `number`, counted from 1. Gnumeric shows no cell without its reference."""
+    """Writes the row `number`, counted from 1. Gnumeric shows no cell without its reference."""
     cells = (_cell(f"{letter}{number}", value) for letter, value in zip(ascii_uppercase, row, strict=False))
     return f'<row r="{number}">{"".join(cells)}</row>'
 
@@ -137,8 +137,8 @@ def _cell(reference: str, value: Any) -> str:
             return f'<c r="{reference}" s="1"><v>{(value - EPOCH) / timedelta(days=1)}</v></c>'
         case str():
             text = ESCAPED.sub("_x005F_", ILLEGAL.sub("", value))
-            if len(text) * 2 > MOST_UNITS and len(units := text.encode("utf-16-le")) > MOST_UNITS * 2:
-                text = units[: (MOST_UNITS - len(CUT)) * 2].decode("utf-16-le", "ignore") + CUT
+            if len(text) * 2 > MAX_UNITS and len(units := text.encode("utf-16-le")) > MAX_UNITS * 2:
+                text = units[: (MAX_UNITS - len(CUT)) * 2].decode("utf-16-le", "ignore") + CUT
             return f'<c r="{reference}" t="inlineStr"><is><t xml:space="preserve">{escape(text)}</t></is></c>'
         case _:
             return f'<c r="{reference}"><v>{value}</v></c>'

@@ -66,7 +66,7 @@ class UserAdmin(GuardedAdmin, auth.UserAdmin):
     actions = ("deactivate",)
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Without the user's own permissions, unless there are some that a superuser may want to revoke."""
+        """Leaves out the user's own permissions, unless there are some that a superuser may want to revoke."""
         fieldsets: Any = super().get_fieldsets(request, obj)
         if obj:
             fieldsets = [*fieldsets, *((section.title, {"fields": section.fields}) for section in sections)]
@@ -92,7 +92,7 @@ class UserAdmin(GuardedAdmin, auth.UserAdmin):
             return HttpResponseRedirect(request.get_full_path())
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """The superusers are locked before the user: all lock in one order."""
+        """Locks the superusers before the user: all lock in one order."""
         if transaction.get_connection().in_atomic_block:
             lock_active_superusers()
         return super().get_object(request, object_id, from_field)
@@ -106,7 +106,7 @@ class UserAdmin(GuardedAdmin, auth.UserAdmin):
         obj.save(update_fields=fields.intersection(form.changed_data) if change else None)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[Any, ...]:
-        """Only superusers grant staff and superuser status, groups and permissions."""
+        """Lets only superusers grant staff and superuser status, groups and permissions."""
         fields = (
             *super().get_readonly_fields(request, obj),
             *(field for section in sections for field in section.fields),
@@ -159,7 +159,7 @@ class UserAdmin(GuardedAdmin, auth.UserAdmin):
         ]
 
     def settings_view(self, request: HttpRequest) -> HttpResponse:
-        """What each user of the admin may set for themselves, whatever their permissions."""
+        """Shows what each user of the admin may set for themselves, whatever their permissions."""
         user = User.objects.get(username=request.user.get_username())
         form = SettingsForm(request.POST or None, instance=user)
         if form.is_valid():
@@ -210,7 +210,7 @@ class GroupAdmin(GuardedAdmin, auth.GroupAdmin):
         return super().has_delete_permission(request, obj) and (obj is None or holds_permissions_of(request.user, obj))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Without the rows that tie the groups to users and permissions: their names are internal."""
+        """Leaves out the rows that tie the groups to users and permissions: their names are internal."""
         _deleted, _counts, *refused = super().get_deleted_objects(objs, request)
         return [str(group) for group in objs], {self.opts.verbose_name_plural: len(objs)}, *refused
 
@@ -221,6 +221,6 @@ class GroupAdmin(GuardedAdmin, auth.GroupAdmin):
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def _content_types(self) -> list[ContentType]:
-        """Those of the models that have pages here: permissions of the others do nothing."""
+        """Returns those of the models that have pages here: permissions of the others do nothing."""
         models = [(content_type, content_type.model_class()) for content_type in ContentType.objects.all()]
         return [content_type for content_type, model in models if model and self.admin_site.is_registered(model)]

@@ -50,7 +50,7 @@ class JWTAuthentication(authentication.JWTAuthentication):
         return (AnonymousUser() if self.deferred else bearer.user()), bearer
 
     def get_raw_token(self, header: bytes) -> bytes | None:
-        """The scheme is case-insensitive: RFC 9110, section 11.1."""
+        """Finds the token whatever the case of the scheme: RFC 9110, section 11.1."""
         scheme, _space, rest = header.partition(b" ")
         return super().get_raw_token(b"Bearer " + rest if scheme.lower() == b"bearer" else header)
 

@@ -31,7 +31,7 @@ def throttled_as_form_error() -> Iterator[None]:
 
 
 def with_retry_after[R: HttpResponseBase](response: R) -> R:
-    """The page of a form, with the status 429 if the form was refused for too many wrong passwords."""
+    """Returns the page of a form, with the status 429 if the form was refused for too many wrong passwords."""
     form = (getattr(response, "context_data", None) or {}).get("form")
     for error in chain.from_iterable(form.errors.as_data().values() if form else []):
         if error.code == "throttled":

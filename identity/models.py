@@ -19,7 +19,7 @@ class UserManager(DjangoUserManager["User"]):
     use_in_migrations = False
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        """The user who logs in with `username`, in any case. Raises DoesNotExist."""
+        """Returns the user who logs in with `username`, in any case. Raises DoesNotExist."""
         try:
             return self.get(username=username)
         except User.DoesNotExist:
@@ -83,7 +83,7 @@ class User(AbstractUser):
         super().save(*args, update_fields=update_fields, **kwargs)
 
     def get_full_name(self) -> str:
-        """In Russian order: last name, first name, patronymic."""
+        """Returns it in Russian order: last name, first name, patronymic."""
         return " ".join(filter(None, (self.last_name, self.first_name, self.patronymic)))
 
 

@@ -23,7 +23,7 @@ def may_manage(actor: Any, user: User) -> bool:
 
 
 def holds_permissions_of(actor: Any, holder: User | Group) -> bool:
-    """Whether a user has each permission of another user or of a group."""
+    """Returns whether a user has each permission of another user or of a group."""
     required = holder.permissions.all() if isinstance(holder, Group) else permissions_of(holder)
     return not required.exclude(pk__in=permissions_of(actor).values("pk")).exists()
 

@@ -57,7 +57,7 @@ FIELDS = ("id", "username", "email", "first_name", "last_name", "patronymic")
 
 class EmailField(serializers.EmailField):
     def run_validation(self, data: Any = empty) -> Any:
-        """An unchanged address is not validated again: the command line takes others."""
+        """Leaves an unchanged address as it is: the command line takes others."""
         instance = getattr(self.parent, "instance", None)
         if instance is not None and data == self.get_attribute(instance):
             return data

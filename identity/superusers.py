@@ -9,7 +9,7 @@ LAST_SUPERUSER = _("This is the last active superuser: make another one first.")
 
 def lock_active_superusers() -> list[User]:
     """
-    Locked until the transaction ends, before one of them is deleted, deactivated or demoted.
+    Locks them until the transaction ends, before one of them is deleted, deactivated or demoted.
 
     In one order: of two that remove each other at once, the second waits here and then finds itself the last.
     """

@@ -29,12 +29,12 @@ NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 
 
 def throttle[T](request: HttpRequest | Request, username: str, check: Callable[[], T]) -> T:
-    """The result of `check`, which is false for a wrong password. Raises Throttled before it is called."""
+    """Returns the result of `check`, which is false for a wrong password. Raises Throttled before it is called."""
     return attempt(_client(client_address(request)), username_key(username), check)
 
 
 def attempt[T](client: str, account: str, check: Callable[[], T]) -> T:
-    """As `throttle`, for any kind of client; its name has at most 45 characters."""
+    """Does what `throttle` does, for any kind of client; its name has at most 45 characters."""
     username_hash = sha256(account.encode()).digest()
     if wait := _wait(client, username_hash):
         raise Throttled(wait)
@@ -53,7 +53,7 @@ def purge_login_failures() -> bool:
 
 
 def _client(address: str) -> str:
-    """The IPv4 address, unwrapped from NAT64; the /64 network of any other IPv6 address."""
+    """Returns the IPv4 address, unwrapped from NAT64; the /64 network of any other IPv6 address."""
     if ":" not in address:
         return address
     ip = ip_address(address)

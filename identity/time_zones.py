@@ -16,7 +16,7 @@ def validate_time_zone(name: str) -> None:
 
 
 def zone_named(name: str, otherwise: str) -> ZoneInfo:
-    """The zone of the name, or the other one: an upgrade of the system may have removed it."""
+    """Returns the zone of the name, or the other one: an upgrade of the system may have removed it."""
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
@@ -24,7 +24,7 @@ def zone_named(name: str, otherwise: str) -> ZoneInfo:
 
 
 def zone_of(user: Any) -> ZoneInfo:
-    """The zone that the user has chosen, else TIME_ZONE_DISPLAY."""
+    """Returns the zone that the user has chosen, else TIME_ZONE_DISPLAY."""
     return zone_named(getattr(user, "time_zone", "") or settings.TIME_ZONE_DISPLAY, settings.TIME_ZONE_DISPLAY)
 
 

@@ -30,7 +30,7 @@ def issue[T: Token](kind: type[T], user: User) -> T:
 
 def decode[T: Token](kind: type[T], raw_token: Any) -> T:
     """
-    A token with verified signature, type and expiry; its user is not checked. Raises TokenError.
+    Returns a token with verified signature, type and expiry; its user is not checked. Raises TokenError.
 
     simplejwt's LEEWAY allows for clock skew in `iat` and `nbf`; it does not extend `exp`.
     """
@@ -91,7 +91,7 @@ class Bearer:
         return username
 
     def check(self) -> str:
-        """The username; checks the token by a separate query unless it was checked before. Raises InvalidToken."""
+        """Returns the username; checks the token by a query of its own unless it is checked. Raises InvalidToken."""
         return self.username or self.user().get_username()
 
     def user(self) -> User:
@@ -105,7 +105,7 @@ class Bearer:
 
     def fetch(self, sql: str, params: Mapping[str, Any], *, prepare: bool | None = None) -> list[tuple[Any, ...]]:
         """
-        The rows of a SELECT, which also checks the token if necessary. PostgreSQL only. Raises InvalidToken.
+        Returns the rows of a SELECT, which also checks the token if necessary. PostgreSQL only. Raises InvalidToken.
 
         The first column of `sql` must not be NULL.
         """

@@ -17,7 +17,7 @@ validate_username = RegexValidator(
 
 def username_key(username: str) -> str:
     """
-    Equal for usernames that differ only in case, Unicode form (NFKC, UAX #15) or look-alike letters.
+    Maps usernames that differ only in case, Unicode form (NFKC, UAX #15) or look-alike letters to one key.
 
     An overlong name, which no user can have, is returned unchanged: normalization could make it many times longer.
     """

@@ -12,7 +12,7 @@ BY_USERS = (Channel.API, Channel.ADMIN, Channel.TELEGRAM)
 
 def taken_by(incident_ids: Iterable[int]) -> dict[int, str]:
     """
-    Who took each incident: the actor of its last change to `in_progress`, in one query.
+    Finds who took each incident: the actor of its last change to `in_progress`, in one query.
 
     Resolved and closed incidents keep it, open ones have none: a reopened incident waits to be taken anew. An undo
     restores it.
@@ -30,20 +30,20 @@ def taken_by(incident_ids: Iterable[int]) -> dict[int, str]:
 
 
 def last_status_changes(incident_ids: Iterable[int]) -> dict[int, int]:
-    """The id of the entry by which each incident got its present status, in one query."""
+    """Finds the id of the entry by which each incident got its present status, in one query."""
     status_changes = IncidentChange.objects.filter(incident=OuterRef("pk"), changes__has_key="status").order_by("-id")
     incidents = Incident.objects.filter(pk__in=list(incident_ids))
     return dict(incidents.values_list("pk", Subquery(status_changes.values("id")[:1])))
 
 
 def full_names(usernames: Iterable[str]) -> dict[str, str]:
-    """The full names of those users who have one, in one query."""
+    """Finds the full names of those users who have one, in one query."""
     users = User.objects.filter(username__in=set(usernames)).only("username", "last_name", "first_name", "patronymic")
     return {user.username: name for user in users if (name := user.get_full_name().strip())}
 
 
 def names_of_takers(incident_ids: Iterable[int]) -> dict[int, str]:
-    """As `taken_by`, for people: full names where there are some."""
+    """Names who took each incident, as `taken_by` finds: people by full names where there are some."""
     takers = taken_by(incident_ids)
     names = full_names(takers.values())
     return {pk: names.get(taker, taker) for pk, taker in takers.items()}

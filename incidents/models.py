@@ -42,7 +42,7 @@ class Channel(models.TextChoices):
 
 
 def etag(updated_at: datetime) -> str:
-    """The strong entity tag of an incident: every change moves `updated_at` by a microsecond or more."""
+    """Returns the strong entity tag of an incident: every change moves `updated_at` by a microsecond or more."""
     return f'"{(updated_at - EPOCH) // timedelta(microseconds=1):x}"'
 
 
@@ -51,7 +51,7 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
         return self.in_order("-created_at")
 
     def in_order(self, ordering: str) -> "IncidentQuerySet":
-        """By a field, descending with a minus before it; ties go by id in the same direction."""
+        """Orders by a field, descending with a minus before it; ties go by id in the same direction."""
         return self.order_by(ordering, "-id" if ordering.startswith("-") else "id")
 
 
@@ -144,7 +144,7 @@ class IncidentChange(models.Model):
         raise TypeError("History is append-only")
 
     def display_changes(self) -> list[tuple[str, str | None, str]]:
-        """The name of each changed field, its old and its new value, for people. A comment counts as a field."""
+        """Returns the name, old and new value of each changed field, for people. A comment counts as a field."""
         fields = [field for field in Incident._meta.concrete_fields if field.name in self.changes]
         changes = [
             (

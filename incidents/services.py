@@ -15,7 +15,7 @@ from incidents.store import store
 from incidents.text import normalize_line_breaks
 
 WRITABLE = ("description", "status", "source")
-ATTEMPTS = 20
+MAX_ATTEMPTS = 20
 
 
 def create_incident(
@@ -56,12 +56,12 @@ def change_incident(
     Changes writable fields of the incident as it was read, and returns it; writes nothing if nothing differs.
 
     `taken_by` marks an undo: the username of the person who has taken the incident after it, or "".
-    Raises PreconditionFailed, or ServiceUnavailable where other writers were faster ATTEMPTS times in a row.
+    Raises PreconditionFailed, or ServiceUnavailable where other writers were faster MAX_ATTEMPTS times in a row.
     """
     username = actor.check()
     values = {field: normalize_line_breaks(value) for field, value in values.items()}
     # Optimistic locking: UPDATE … WHERE updated_at is unchanged (compare-and-swap), else re-read and retry.
-    for _ in range(ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         if preconditions and preconditions.failed(incident.etag):
             raise PreconditionFailed
         changes = {field: [old, value] for field, value in values.items() if value != (old := getattr(incident, field))}

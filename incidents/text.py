@@ -21,7 +21,7 @@ _LINE_BREAK = re.compile("\r\n?")
 
 
 def normalize_line_breaks(text: str) -> str:
-    """`\\r\\n`, as forms send, and `\\r` become `\\n`."""
+    """Makes `\\n` of `\\r\\n`, as forms send, and of `\\r`."""
     return _LINE_BREAK.sub("\n", text)
 
 

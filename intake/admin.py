@@ -41,7 +41,7 @@ class SenderForm(GuardedForm):
         widgets = {"sentry_client_secret": forms.PasswordInput(attrs={"autocomplete": "new-password"})}
 
     def clean_sentry_client_secret(self) -> str:
-        """The stored one is not shown, so an empty field keeps it."""
+        """Keeps the stored one, which is not shown, if the field is empty."""
         return self.cleaned_data["sentry_client_secret"] or self.instance.sentry_client_secret
 
 
@@ -75,7 +75,7 @@ class SenderAdmin(GuardedAdmin):
 
     @admin.display(description=_("works"), boolean=True, ordering="has_faults")
     def works(self, sender: Sender) -> bool:
-        """A green tick would mean the contrary if the column were has_faults."""
+        """Shows the contrary of has_faults, so that a green tick means good."""
         return not sender.has_faults
 
     @admin.action(description=_("Make a new secret"), permissions=["change"])
@@ -103,7 +103,7 @@ class SenderAdmin(GuardedAdmin):
         return [path("<int:pk>/preview/", view, name="intake_sender_preview"), *super().get_urls()]
 
     def preview_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """What the last calls would become by the form as it is filled in. Saves nothing."""
+        """Shows what the last calls would become by the form as it is filled in. Saves nothing."""
         sender = self.get_object(request, str(pk))
         if sender is None or request.method != "POST":
             raise Http404
@@ -220,7 +220,7 @@ incidents_of: list[Callable[[Delivery], QuerySet[Incident]]] = [incidents_of_epi
 
 
 def deliveries(request: HttpRequest, incident: Incident) -> Iterator[Origin]:
-    """Those that opened the incident."""
+    """Finds those that opened the incident."""
     linked = admin.site.get_model_admin(Delivery).has_view_permission(request)
     episodes = Episode.objects.filter(incident=incident, opened_by__isnull=False).order_by("pk")
     for sender, pk in episodes.values_list("sender__name", "opened_by")[:ORIGINS_SHOWN]:

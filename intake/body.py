@@ -42,7 +42,7 @@ class Body:
 
     def read(self) -> bytes:
         """
-        The body; empty without a Content-Length.
+        Returns the body; empty without a Content-Length.
 
         Raises RequestTooLarge, ParseError if the connection ended before the body did, ServiceUnavailable if too many
         others are large.

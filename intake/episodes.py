@@ -67,7 +67,7 @@ def handle(delivery: Delivery) -> Outcome:
 
 
 def _parts(delivery: Delivery, sender: Sender) -> Iterator[Part]:
-    """The parts of a call that are not done. Raises UnreadableError."""
+    """Returns the parts of a call that are not done. Raises UnreadableError."""
     payload, notices = read(bytes(delivery.body), delivery.content_type, sender.format)
     return islice(chain(notices, parse(sender.format, payload, sender.paths)), delivery.parts_done, None)
 
@@ -131,7 +131,7 @@ class _Call:
 
     def _varies(self, report: Report) -> bool:
         """
-        Whether a repeat is the first of its episode with another description, so that its id may name two problems.
+        Returns whether a repeat is the first of its episode with another description: its id may name two problems.
 
         Values that go up and down are no news, so that it is said once for each episode, and only of ids that are found
         by a path.
@@ -184,7 +184,7 @@ class _Call:
         return None
 
     def _identify(self, made: Episode, report: Report) -> None:
-        """A replay with a path of the problem's id that was missing before: calls to come are repeats, or end it."""
+        """Takes the problem's id from a replay, whose path was missing before: calls to come are repeats, or end it."""
         if made.fingerprint.startswith("delivery:") and report.fingerprint:
             Episode.objects.filter(pk=made.pk).update(fingerprint=report.fingerprint, closed_at=None)
             made.fingerprint, made.closed_at = report.fingerprint, None
@@ -216,14 +216,14 @@ class _Call:
         return None
 
     def _is_late(self, starts_at: datetime | None, latest: Episode) -> bool:
-        """Whether a firing was sent, or processed for the first time, before the end that is known."""
+        """Returns whether a firing was sent, or processed for the first time, before the end that is known."""
         closed_by = latest.closed_by_id or 0
         if starts_at and latest.ended_at:
             return starts_at <= latest.ended_at or self.delivery.pk < closed_by
         return self.delivery.pk <= closed_by
 
     def _reopen(self, latest: Episode, starts_at: datetime | None) -> Incident | None:
-        """The incident of the last episode if that ended recently enough, unless a person has closed it."""
+        """Returns the incident of the last episode if that ended recently enough, unless a person has closed it."""
         if latest.incident_id is None or latest.closed_at is None:
             return None
         if starts_at and latest.ended_at:

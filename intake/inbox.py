@@ -97,13 +97,13 @@ def receive(
     return delivery
 
 
-def process(delivery_id: int, *, is_begun: bool = False) -> bool:
+def process(delivery_id: int, *, is_begun: bool = False, handler: Handler | None = None) -> bool:
     """
     Processes a pending delivery, or some of its parts, in one transaction; returns whether it is still pending.
 
     A sender's deliveries are processed in their order: with an earlier one pending, that one is processed instead. The
-    body of one that `is_begun` is read from the database only if the handler asks for it again. Raises django.db's
-    errors, which leave it pending.
+    body of one that `is_begun` is read from the database only if the handler asks for it again. `handler` replaces that
+    of its channel, if no sender's order matters. Raises django.db's errors, which leave it pending.
     """
     delivery = None
     with log_context(LogContext(job=f"delivery {delivery_id}")) as context:
@@ -115,7 +115,7 @@ def process(delivery_id: int, *, is_begun: bool = False) -> bool:
                 # The call's log lines and changes have one id, whenever it is processed.
                 context.request_id = delivery.request_id or context.request_id
                 context.job = f"delivery {delivery.pk}"
-                outcome = handlers[delivery.channel](delivery)
+                outcome = (handler or handlers[delivery.channel])(delivery)
                 _save(delivery, outcome)
                 return outcome.parts is not None or delivery.pk != delivery_id
         except DOWN:

@@ -13,7 +13,7 @@ CHANNELS = (Channel.ALERTMANAGER.value, Channel.TELEGRAM.value, Channel.WEBHOOK.
 
 
 def deliveries() -> Iterable[Metric]:
-    """By the indexes delivery_channel_state, delivery_warned and delivery_pending."""
+    """Counts by the indexes delivery_channel_state, delivery_warned and delivery_pending."""
     kept = GaugeMetricFamily("deliveries", "Deliveries that are kept.", labels=["channel", "state"])
     rows = Delivery.objects.order_by().values_list("channel", "state").annotate(Count("pk"))
     counts = {(channel, state): count for channel, state, count in rows}

@@ -76,7 +76,7 @@ class Sender(models.Model):
             raise ValidationError(_("Only the format for any JSON has paths."))
 
     def make_secret(self) -> str:
-        """A new secret in place of the old one; the caller shows it once and saves the sender."""
+        """Makes a new secret in place of the old one; the caller shows it once and saves the sender."""
         secret = secrets.token_urlsafe(64)
         self.secret_hash = sha256(secret.encode()).digest()
         return secret
@@ -86,7 +86,7 @@ class Sender(models.Model):
 
     def accepts_signature(self, signature: bytes, body: bytes) -> bool:
         """
-        Whether it is the HMAC-SHA256 of the body with the secret, or with Sentry's own, in hexadecimal digits.
+        Returns whether it is the HMAC-SHA256 of the body with the secret, or with Sentry's own, in hexadecimal digits.
 
         Only Sentry signs, and only for its format the database holds what a caller must know. The work is the same for
         all senders, so that its time does not tell them apart.

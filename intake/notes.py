@@ -6,11 +6,11 @@ SEPARATOR = ": "
 
 
 def note(index: int | None, what: str, detail: str = "") -> str:
-    """A line: the number of the part, counted from 1, a Reason or the text of an error, and a detail."""
+    """Writes a line: the number of the part, counted from 1, a Reason or the text of an error, and a detail."""
     part = "" if index is None else f"#{index + 1}"
     return SEPARATOR.join(filter(None, (part, str(what), detail))).replace("\n", " ")
 
 
 def display(line: str) -> str:
-    """The line with the labels of its reasons."""
+    """Returns the line with the labels of its reasons."""
     return SEPARATOR.join(str(Reason(word).label) if word in Reason else word for word in line.split(SEPARATOR))

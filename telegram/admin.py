@@ -26,6 +26,7 @@ from identity.time_zones import TimeZoneInput, validate_time_zone
 from incidents.models import Incident
 from intake.admin import incidents_of
 from intake.models import Delivery
+from telegram import card_states
 from telegram.bot_api import client
 from telegram.models import Account, Bot, Card, Chat, Message
 from telegram.reading.reports import message_link
@@ -72,7 +73,7 @@ class ChatAdmin(GuardedAdmin, RetryAdmin):
         return self.has_change_permission(request)
 
     def needs_retry(self, obj: Chat) -> bool:
-        return bool(obj.rest_reason)
+        return bool(obj.pause_reason)
 
     def retry(self, queryset: QuerySet[Chat]) -> None:
         sender.resume(queryset)
@@ -101,10 +102,10 @@ class ChatAdmin(GuardedAdmin, RetryAdmin):
 
     @admin.display(description=_("sending"))
     def sending(self, chat: Chat) -> str:
-        if chat.rest_reason:
-            return str(_("refused: %s") % chat.rest_reason)
-        if chat.rests_until and chat.rests_until > timezone.now():
-            until = timezone.localtime(chat.rests_until)
+        if chat.pause_reason:
+            return str(_("refused: %s") % chat.pause_reason)
+        if chat.paused_until and chat.paused_until > timezone.now():
+            until = timezone.localtime(chat.paused_until)
             return str(_("waits until %s, as Telegram told it") % f"{until:%Y-%m-%d %H:%M:%S}")
         return str(_("works"))
 
@@ -117,13 +118,13 @@ class CardStateFilter(admin.SimpleListFilter):
     title = _("state")
     parameter_name = "state"
     STATES = {
-        "failed": Q(failed=True),
-        "resting": Q(due_at__isnull=False) & ~Q(chat__rest_reason=""),
-        "waiting": Q(due_at__isnull=False, chat__rest_reason=""),
+        "failed": Q(state=Card.State.FAILED),
+        "resting": Q(due_at__isnull=False) & ~Q(chat__pause_reason=""),
+        "waiting": Q(due_at__isnull=False, chat__pause_reason=""),
     }
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, Any]]:
-        return [("failed", _("failed")), ("resting", _("the chat rests")), ("waiting", _("waits to be sent"))]
+        return [("failed", _("failed")), ("resting", _("the chat is paused")), ("waiting", _("waits to be sent"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Card]) -> QuerySet[Card]:
         return queryset.filter(self.STATES.get(self.value() or "", Q()))
@@ -146,10 +147,10 @@ class CardAdmin(RetryAdmin):
         return False
 
     def needs_retry(self, obj: Card) -> bool:
-        return obj.failed
+        return obj.state == Card.State.FAILED
 
     def retry(self, queryset: QuerySet[Card]) -> None:
-        sender.retry(queryset)
+        card_states.retry(queryset)
 
     @admin.display(description=_("state"))
     def state(self, card: Card) -> str:
@@ -162,7 +163,7 @@ class CardAdmin(RetryAdmin):
 
 @admin.register(Account)
 class AccountAdmin(ListAdmin):
-    """Accounts are tied by a code that the user sends to the bot, and untied here."""
+    """Accounts are linked by a code that the user sends to the bot, and unlinked here."""
 
     list_display = ("telegram_id", "user")
     list_select_related = ("user",)
@@ -213,8 +214,8 @@ def link_code_view(request: HttpRequest, pk: int) -> HttpResponse:
 
 origins.append(messages_and_cards)
 failures += [
-    Failures(_("chats that refuse messages"), Chat, ~Q(rest_reason=""), {"rest_reason__gt": ""}),
-    Failures(_("cards that failed"), Card, Q(failed=True), {"state": "failed"}),
+    Failures(_("chats that refuse messages"), Chat, ~Q(pause_reason=""), {"pause_reason__gt": ""}),
+    Failures(_("cards that failed"), Card, Q(state=Card.State.FAILED), {"state": "failed"}),
 ]
 incidents_of.append(incidents_of_messages)
 sections.append(
@@ -228,11 +229,8 @@ sections.append(
 
 
 def _state(card: Card) -> str:
-    if card.failed:
-        return str(_("failed"))
-    if card.due_at is None:
-        return str(_("shown"))
-    return str(_("the chat rests") if card.chat.rest_reason else _("waits to be sent"))
+    is_due = card.state not in (Card.State.SHOWN, Card.State.FAILED)
+    return str(_("the chat is paused")) if is_due and card.chat.pause_reason else card.get_state_display()
 
 
 def _describe(card: Card) -> str:
@@ -246,5 +244,6 @@ def _link(url: str | None) -> SafeString | str:
 
 
 def _card_link(card: Card) -> str | None:
-    chat = {"id": card.chat.telegram_id, "username": card.chat.username}
-    return message_link(chat, card.message_id, card.thread_id) if card.message_id and card.is_sent else None
+    if not card.message_id or not card.is_sent:
+        return None
+    return message_link(card.chat.telegram_id, card.chat.username, card.message_id, card.thread_id)

@@ -23,6 +23,6 @@ class TelegramConfig(AppConfig):
         health.register("telegram", health_detail)
         if settings.TELEGRAM_BOT_TOKEN:
             jobs.register(jobs.Job("telegram_send", Sender().step, every=timedelta(seconds=1)))
-            jobs.register(jobs.Job("telegram_bot", poller.look_after_bot, every=timedelta(minutes=10)))
+            jobs.register(jobs.Job("telegram_bot", poller.refresh_bot, every=timedelta(minutes=10)))
             if not settings.TELEGRAM_WEBHOOK_URL:
                 jobs.register(jobs.Job("telegram_poll", poller.poll, every=timedelta(seconds=5)))

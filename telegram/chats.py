@@ -9,9 +9,10 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from telegram import card_states
 from telegram.bot_api import client
 from telegram.models import Card, Chat, ChatAlias
-from telegram.reading import parsing
+from telegram.reading import updates
 
 logger = logging.getLogger(__name__)
 
@@ -20,12 +21,12 @@ ID = re.compile(r"-?[0-9]{1,18}")
 
 
 def configured() -> set[int]:
-    """The ids in TELEGRAM_INTAKE_CHATS."""
+    """Returns the ids in TELEGRAM_INTAKE_CHATS."""
     return {int(item) for item in settings.TELEGRAM_INTAKE_CHATS if ID.fullmatch(item)}
 
 
-def find(bot_id: int, chat: parsing.Chat) -> ChatAlias:
-    """The chat by one of its ids, its title brought up to date; a new one is shown in the admin and not allowed."""
+def find(bot_id: int, chat: updates.Chat) -> ChatAlias:
+    """Finds the chat by one of its ids, and updates its title; a new one is shown in the admin and not allowed."""
     aliases = ChatAlias.objects.select_related("chat")
     alias = aliases.filter(bot_id=bot_id, telegram_id=chat.id).first() or add(bot_id, chat.id)
     said = {"title": chat.name[:255], "type": chat.type[:16], "username": chat.username[:64]}
@@ -37,7 +38,7 @@ def find(bot_id: int, chat: parsing.Chat) -> ChatAlias:
 
 @transaction.atomic
 def add(bot_id: int, telegram_id: int) -> ChatAlias:
-    """The chat by its id; it is made where it is new."""
+    """Finds the chat by its id, or makes it."""
     # Imported while no bot was set up
     earlier = Chat.objects.filter(bot_id=0, aliases__telegram_id=telegram_id).first()
     if earlier and bot_id:
@@ -57,7 +58,7 @@ def add_configured() -> None:
 
 
 def is_allowed(chat: Chat) -> bool:
-    """By the admin, or by TELEGRAM_INTAKE_CHATS, which the admin cannot take back."""
+    """Whether the admin allows it, or TELEGRAM_INTAKE_CHATS, which the admin cannot take back."""
     if not chat.allowed and (ids := configured()) and chat.aliases.filter(telegram_id__in=ids).exists():
         Chat.objects.filter(pk=chat.pk).update(allowed=True)
         chat.allowed = True
@@ -81,27 +82,26 @@ def ignore(chat: Chat) -> None:
         )
 
 
-def set_membership(alias: ChatAlias, update: parsing.Update) -> None:
-    """Takes what a `my_chat_member` update says, unless a later one was taken. Raises NotUnderstoodError."""
-    member, chat = parsing.membership(update), alias.chat
+def set_membership(alias: ChatAlias, member: updates.Membership) -> None:
+    """Stores what a `my_chat_member` update says, unless a later one was stored."""
+    chat = alias.chat
     # The group that a supergroup was loses its members.
-    is_late = chat.membership_at and update.date and update.date < chat.membership_at
+    is_late = chat.membership_at and member.at and member.at < chat.membership_at
     if is_late or alias.telegram_id != chat.telegram_id:
         return
     values = {"membership": member.status, "can_send": member.can_send, "is_admin": member.sees_all}
     # Sending resumes where the bot may send now. The update that tells of a ban comes after the 403 that told of it.
-    if chat.rest_reason and member.can_send:
-        values |= {"rests_until": None, "rest_reason": ""}
-    Chat.objects.filter(pk=chat.pk).update(**values, membership_at=update.date)
+    if chat.pause_reason and member.can_send:
+        values |= {"paused_until": None, "pause_reason": ""}
+    Chat.objects.filter(pk=chat.pk).update(**values, membership_at=member.at)
 
 
 @transaction.atomic
 def migrate(bot_id: int, old: int, new: int) -> None:
     """
-    Makes the group `old` and the supergroup `new` one chat; nothing where neither is known or they are one already.
+    Makes the group `old` and the supergroup `new` one chat; does nothing if neither is known or they are one already.
 
-    Cards that were sent to the group are out of reach, and the supergroup numbers its messages anew: theirs become
-    negative ids, which no message has, so that the next change sends a new card.
+    Its cards are left behind in the group.
     """
     aliases = ChatAlias.objects.filter(bot_id=bot_id, telegram_id__in=(old, new))
     # In one order, so that the two signs of a migration do not deadlock
@@ -123,7 +123,7 @@ def migrate(bot_id: int, old: int, new: int) -> None:
 def _move_to(chat: Chat, new: int, other: Chat | None) -> None:
     """`other` is the row that the supergroup got before its origin was known."""
     cards = Card.objects.filter(chat=chat)
-    cards.update(message_id=-F("message_id"), reply_to=None, thread_id=None, direct_topic_id=None)
+    card_states.leave_group(cards)
     values = {"telegram_id": new, "type": "supergroup", "membership": "", "can_send": True, "membership_at": None}
     if other:
         cards.filter(incident__in=other.cards.values("incident")).delete()

@@ -58,9 +58,11 @@ class Chat(models.Model):
     ignored = models.PositiveIntegerField(default=0, editable=False)
     ignored_logged_at = models.DateTimeField(null=True, editable=False)
     # Nothing is sent until then (429), or, with a reason, until something changes or a person presses retry.
-    rests_until = models.DateTimeField(_("rests until"), null=True, editable=False)
-    rest_reason = models.CharField(_("rests because"), max_length=255, blank=True, editable=False)
-    # Cards of incidents that came otherwise: of those above this id. Only the chat of TELEGRAM_NOTIFY_CHAT has one.
+    paused_until = models.DateTimeField(_("paused until"), null=True, editable=False, db_column="rests_until")
+    pause_reason = models.CharField(
+        _("paused because"), max_length=255, blank=True, editable=False, db_column="rest_reason"
+    )
+    # Incidents with a larger id get a card here, unless they came from a chat. Only TELEGRAM_NOTIFY_CHAT's has one.
     notify_after_id = models.BigIntegerField(null=True, editable=False)
     # /open was asked for, and the list is not sent yet
     open_asked_at = models.DateTimeField(null=True, editable=False)
@@ -140,7 +142,17 @@ class Message(models.Model):
 
 
 class Card(models.Model):
-    """The message of the bot that shows an incident in a chat. A loop brings those up to date that are behind."""
+    """The message of the bot that shows an incident in a chat. A loop brings those up to date that are outdated."""
+
+    class State(models.TextChoices):
+        """Changed by `card_states` only; docs/architecture.md has the table of its changes."""
+
+        NEW = "new", _("waits to be sent")
+        SENDING = "sending", _("waits to be sent")  # a sendMessage was begun whose response is not known yet
+        UNKNOWN = "unknown", _("waits to be sent")  # it has no known response: the card may be in the chat already
+        SHOWN = "shown", _("shown")
+        OUTDATED = "outdated", _("waits to be sent")
+        FAILED = "failed", _("failed")  # until a person presses retry, or the incident changes
 
     incident = models.ForeignKey(Incident, models.PROTECT, related_name="cards", verbose_name=_("incident"))
     chat = models.ForeignKey(Chat, models.PROTECT, related_name="cards", verbose_name=_("chat"))
@@ -151,13 +163,12 @@ class Card(models.Model):
     message_id = models.BigIntegerField(null=True)  # null until Telegram has accepted it
     # The incident's updated_at that it shows; null: nothing yet
     shows = models.DateTimeField(null=True)
-    # A sendMessage was begun whose response was not seen: it may be there already.
-    send_began_at = models.DateTimeField(null=True)
-    sends_unknown = models.PositiveSmallIntegerField(default=0)
+    state = models.CharField(_("state"), max_length=8, choices=State, default=State.NEW, db_default=State.NEW)
+    send_began_at = models.DateTimeField(null=True)  # of what is being sent
+    sends_unknown = models.PositiveSmallIntegerField(default=0)  # of the message that is to be sent
     due_at = models.DateTimeField(_("due at"), null=True, db_index=True)  # null: nothing to do; else not before then
     failures = models.PositiveSmallIntegerField(default=0)  # in a row
     error = models.CharField(_("error"), max_length=255, blank=True)
-    failed = models.BooleanField(_("failed"), default=False)  # until a person presses retry, or the incident changes
     replaced = models.BooleanField(default=False)  # it was deleted in the chat, and sent anew: that happens once
     outside_topic = models.BooleanField(_("outside its topic"), default=False)  # which is closed or gone
     remind_at = models.DateTimeField(_("reminder at"), null=True, db_index=True)
@@ -171,8 +182,12 @@ class Card(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["incident", "chat"], name="card_once"),
             models.UniqueConstraint(fields=["chat", "message_id"], name="card_message_once"),
+            models.CheckConstraint(
+                condition=Q(state__in=["new", "sending", "unknown", "shown", "outdated", "failed"]),
+                name="card_state_known",
+            ),
         ]
-        indexes = [models.Index(fields=["-id"], name="card_failed", condition=Q(failed=True))]
+        indexes = [models.Index(fields=["-id"], name="card_state_failed", condition=Q(state="failed"))]
 
     def __str__(self) -> str:
         return f"№{self.incident_id}"
@@ -200,7 +215,7 @@ class Account(models.Model):
 
 
 class LinkCode(models.Model):
-    """A one-time code that a user sends to the bot in private, to tie the account to itself."""
+    """A one-time code that a user sends to the bot in private, to link the account to itself."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE)
     code_hash = models.BinaryField(max_length=32, unique=True)

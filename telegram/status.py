@@ -17,15 +17,15 @@ from telegram.models import Bot, Card, Chat
 from telegram.sending.outdated import notify_id, sendable
 
 POLL_ALARM = timedelta(minutes=5)
-MOST_CHATS = 50  # that Telegram is asked about
+MAX_CHATS = 50  # that Telegram is asked about
 
 
 @dataclass(frozen=True)
 class Line:
-    """Something that works, or, with a mend, does not."""
+    """Something that works, or, with a hint at the remedy, does not."""
 
     text: str
-    mend: str = ""
+    hint: str = ""
 
 
 def is_polled() -> bool:
@@ -124,10 +124,10 @@ def _chats(*, sees_all: bool) -> Iterator[Line]:
     used = of_bot.filter(sendable()).distinct().order_by("pk")
     if not used:
         yield Line("No chat is allowed.", "Add the bot to a chat, and allow the chat in the admin.")
-    for chat in used[:MOST_CHATS]:
+    for chat in used[:MAX_CHATS]:
         yield from _chat(chat, sees_all=sees_all)
-    if len(used) > MOST_CHATS:
-        yield Line(f"{len(used) - MOST_CHATS} more chats were not looked at.")
+    if len(used) > MAX_CHATS:
+        yield Line(f"{len(used) - MAX_CHATS} more chats were not looked at.")
     for chat in of_bot.filter(allowed=False, notify_after_id=None):
         yield Line(
             f"The chat {_name(chat)} is not allowed; {chat.ignored} of its updates were ignored.",
@@ -156,13 +156,13 @@ def _chat(chat: Chat, *, sees_all: bool) -> Iterator[Line]:
         )
     else:
         yield Line(f"{name}: the bot may read and write ({status}).")
-    if chat.rest_reason:
+    if chat.pause_reason:
         yield Line(
-            f"{name}: nothing is sent, since Telegram refused it: {chat.rest_reason}.",
+            f"{name}: nothing is sent, since Telegram refused it: {chat.pause_reason}.",
             "Give the bot its rights; then press retry at the chat in the admin.",
         )
-    elif chat.rests_until and chat.rests_until > timezone.now():
-        yield Line(f"{name}: Telegram takes nothing before {chat.rests_until:%Y-%m-%d %H:%M:%S} UTC.", "Wait.")
+    elif chat.paused_until and chat.paused_until > timezone.now():
+        yield Line(f"{name}: Telegram takes nothing before {chat.paused_until:%Y-%m-%d %H:%M:%S} UTC.", "Wait.")
 
 
 def _notify_chat() -> Iterator[Line]:
@@ -182,7 +182,7 @@ def _waiting() -> Iterator[Line]:
         )
     else:
         yield Line(f"Cards that wait to be sent: {due}.")
-    if failed := Card.objects.filter(failed=True).count():
+    if failed := Card.objects.filter(state=Card.State.FAILED).count():
         yield Line(
             f"Cards that failed: {failed}.",
             "See them in the admin, with what Telegram said; choose them there, and send them again.",

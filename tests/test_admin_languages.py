@@ -95,9 +95,9 @@ def objects(settings):
     delivery = caller.alerts(alert(labels={"имя": "диск"}), "x", truncatedAlerts=2)
     caller.deliver({})
     chat = chats.add(123, -100).chat
-    chat.title, chat.allowed, chat.rest_reason = "Дежурные", True, ""
+    chat.title, chat.allowed, chat.pause_reason = "Дежурные", True, ""
     chat.save()
-    card = Card.objects.create(incident=incident, chat=chat, failed=True, message_id=9)
+    card = Card.objects.create(incident=incident, chat=chat, state="failed", message_id=9)
     Message.objects.create(alias=chat.aliases.get(), message_id=1, incident=incident, role="report", words="а")
     account = Account.objects.create(telegram_id=7, user=root)
     subscription = Subscription.objects.create(name="Учёт", url="https://hooks.example/", failing_since=timezone.now())

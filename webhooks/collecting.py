@@ -129,7 +129,7 @@ def values_then(page: list[IncidentChange]) -> list[dict[str, list[str | None]]]
 
 
 def _matches(subscription: Subscription, event_type: EventType, values: dict[str, list[str | None]]) -> bool:
-    """By the values before or after the change: a subscription to open incidents gets that one was closed."""
+    """Compares the values before or after the change: a subscription to open incidents gets that one was closed."""
     wanted = (
         (subscription.events, [event_type]),
         (subscription.statuses, values.get("status", [])),

@@ -65,7 +65,7 @@ class ErrorFormatter(ExceptionFormatter):
 
 
 def error_response(exc: exceptions.APIException) -> HttpResponse:
-    """The response to `exc` outside REST framework's views."""
+    """Returns the response to `exc` outside REST framework's views."""
     handler = ErrorHandler(exc, {})  # type: ignore[typeddict-item]  # outside a view
     content = orjson.dumps(handler.format_exception(exc))
     headers = handler.get_headers(exc) | {"Content-Type": "application/json", "Content-Length": str(len(content))}

@@ -74,7 +74,7 @@ def arrange(
     result: dict[str, Any], generator: Any, request: HttpRequest | None = None, **kwargs: Any
 ) -> dict[str, Any]:
     """
-    A hook of drf-spectacular: the server, tags and paths in the order of TAGS.
+    Sets the server, tags and paths in the order of TAGS, as a hook of drf-spectacular.
 
     Raises ValueError for a tag that TAGS lacks.
     """
@@ -131,7 +131,7 @@ class AutoSchema(openapi.AutoSchema):
         return schema
 
     def _get_request_body(self, direction: Any = "request") -> Any:
-        """Of a DELETE too, which drf-spectacular takes to have none."""
+        """Describes that of a DELETE too, which drf-spectacular takes to have none."""
         if self.method != "DELETE":
             return super()._get_request_body(direction)  # type: ignore[no-untyped-call]
         serializer: Any = self.get_request_serializer()
@@ -172,7 +172,7 @@ class AutoSchema(openapi.AutoSchema):
         return errors + [error() for error in getattr(self.view, "raises", {}).get(action, ())]
 
     def _fault(self) -> exceptions.ValidationError:
-        """An example: null for the first field of the request."""
+        """Makes an example: null for the first field of the request."""
         fields = force_instance(self.get_request_serializer()).fields  # type: ignore[no-untyped-call]
         name, field = next((name, field) for name, field in fields.items() if not field.read_only)
         return exceptions.ValidationError({name: [field.error_messages["null"]]}, code="null")
@@ -194,7 +194,7 @@ class AutoSchema(openapi.AutoSchema):
         return {name: self._component(name, ResolvedComponent.HEADER, HEADERS[name]) for name in names}
 
     def _component(self, name: str, kind: str, content: dict[str, Any]) -> dict[str, Any]:
-        """A reference to it."""
+        """Returns a reference to it."""
         component = ResolvedComponent(name, kind, deepcopy(content), name)  # type: ignore[no-untyped-call]
         self.registry.register_on_missing(component)
         return component.ref

@@ -28,7 +28,7 @@ class PageNumbers(PageNumberPagination):
         return self.paginate(lambda offset, limit: (queryset.count(), list(queryset[offset : offset + limit])), request)
 
     def paginate(self, read: Callable[[int, int], tuple[int, list[Any]]], request: Request) -> list[Any]:
-        """The rows of the requested page; `read` takes offset and limit, returns count and rows. Raises NotFound."""
+        """Reads the rows of the page; `read` takes offset and limit, returns count and rows. Raises NotFound."""
         self._request = request
         size = self.get_page_size(request)
         # With 15 digits and the largest page size the offset still fits a bigint.
@@ -98,6 +98,6 @@ def page_size_out_of_range() -> ValidationError:
 
 
 def _last(given: list[str], most: int) -> int | None:
-    """The last of the repeated values; None if any of them is no integer from 1 to `most`."""
+    """Returns the last of the repeated values; None if any of them is no integer from 1 to `most`."""
     numbers = [int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0 for text in given]
     return numbers[-1] if all(0 < number <= most for number in numbers) else None

@@ -21,18 +21,18 @@ class Preconditions(NamedTuple):
         return cls(environ.get("HTTP_IF_MATCH"), environ.get("HTTP_IF_NONE_MATCH"))
 
     def failed(self, etag: str) -> bool:
-        """Whether a change must be refused with 412."""
+        """Returns whether a change must be refused with 412."""
         return self.if_match_fails(etag) or self.if_none_match_fails(etag)
 
     def if_match_fails(self, etag: str) -> bool:
         return self.if_match is not None and not _matches(self.if_match, etag)
 
     def if_none_match_fails(self, etag: str) -> bool:
-        """For a GET: whether the response is 304."""
+        """Returns whether the response to a GET is 304."""
         return self.if_none_match is not None and _matches(self.if_none_match, etag)
 
 
 def _matches(header: str, etag: str) -> bool:
-    """Whether the list of tags, or `*`, matches, as a compressing proxy may have changed them."""
+    """Returns whether the list of tags, or `*`, matches, as a compressing proxy may have changed them."""
     tags = [COMPRESSED.sub('"', tag.removeprefix("W/")) for tag in parse_etags(header)]
     return "*" in tags or etag in tags

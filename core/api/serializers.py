@@ -26,7 +26,7 @@ class StrictSerializer(serializers.Serializer[Any]):
 
 
 def validate_all(*checks: Callable[[], Any]) -> list[Any]:
-    """The results of all checks. Raises one ValidationError with the errors of all of them."""
+    """Returns the results of all checks. Raises one ValidationError with the errors of all of them."""
     values: list[Any] = []
     errors: dict[str, Any] = {}
     for check in checks:

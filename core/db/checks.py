@@ -7,7 +7,7 @@ from django.core import checks
 from django.db import DatabaseError, connections, transaction
 
 WORD = "самокат"
-MEND = (
+HINT = (
     "Make another database with createdb --template=template0 --encoding=UTF8 --locale=C.UTF-8, and restore a dump "
     "into it: docs/operations.md."
 )
@@ -30,13 +30,13 @@ def _warnings(alias: str) -> list[checks.CheckMessage]:
         encoding, knows_case = cursor.fetchone()
     if encoding != "UTF8":
         return [
-            checks.Warning(f"The database's encoding is {encoding}: it cannot keep every text.", MEND, id="core.W006")
+            checks.Warning(f"The database's encoding is {encoding}: it cannot keep every text.", HINT, id="core.W006")
         ]
     if not knows_case:
         return [
             checks.Warning(
                 "The database's locale does not know Cyrillic: search finds only the case that is typed, and is slow.",
-                MEND,
+                HINT,
                 id="core.W007",
             )
         ]
@@ -46,7 +46,7 @@ def _warnings(alias: str) -> list[checks.CheckMessage]:
         checks.Warning(
             "The database's LC_CTYPE does not know Cyrillic. pg_trgm goes by it, whatever the locale provider knows: a "
             "search reads all incidents.",
-            MEND,
+            HINT,
             id="core.W008",
         )
     ]

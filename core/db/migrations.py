@@ -11,5 +11,5 @@ def is_migration_missing() -> bool:
 
 @cache
 def _known_migrations() -> frozenset[tuple[str, str]]:
-    """App and name of each migration in the code; cached for the process."""
+    """Returns app and name of each migration in the code; cached for the process."""
     return frozenset(MigrationLoader(None).graph.nodes)

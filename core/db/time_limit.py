@@ -19,7 +19,7 @@ _limits = _Limits()
 
 
 def limit_statements(seconds: float | None) -> None:
-    """From now on, in this thread."""
+    """Sets the limit from now on, in this thread."""
     _limits.statement = seconds
 
 
@@ -33,7 +33,7 @@ def finish_request(**kwargs: Any) -> None:
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """For connecting and for all statements of the block together."""
+    """Limits connecting and all statements of the block together."""
     _limits.deadline = monotonic() + seconds
     try:
         yield

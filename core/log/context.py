@@ -43,7 +43,7 @@ def log_context(context: LogContext) -> Iterator[LogContext]:
 
 
 def current_request_id() -> str:
-    """Empty outside requests and jobs, as in a command."""
+    """Returns "" outside requests and jobs, as in a command."""
     context = current_context.get()
     return context.request_id if context else ""
 

@@ -10,7 +10,7 @@ SHORTEST_SECRET = 4  # characters; masking shorter ones would mask ordinary word
 
 
 def _any_spelling(word: str) -> str:
-    """A pattern of the word with any of its letters percent-encoded, more than once too."""
+    """Returns a pattern of the word with any of its letters percent-encoded, more than once too."""
     return "".join(rf"(?:{letter}|%(?:25)*(?:{ord(letter):x}|{ord(letter.upper()):x}))" for letter in word)
 
 
@@ -51,7 +51,7 @@ _PATTERNS = [
 
 
 def redact_path(path: str, known: str = "") -> str:
-    """The path without what may be a secret. `known` is a name that is none."""
+    """Returns the path without what may be a secret. `known` is a name that is none."""
 
     def mask(match: re.Match[str]) -> str:
         word, rest = match.groups()
@@ -64,7 +64,7 @@ def redact_path(path: str, known: str = "") -> str:
 
 
 def redact(text: str) -> str:
-    """The text without passwords, tokens, cookies and the secrets among the settings."""
+    """Returns the text without passwords, tokens, cookies and the secrets among the settings."""
     for secret in _secrets():
         text = text.replace(secret, HIDDEN)
     for pattern, replacement in _PATTERNS:

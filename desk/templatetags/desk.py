@@ -31,7 +31,7 @@ def status_pill(status: str) -> SafeString:
 
 @register.filter
 def age(at: datetime) -> SafeString:
-    """How long ago, in words; on hover the time itself in the current time zone, with the zone's name."""
+    """Says how long ago, in words; on hover the time itself in the current time zone, with the zone's name."""
     local = timezone.localtime(at)
     words = _("just now") if timezone.now() - at < timedelta(minutes=1) else timesince(at, depth=1)
     title = f"{date_format(local, 'DATETIME_FORMAT')} {local.tzname()}"
@@ -40,8 +40,8 @@ def age(at: datetime) -> SafeString:
 
 @register.filter
 def phone_classes(changelist: ChangeList) -> str:
-    """The classes of the page that hide columns of a list on a phone, by their places."""
-    hidden = changelist.model_admin.phone_hidden  # type: ignore[attr-defined]  # of a ListAdmin
+    """Returns the classes of the page that hide columns of a list on a phone, by their places."""
+    hidden = getattr(changelist.model_admin, "phone_hidden", ())  # of a ListAdmin: other apps have ModelAdmins
     columns = enumerate(changelist.list_display, start=1)
     return " ".join(f"phone-hides-{place}" for place, name in columns if name in hidden)
 
@@ -49,7 +49,7 @@ def phone_classes(changelist: ChangeList) -> str:
 @register.filter
 @stringfilter
 def linked(text: str) -> SafeString:
-    """The text with a link for each of its http and https addresses. Django's urlize links names and addresses too."""
+    """Makes a link of each http and https address in a text. Django's urlize makes links of names, too."""
     parts: list[Any] = []
     end = 0
     for start, url in _urls(text):
@@ -62,12 +62,12 @@ def linked(text: str) -> SafeString:
 @register.filter
 @stringfilter
 def urls(text: str) -> list[str]:
-    """The addresses in a text, each once, at most MAX_LINKS: for a text field, in which none can be pressed."""
+    """Finds the addresses in a text, each once, at most MAX_LINKS: in a text field none can be pressed."""
     return list(dict.fromkeys(url for _start, url in _urls(text)))[:MAX_LINKS]
 
 
 def _urls(text: str) -> Iterator[tuple[int, str]]:
-    """Where each address begins, and the address without the punctuation of the sentence around it."""
+    """Finds where each address begins, and the address without the punctuation of the sentence around it."""
     for match in URL.finditer(text):
         url, before = match[0], ""
         while url != before:

@@ -31,13 +31,13 @@ def difference(old: str, new: str) -> Difference:
 
 
 def _common(one: list[str], other: list[str]) -> int:
-    """How many words they begin with in common."""
+    """Counts the words that both begin with."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 @register.filter
 def tail(text: str, length: int) -> str:
-    """The last words of a text, as `truncatechars` gives its beginning."""
+    """Returns the last words of a text, as `truncatechars` does its beginning."""
     return text if len(text) <= length else f"…{text[-length:].partition(' ')[2]}"
 
 

@@ -64,7 +64,7 @@ def _is_counted(query: IncidentQuery) -> bool:
 
 
 def _counts(query: IncidentQuery, *, by_day: bool) -> tuple[str, dict[str, Any]]:
-    """SQL whose rows (day, n) add up to the count, and its parameters."""
+    """Returns SQL whose rows (day, n) add up to the count, and its parameters."""
     after, before = query.created_after, query.created_before
     conditions, params = where_clause(replace(query, created_after=None, created_before=None))
     chosen = "".join(f" AND {condition}" for condition in conditions)

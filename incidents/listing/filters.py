@@ -218,12 +218,12 @@ def parse_query(parameters: QueryDict) -> IncidentQuery:
 
 
 def filters_of(query: IncidentQuery) -> Iterator[tuple[Filter, Any]]:
-    """The filters that are not absent, and their values."""
+    """Returns the filters that are not absent, and their values."""
     return ((each, value) for each in FILTERS if (value := getattr(query, each.name)))
 
 
 def apply_filters(query: IncidentQuery, incidents: IncidentQuerySet) -> IncidentQuerySet:
-    """For SQLite."""
+    """Filters on SQLite."""
     return incidents.filter(*(each.q(value) for each, value in filters_of(query)))
 
 

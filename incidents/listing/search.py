@@ -20,11 +20,11 @@ def pattern(text: str) -> str:
 
 
 def _fold(text: Combinable) -> Replace:
-    """What incidents_fold() does on PostgreSQL; `Е` with a combining diaeresis is a `Ё` too."""
+    """Does what incidents_fold() does on PostgreSQL; `Е` with a combining diaeresis is a `Ё` too."""
     ye, field = Value("Е"), TextField()
     return Replace(Replace(Upper(text), Value("Ё"), ye, output_field=field), Value("Е\u0308"), ye, output_field=field)
 
 
 def contains(text: str) -> Q:
-    """The condition for the ORM, which SQLite goes by."""
+    """Returns the condition for the ORM, which SQLite goes by."""
     return Q(Contains(_fold(F("description")), _fold(Value(text))))

@@ -170,7 +170,7 @@ def count_by_status_and_source() -> dict[tuple[str, str], int]:
 
 
 def count_created_by_day(first: date) -> dict[date, int]:
-    """From `first` on, in UTC."""
+    """Counts from `first` on, in UTC."""
     counts: Counter[date] = Counter()
     for day, n in _counts_and_deltas(("day",), {"day__gte": first}, {"day__gte": first}):
         counts[day] += n
@@ -187,7 +187,7 @@ def _counts_and_deltas(
 
 
 def count_resolved_by_day(resolutions: QuerySet[Any, Any]) -> dict[date, int]:
-    """By the day of `resolved_at` in UTC."""
+    """Counts by the day of `resolved_at` in UTC."""
     return dict(_group(resolutions, "(resolved_at AT TIME ZONE 'UTC')::date, count(*)"))
 
 

@@ -77,13 +77,13 @@ def count_by_status_and_source() -> dict[tuple[str, str], int]:
 
 
 def count_created_by_day(first: date) -> dict[date, int]:
-    """From `first` on, in UTC."""
+    """Counts from `first` on, in UTC."""
     incidents = Incident.objects.filter(created_at__gte=datetime.combine(first, time.min, UTC))
     return dict(incidents.values_list(TruncDate("created_at", tzinfo=UTC)).annotate(Count("pk")))
 
 
 def count_resolved_by_day(resolutions: QuerySet[Any, Any]) -> dict[date, int]:
-    """By the day of `resolved_at` in UTC."""
+    """Counts by the day of `resolved_at` in UTC."""
     return Counter(at.date() for at in resolutions.values_list("resolved_at", flat=True))
 
 
@@ -113,7 +113,7 @@ def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Seque
 
 
 def _adapt(value: Any) -> Any:
-    """In the format of Django's own timestamps: the driver would add an offset, `+00:00`."""
+    """Writes timestamps in Django's own format: the driver would add an offset, `+00:00`."""
     return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
 
 

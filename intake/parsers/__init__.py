@@ -22,7 +22,7 @@ class Format(TextChoices):
 
 
 def parse(kind: str, payload: Mapping[str, Any], paths: generic.Paths | None = None) -> Iterator[Part]:
-    """The parts of a call in this format. `paths` are those of a generic sender. Raises ValueError: unknown format."""
+    """Yields the parts of a call in this format. `paths` are of a generic sender. Raises ValueError: unknown format."""
     match Format(kind):
         case Format.ALERTMANAGER:
             return alertmanager.parse(payload)

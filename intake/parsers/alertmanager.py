@@ -17,7 +17,7 @@ HEADING = ("alertname", "rulename", "summary", "description", "message")
 
 
 def parse(payload: Mapping[str, Any]) -> Iterator[Part]:
-    """The parts of a call in the order of its alerts; an invalid alert is a fault and does not affect the others."""
+    """Yields the parts of a call in the order of its alerts; an invalid alert is a fault, and the others stay."""
     alerts = payload.get("alerts")
     if not isinstance(alerts, (list, Iterator)):
         yield Fault(None, Reason.NO_ALERTS)
@@ -61,7 +61,7 @@ def _parse_alert(index: int, alert: Any, group_status: Any) -> Iterator[Part]:
 
 
 def _lines(alert: Mapping[str, Any], labels: Mapping[str, Any], annotations: Mapping[str, Any]) -> Iterator[str]:
-    """The lines of the description. Fields keep the names they were sent with, which need no translation."""
+    """Returns the lines of the description. Fields keep the names they were sent with, which need no translation."""
     # Grafana's DatasourceNoData and DatasourceError name their rule in another label.
     name, rule = text(labels.get("alertname")), text(labels.get("rulename"))
     heading = f"{name} ({rule})" if rule else name

@@ -26,7 +26,7 @@ def is_form(content_type: str) -> bool:
 
 def read(body: bytes, content_type: str) -> tuple[Fields, int]:
     """
-    The fields of a form, a list where one is repeated, and the number of its files, which are left out.
+    Returns the fields of a form, a list where one is repeated, and the number of its files, which are left out.
 
     Raises ValueError if it has no fields, more than MAX_FIELDS, or more text than DATA_UPLOAD_MAX_MEMORY_SIZE.
     """
@@ -68,7 +68,7 @@ def _multipart(body: bytes, content_type: str) -> tuple[Iterable[tuple[str, byte
 
 
 def _decode(raw: bytes, charset: str = "") -> str:
-    """UTF-8, which browsers use whatever they name; otherwise the charset that was named."""
+    """Decodes UTF-8, which browsers use whatever they name; otherwise the charset that was named."""
     try:
         return raw.decode()
     except UnicodeDecodeError:

@@ -39,7 +39,7 @@ class Paths:
 
 
 def find(payload: Any, path: str) -> Any:
-    """The value at the path, None if there is none. Strings that hold JSON are looked into: forms have no others."""
+    """Finds the value at the path, or None. Strings that hold JSON are looked into: forms have no others."""
     if not path:
         return None
     value = payload
@@ -65,7 +65,7 @@ def _parsed(value: str) -> Any:
 
 
 def parse(payload: Mapping[str, Any], paths: Paths) -> Iterator[Part]:
-    """The single report or resolution in the call, with a notice if nothing identifies it."""
+    """Returns the single report or resolution in the call, with a notice if nothing identifies it."""
     if uptime_kuma.is_test(payload):
         yield Ignored(Reason.TEST_MESSAGE)
         return

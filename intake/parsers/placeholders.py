@@ -51,7 +51,7 @@ _NOTHING |= {"unknown", "unavailable"}  # Home Assistant
 
 
 def identifies(identity: str) -> bool:
-    """Whether the text can be the id of a problem: neither a placeholder nor what templates write for no value."""
+    """Tells if the text can be the id of a problem: neither a placeholder nor what templates write for no value."""
     if not identity.strip(punctuation) or identity.strip(_BRACKETS).casefold() in _NOTHING:
         return False
     text = _GUID.sub("GUID", identity)

@@ -8,7 +8,7 @@ from intake.parsers.types import Fault, Ignored, Notice, Part, Report, Resolutio
 
 
 def preview(parts: Iterable[Part]) -> list[str]:
-    """One sentence for each part, in the language of the reader."""
+    """Writes one sentence for each part, in the language of the reader."""
     return [_sentence(part) for part in parts]
 
 

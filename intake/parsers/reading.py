@@ -35,7 +35,7 @@ class UnreadableError(ValueError):
 
 def read(body: bytes, content_type: str = "", kind: str = Format.GENERIC) -> tuple[dict[str, Any], list[Notice]]:
     """
-    The object in the body, and a notice of each thing that was repaired or left out. Raises UnreadableError.
+    Returns the object in the body, and a notice of each thing that was repaired or left out. Raises UnreadableError.
 
     In a large call of Alertmanager `alerts` is an iterator. The repairs: raw control characters in strings, invalid
     escapes, unquoted placeholders, invalid UTF-8. Forms are for the generic format; for another one a form may have
@@ -80,7 +80,7 @@ def check(body: bytes, content_type: str, kind: str) -> None:
 
 
 def is_form(body: bytes, content_type: str) -> bool:
-    """Whether it is to be read as a form. `curl -d '{…}'` names the type of a form, and sends JSON."""
+    """Returns whether it is to be read as a form. `curl -d '{…}'` names the type of a form, and sends JSON."""
     return forms.is_form(content_type) and not _JSON_BEGINS.match(body)
 
 
@@ -100,14 +100,14 @@ def _read_form(body: bytes, content_type: str, kind: str) -> tuple[dict[str, Any
 
 
 def _load(body: bytes, kind: str) -> tuple[Any, bool]:
-    """The value, and whether a part of it was left out. Raises ValueError, RecursionError."""
+    """Returns the value, and whether a part of it was left out. Raises ValueError, RecursionError."""
     if len(body) <= MAX_WHOLE_SIZE:
         return json.loads(body), False
     return streaming.read(_utf8(body), lazy="alerts" if kind == Format.ALERTMANAGER else "")
 
 
 def _utf8(body: bytes) -> bytes:
-    """The JSON without a byte order mark. Raises ValueError."""
+    """Returns the JSON without a byte order mark. Raises ValueError."""
     encoding = json.detect_encoding(body)
     return body if encoding == "utf-8" else body.decode(encoding).encode()
 

@@ -35,7 +35,7 @@ def parse(payload: Mapping[str, Any]) -> Iterator[Part]:
 
 
 def _subject(data: Mapping[str, Any]) -> tuple[str | None, list[str], Any]:
-    """The fingerprint, the lines of the description and the status of the problem; no lines if it is something else."""
+    """Returns fingerprint, lines of the description and status of the problem; no lines if it is something else."""
     match data:
         case {"issue": dict(issue)}:
             project = issue.get("project")

@@ -29,7 +29,7 @@ type Events = Iterator[tuple[str, Any]]
 
 def is_object(body: bytes) -> bool:
     """
-    Whether the body is a JSON object, as far as MAX_CHECKED_EVENTS tell: the others would take a request too long.
+    Returns whether the body is a JSON object, as far as MAX_CHECKED_EVENTS tell: all would take a request too long.
 
     Raises ValueError if it is no JSON, RecursionError.
     """
@@ -46,7 +46,7 @@ def is_object(body: bytes) -> bool:
 
 def read(body: bytes, *, lazy: str = "") -> tuple[Any, bool]:
     """
-    The JSON object in the body, None if it is no object, and whether values were left out because it has too many.
+    Returns the JSON object in the body, None if it is none, and whether values were left out because it has too many.
 
     If its member `lazy` is a list, then that is an iterator, whose items are read as they are asked for: in a body that
     was read to its end before. Raises ValueError if it is no JSON, RecursionError.
@@ -66,7 +66,7 @@ def read(body: bytes, *, lazy: str = "") -> tuple[Any, bool]:
 
 
 def _items(body: bytes, name: str) -> Iterator[Any]:
-    """The items of a list which is a member of the object."""
+    """Returns the items of a list which is a member of the object."""
     events = _events(body)
     next(events)
     for key, (event, value) in _members(events):
@@ -89,7 +89,7 @@ def _events(body: bytes) -> Events:
 
 
 def _members(events: Events) -> Iterator[tuple[str, tuple[str, Any]]]:
-    """The keys of an object that was begun, each with the first event of its value, which the caller reads."""
+    """Returns the keys of an object that was begun, each with the first event of its value, which the caller reads."""
     for _event, key in iter(events.__next__, ("end_map", None)):
         yield key, next(events)
 

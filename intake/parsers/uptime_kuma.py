@@ -15,7 +15,7 @@ DOWN, UP, PENDING, MAINTENANCE = "0", "1", "2", "3"
 
 def is_test(payload: Mapping[str, Any]) -> bool:
     """
-    Whether the button "Test" sent this: both the heartbeat and the monitor are null.
+    Returns whether the button "Test" sent this: both the heartbeat and the monitor are null.
 
     They are null as well in the message that a certificate will expire, which is a report.
     """

@@ -23,7 +23,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def text(value: Any) -> str:
-    """The value as text, so that 7, 7.0 and "7" are equal. Empty for null and for values that cannot be converted."""
+    """Converts the value to text, so that 7, 7.0 and "7" are equal. Null, and what cannot be converted, is empty."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -37,7 +37,7 @@ def text(value: Any) -> str:
 
 
 def describe(lines: Iterable[str], *, fallback: str) -> str:
-    """The lines as a valid description: never blank, cut with a visible mark if too long."""
+    """Returns the lines as a valid description: never blank, cut with a visible mark if too long."""
     description = _UNSTORABLE.sub("\ufffd", "\n".join(filter(None, lines)).strip()) or fallback
     if len(description) > DESCRIPTION_MAX_LENGTH:
         description = description[: DESCRIPTION_MAX_LENGTH - len(CUT)] + CUT
@@ -46,7 +46,7 @@ def describe(lines: Iterable[str], *, fallback: str) -> str:
 
 def link(value: Any) -> str:
     """
-    The value if it is an http(s) URL of at most 2,000 characters without credentials, otherwise an empty string.
+    Returns the value if it is an http(s) URL of at most 2,000 characters without credentials, otherwise "".
 
     Django's URLValidator is not used: it rejects hosts without a dot, such as http://prometheus:9090.
     """
@@ -62,7 +62,7 @@ def link(value: Any) -> str:
 
 def timestamp(value: Any) -> datetime | None:
     """
-    An RFC 3339 timestamp, converted to UTC and cut to microseconds. Without an offset it is taken to be in UTC.
+    Returns an RFC 3339 timestamp in UTC, cut to microseconds. Without an offset it is taken to be in UTC.
 
     None if it is invalid or out of range, and for the zero values of Go (year 1) and Unix (1970).
     """
@@ -77,7 +77,7 @@ def timestamp(value: Any) -> datetime | None:
 
 
 def fingerprint(value: Any) -> str | None:
-    """The value as a fingerprint: a digest if it is too long or cannot be stored, None if it identifies nothing."""
+    """Makes the value a fingerprint: a digest if it is too long or cannot be stored, None if it identifies nothing."""
     if value in ({}, []) or (isinstance(value, float) and not isfinite(value)):
         return None
     identity = text(value).strip()
@@ -89,7 +89,7 @@ def fingerprint(value: Any) -> str | None:
 
 
 def fingerprint_of_labels(labels: Mapping[str, Any]) -> str | None:
-    """A digest of the labels, independent of their order; None if there are none."""
+    """Makes a digest of the labels, independent of their order; None if there are none."""
     return _digest(json.dumps(sorted((key, text(value)) for key, value in labels.items()))) if labels else None
 
 

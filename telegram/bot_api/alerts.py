@@ -64,9 +64,9 @@ class TelegramHandler(logging.Handler):
     """
 
     DEBOUNCE_SECONDS = 1.0  # in which the same error counts as one, before the first message
-    REPEAT_INTERVAL = 60.0  # seconds between two messages about the same error
-    FIRST_BACKOFF = 1.0  # seconds before the first retry, doubled before each next one
-    LONGEST_BACKOFF = 60.0
+    REPEAT_SECONDS = 60.0  # seconds between two messages about the same error
+    FIRST_BACKOFF_SECONDS = 1.0  # seconds before the first retry, doubled before each next one
+    MAX_BACKOFF_SECONDS = 60.0
     SHUTDOWN_SECONDS = 5.0  # that the end of the process waits for what is not sent yet
     MAX_PENDING = 100  # alerts
 
@@ -138,7 +138,7 @@ class TelegramHandler(logging.Handler):
                 with self._condition:
                     self._dropped -= dropped
             self._backoff = 0.0
-            self._quiet_until[alert.fingerprint] = monotonic() + self.REPEAT_INTERVAL
+            self._quiet_until[alert.fingerprint] = monotonic() + self.REPEAT_SECONDS
         if self._pending:
             logger.warning("%d alerts were not sent before the process ended", len(self._pending))
 
@@ -150,7 +150,7 @@ class TelegramHandler(logging.Handler):
             if retry_after is not None:
                 self._retry_after_until = monotonic() + retry_after
             else:
-                self._backoff = min(self._backoff * 2 or self.FIRST_BACKOFF, self.LONGEST_BACKOFF)
+                self._backoff = min(self._backoff * 2 or self.FIRST_BACKOFF_SECONDS, self.MAX_BACKOFF_SECONDS)
                 self._backoff_until = monotonic() + self._backoff
 
     def _next(self) -> Alert | None:

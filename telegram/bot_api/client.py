@@ -121,6 +121,7 @@ def request(method: str, params: dict[str, Any], *, timeout: tuple[float, float]
     """The result of one request, which is never repeated. `timeout` is as TIMEOUT. Raises TelegramError."""
     url = f"{settings.TELEGRAM_API_URL.rstrip('/')}/bot{settings.TELEGRAM_BOT_TOKEN}/{method}"
     try:
+        # A connection for each request: a kept one that Telegram closes just then would leave the outcome unknown.
         # A redirect would turn the POST into a GET, and carry the token to another host.
         response = requests.post(url, json=params, timeout=timeout or TIMEOUT, allow_redirects=False)
     except requests.RequestException as exc:

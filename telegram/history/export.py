@@ -18,9 +18,9 @@ import ijson
 from telegram.history.file import RepairedFile
 from telegram.history.rich import rich_message
 from telegram.reading import reports
-from telegram.reading.reports import ZERO_CHANNEL_ID, Fields, NotUnderstoodError, Report
+from telegram.reading.reports import ZERO_CHANNEL_ID, NotUnderstoodError, Report
 from telegram.reading.rich import with_address
-from telegram.reading.values import dictionary, integer, sequence, string
+from telegram.reading.values import Fields, dictionary, integer, sequence, string
 
 BUFFER_SIZE = 1 << 17
 # Desktop numbers the messages of the group that a supergroup once was from here on, below zero.
@@ -108,29 +108,14 @@ def _entries(events: Iterator[tuple[str, Any]]) -> Iterator[tuple[Fields, object
 
 def _items(events: Iterator[tuple[str, Any]]) -> Iterator[object]:
     """The items of an array whose start has been read."""
-    outer: list[Any] = []
-    container: Any = None
-    key = ""
+    builder = ijson.ObjectBuilder()
+    add, outer = builder.event, builder.containers
     for event, value in events:
-        if event == "map_key":
-            key = value
-        elif event in ("end_map", "end_array"):
-            if container is None:
-                return
-            whole, container = container, outer.pop()
-            if container is None:
-                yield whole
-        else:
-            item = {} if event == "start_map" else [] if event == "start_array" else value
-            if isinstance(container, dict):
-                container[key] = item
-            elif container is not None:
-                container.append(item)
-            if event in ("start_map", "start_array"):
-                outer.append(container)
-                container = item
-            elif container is None:
-                yield item
+        if not outer and event == "end_array":
+            return
+        add(event, value)
+        if not outer:
+            yield builder.value
 
 
 def _chat(header: Fields) -> Fields | None:

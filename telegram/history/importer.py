@@ -15,8 +15,9 @@ from incidents.services import Comment, import_incidents
 from telegram import chats
 from telegram.bot_api import client
 from telegram.models import Account, Card, Chat, ChatAlias, Message
-from telegram.reading import commands
-from telegram.reading.reports import Author, NotUnderstoodError, Report, fitted
+from telegram.reading.authors import Author
+from telegram.reading.reports import NotUnderstoodError, Report, fitted
+from telegram.reading.texts import find_command
 from telegram.receiving import accounts
 from telegram.receiving.messages import username_of
 
@@ -90,10 +91,10 @@ class History:
         """None for what the bot would not have recorded."""
         if report.skip or (self.bot_id and report.author.user_id == self.bot_id):
             return None
-        command = commands.command({"text": report.description}, username=self.username) if report.has_text else None
+        command = find_command(report.description) if report.has_text else None
         if command is None:
             return report if chat.mode == Chat.Mode.ALL else None
-        if command.name != "incident" or not command.text or (self.username and not command.ours):
+        if command.name != "incident" or not command.text or (self.username and not command.is_for(self.username)):
             return None
         return replace(report, description=fitted(command.text))
 

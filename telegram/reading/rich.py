@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.utils.translation import gettext as _
 
-from telegram.reading.values import dictionary, line, sequence, shortened, string
+from telegram.reading.values import Fields, dictionary, integer, line, sequence, shortened, string
 
 MAX_DEPTH = 32  # Telegram allows 16 levels
 
@@ -21,13 +20,13 @@ class RichText:
 
     text: str = ""
     has_media: bool = False
-    elements: list[dict[str, Any]] = field(default_factory=list)
+    elements: list[Fields] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
 
 
-def flatten(rich_message: object, medium: Callable[[dict[str, Any]], str]) -> RichText:
+def flatten(rich_message: object, medium: Callable[[Fields], str]) -> RichText:
     """
-    The text of the blocks in their order, a paragraph for each.
+    Reads the text of the blocks in their order, a paragraph for each.
 
     `medium` names a block's photo, file or place. A block of an unknown type leaves a mark beside the text in it.
     """
@@ -38,7 +37,7 @@ def flatten(rich_message: object, medium: Callable[[dict[str, Any]], str]) -> Ri
 
 
 class _Writer:
-    def __init__(self, result: RichText, medium: Callable[[dict[str, Any]], str]) -> None:
+    def __init__(self, result: RichText, medium: Callable[[Fields], str]) -> None:
         self.result = result
         self.medium = medium
 
@@ -99,15 +98,15 @@ class _Writer:
             label += " [x]" if fields.get("is_checked") is True else " [ ]"
         return f"{label} " + self.blocks(fields.get("blocks"), depth).replace("\n", "\n  ")
 
-    def quotation(self, text: str, fields: dict[str, Any], depth: int) -> str:
+    def quotation(self, text: str, fields: Fields, depth: int) -> str:
         return "\n".join([quoted(text), *self.credit(fields, depth)])
 
-    def captioned(self, text: str, fields: dict[str, Any], depth: int) -> str:
+    def captioned(self, text: str, fields: Fields, depth: int) -> str:
         caption = dictionary(fields.get("caption"))
         words = self.text(caption.get("text"), depth)
         return "\n".join([*self.present(text), *self.present(words), *self.credit(caption, depth)])
 
-    def credit(self, fields: dict[str, Any], depth: int) -> Iterator[str]:
+    def credit(self, fields: Fields, depth: int) -> Iterator[str]:
         if credit := self.text(fields.get("credit"), depth):
             yield f"— {credit}"
 
@@ -119,7 +118,7 @@ class _Writer:
         return with_address(self.text(fields.get("text"), depth), string(fields.get("url")))
 
     def text(self, text: object, depth: int) -> str:
-        """Of a RichText: a string, a list, or an element around another RichText."""
+        """Reads a RichText: a string, a list, or an element around another RichText."""
         if isinstance(text, str):
             return string(text)
         if depth > MAX_DEPTH:
@@ -143,9 +142,30 @@ class _Writer:
 
 
 def with_address(words: str, url: str) -> str:
-    """The words of a link, with its address where they are not the address themselves."""
+    """Adds its address to the words of a link, unless they are the address."""
     return words if url in ("", words) else f"{words} ({url})".lstrip()
 
 
+def linked(message: Fields, text_field: str, entities_field: str) -> str:
+    """Reads a text, with the address of each link behind its words."""
+    text = string(message.get(text_field))
+    links = {}
+    for entity in map(dictionary, sequence(message.get(entities_field))):
+        offset, length = integer(entity.get("offset")), integer(entity.get("length"))
+        if entity.get("type") == "text_link" and offset is not None and length is not None and min(offset, length) >= 0:
+            links[offset] = (offset + length, string(entity.get("url")))
+    if not links:
+        return text
+    # Offsets and lengths are in UTF-16 code units.
+    encoded, parts, shown = text.encode("utf-16-le"), [], 0
+    for start, (end, url) in sorted(links.items()):
+        if start >= shown:
+            words = encoded[2 * start : 2 * end].decode("utf-16-le", "replace")
+            parts += [encoded[2 * shown : 2 * start].decode("utf-16-le", "replace"), with_address(words, url)]
+            shown = end
+    return "".join([*parts, encoded[2 * shown :].decode("utf-16-le", "replace")])
+
+
 def quoted(text: str) -> str:
+    """Marks each line of a text as quoted."""
     return "\n".join(f"> {each}" for each in text.splitlines())

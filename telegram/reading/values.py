@@ -4,6 +4,8 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+Fields = dict[str, Any]
+
 _NOT_STORABLE = re.compile(r"[\x00\ud800-\udfff]")
 _MAX_TIMESTAMP = 2**32  # Telegram's timestamps have 32 bits
 

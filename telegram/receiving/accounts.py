@@ -1,4 +1,4 @@
-"""Telegram accounts of users, tied by a one-time code that the user sends to the bot in private; who an author is."""
+"""Telegram accounts of users, linked by a one-time code that the user sends to the bot in private; who an author is."""
 
 import hashlib
 import re
@@ -19,7 +19,7 @@ from identity.usernames import username_key
 from incidents.actors import Named
 from incidents.text import INVISIBLE
 from telegram.models import Account, LinkCode
-from telegram.reading.reports import AUTHOR_MAX_LENGTH, Author
+from telegram.reading.authors import AUTHOR_MAX_LENGTH, Author
 from telegram.reading.values import shortened
 
 LIFETIME = timedelta(hours=1)
@@ -32,7 +32,7 @@ _USERNAME = re.compile(r"[\w@.+-]+")
 
 
 def new_code(user: User) -> str:
-    """A code for `/start CODE`; the user's earlier one stops working."""
+    """Makes a code for `/start CODE`; the user's earlier one stops working."""
     code = secrets.token_urlsafe(16)
     values = {"code_hash": _hash(code), "expires_at": timezone.now() + LIFETIME}
     LinkCode.objects.update_or_create(user=user, defaults=values)
@@ -40,8 +40,8 @@ def new_code(user: User) -> str:
 
 
 @transaction.atomic
-def tie(code: str, author: Author | None) -> User | None:
-    """The user whose code it is, now with the author's account; None for a wrong code or an account of many people."""
+def link_account(code: str, author: Author | None) -> User | None:
+    """Links the author's account to the user whose code it is; returns None for a wrong code or a shared account."""
     found = LinkCode.objects.select_for_update().filter(
         code_hash=_hash(code), expires_at__gt=timezone.now(), user__is_active=True
     )
@@ -54,15 +54,15 @@ def tie(code: str, author: Author | None) -> User | None:
 
 
 def actor_of(author: Author) -> Named:
-    """The active user that the author's account is tied to, else the author's name in Telegram."""
-    tied = Account.objects.filter(telegram_id=author.user_id, user__is_active=True) if author.user_id else None
-    username = tied.values_list("user__username", flat=True).first() if tied is not None else None
+    """Returns the active user that the author's account is linked to, else the author's name in Telegram."""
+    linked = Account.objects.filter(telegram_id=author.user_id, user__is_active=True) if author.user_id else None
+    username = linked.values_list("user__username", flat=True).first() if linked is not None else None
     return Named(username or outside_name(author.name))
 
 
 def outside_name(name: str) -> str:
     """
-    The name of an author who is no user, with MARK where it could be taken for a user's.
+    Returns the name of an author who is no user, with MARK where it could be taken for a user's.
 
     Everyone chooses their name in Telegram. The history knows users by their usernames, and no username has a space.
     """

@@ -11,14 +11,14 @@ from incidents.models import Channel, Incident
 from incidents.services import change_incident
 from intake.inbox import Outcome
 from intake.models import Delivery
+from telegram import card_states
 from telegram.models import Card, ChatAlias, Message
-from telegram.reading.parsing import Update
-from telegram.reading.values import dictionary, integer, string
+from telegram.reading.updates import CallbackQuery
 from telegram.receiving import accounts
 from telegram.sending import cards, reminders, sender
 
 
-def take(alias: ChatAlias, update: Update, delivery: Delivery) -> Outcome:
+def handle(alias: ChatAlias, query: CallbackQuery, delivery: Delivery) -> Outcome:
     """
     Changes the incident, unless it no longer has the status that the card showed.
 
@@ -27,39 +27,34 @@ def take(alias: ChatAlias, update: Update, delivery: Delivery) -> Outcome:
     """
     if delivery.messages.exists():
         return Outcome()
-    press = cards.parse_callback(update.payload.get("data"))
+    press = cards.parse_callback(query.data)
     if isinstance(press, cards.PutOff):
-        return _put_off(alias, update, press)
+        return _put_off(alias, query, press)
     incident = _incident(alias, press) if press else None
-    if press is None or incident is None or update.author is None:
-        _respond(update, _("This button is not known."))
+    if press is None or incident is None or query.author is None:
+        _respond(query, _("This button is not known."))
         return Outcome(Delivery.State.SKIPPED, ["the button is not known"])
-    sender.adopt(alias, incident.pk, _message_id(update))
+    card_states.adopt(alias, incident.pk, query.message_id)
     if incident.status == press.shown:
-        actor = accounts.actor_of(update.author)
+        actor = accounts.actor_of(query.author)
         change_incident(incident, values={"status": press.wanted}, actor=actor, channel=Channel.TELEGRAM)
         text = _("№ %(number)d: %(status)s.")
     else:
         text = _("Nothing was changed: № %(number)d is “%(status)s” already.")
-    _respond(update, text % {"number": incident.pk, "status": incident.get_status_display()})
+    _respond(query, text % {"number": incident.pk, "status": incident.get_status_display()})
     role = Message.Role.PRESS
     Message.objects.create(alias=alias, delivery=delivery, incident=incident, role=role, words=press.wanted)
     return Outcome()
 
 
-def _put_off(alias: ChatAlias, update: Update, press: cards.PutOff) -> Outcome:
-    message_id = _message_id(update)
-    if message_id is None or not reminders.put_off(alias.chat, message_id, press.by):
-        _respond(update, _("There is nothing to put off any more."))
+def _put_off(alias: ChatAlias, query: CallbackQuery, press: cards.PutOff) -> Outcome:
+    if query.message_id is None or not reminders.put_off(alias.chat, query.message_id, press.by):
+        _respond(query, _("There is nothing to put off any more."))
         return Outcome()
     hours = press.by // timedelta(hours=1)
     text = ngettext("The reminder comes in %d hour.", "The reminder comes in %d hours.", hours) % hours
-    _respond(update, text)
+    _respond(query, text)
     return Outcome()
-
-
-def _message_id(update: Update) -> int | None:
-    return integer(dictionary(update.payload.get("message")).get("message_id"))
 
 
 def _incident(alias: ChatAlias, press: cards.Press) -> Incident | None:
@@ -68,5 +63,5 @@ def _incident(alias: ChatAlias, press: cards.Press) -> Incident | None:
     return Incident.objects.select_for_update().filter(pk=press.number, pk__in=in_chat).first()
 
 
-def _respond(update: Update, text: str) -> None:
-    transaction.on_commit(partial(sender.answer_press, string(update.payload.get("id")), text))
+def _respond(query: CallbackQuery, text: str) -> None:
+    transaction.on_commit(partial(sender.answer_callback_query, query.id, text))

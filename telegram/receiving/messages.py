@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from django.utils import timezone
 
@@ -10,25 +9,29 @@ from incidents.models import Channel, Incident
 from incidents.services import add_comment, change_incident, create_incident
 from intake.inbox import Outcome
 from intake.models import Delivery
+from telegram import card_states
 from telegram.models import Bot, Card, Chat, ChatAlias, Message
-from telegram.reading import commands, reports
-from telegram.reading.parsing import Update
-from telegram.reading.reports import Report
-from telegram.reading.values import dictionary
+from telegram.reading.reports import Report, Skip, album_description
+from telegram.reading.texts import Command
 from telegram.receiving import accounts
-from telegram.sending import cards, sender
+from telegram.sending import cards
 
 Role = Message.Role
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def username_of(bot_id: int) -> str:
-    """Empty until Telegram has told it."""
+    """Returns the bot's username; empty until Telegram has told it."""
     return Bot.objects.filter(pk=bot_id).values_list("username", flat=True).first() or ""
 
 
+def is_ours(command: Command, bot_id: int) -> bool:
+    """Whether a command is for this bot, or for any."""
+    return not command.bot or command.is_for(username_of(bot_id))
+
+
 def incident_of(alias: ChatAlias, message_id: int | None) -> int | None:
-    """The incident of which a message of the chat is a report, comment, copy or card."""
+    """Returns the incident of which a message of the chat is a report, comment, copy or card."""
     if message_id is None:
         return None
     taken = Message.objects.filter(alias=alias, message_id=message_id)
@@ -36,55 +39,61 @@ def incident_of(alias: ChatAlias, message_id: int | None) -> int | None:
 
 
 def card_incident(alias: ChatAlias, message_id: int | None) -> int | None:
-    """The incident that a message of the bot shows."""
+    """Returns the incident that a message of the bot shows."""
     # The chat's cards are known by the ids that its messages have now, not by those before it became a supergroup.
     if message_id is None or alias.telegram_id != alias.chat.telegram_id:
         return None
     return Card.objects.filter(chat=alias.chat, message_id=message_id).values_list("incident", flat=True).first()
 
 
-def replied_card(message: object, bot_id: int) -> int | None:
-    """The incident of the card that a message replies to, known as a card or not."""
-    return cards.number_of(reports.replied(message), bot_id)
+def replied_card(report: Report, bot_id: int) -> int | None:
+    """Returns the incident of the card that a message replies to, known as a card or not."""
+    return cards.number_of(report.replied, bot_id) if report.replied else None
 
 
 @dataclass
 class Reader:
-    """Of a message, or an edit of one, in a transaction that has locked the chat."""
+    """Records a message, or an edit of one, in a transaction that has locked the chat."""
 
     bot_id: int
     alias: ChatAlias
-    update: Update
     delivery: Delivery
 
-    def take(self) -> Outcome:
-        username = username_of(self.bot_id)
-        command = commands.command(self.update.message, username=username)
-        # Until the bot's name is known, a command for any bot may be for this one.
-        if command and username and not command.ours:
-            return _skipped("a command for another bot")
-        if command and command.name != "incident":
-            return _skipped("a command")
-        # Of "/incident Течь" the report is "Течь".
-        report = reports.read(self.update.message, text=command.text if command else None)
-        if report.reply_to and (number := replied_card(self.update.message, self.bot_id)):
-            sender.adopt(self.alias, number, report.reply_to)
-        if report.author.bot_id == self.bot_id or card_incident(self.alias, report.message_id):
-            return _skipped("a message of this bot")
-        if report.skip and not command:
-            return _skipped(report.skip)
-        if message := self._taken(report):
-            skip = self._edit(message, report) if self.update.edited else ""
-        elif self._is_copy(report) or self._join_album(self.alias, report):
-            skip = ""
-        else:
-            skip = self._command(report) if command else self._plain(report)
+    def take(self, report: Report, *, is_edit: bool) -> Outcome:
+        """Records the message; an edit changes what was recorded. Raises NotUnderstoodError."""
+        skip = self._skip(report) or self._take(report, is_edit=is_edit)
         if skip:
-            return _skipped(skip)
+            return Outcome(Delivery.State.SKIPPED, [skip])
         outcome = Outcome()
         if report.unknown:
             outcome.fault("the kind of the message, or of a block in it, is not known")
         return outcome
+
+    # These return why nothing is recorded, None if something is.
+
+    def _skip(self, report: Report) -> Skip | None:
+        command = report.command
+        # Until the bot's name is known, a command for any bot may be for this one.
+        if command and not is_ours(command, self.bot_id) and username_of(self.bot_id):
+            return Skip.OTHER_BOTS_COMMAND
+        if command and command.name != "incident":
+            return Skip.OTHER_COMMAND
+        if report.reply_to and (number := replied_card(report, self.bot_id)):
+            card_states.adopt(self.alias, number, report.reply_to)
+        if report.author.bot_id == self.bot_id or self._is_card(report):
+            return Skip.OWN_MESSAGE
+        return None if command else report.skip
+
+    def _is_card(self, report: Report) -> bool:
+        # In a channel, whose posts have no author but the channel; in other chats a card's author is the bot.
+        return report.author.user_id is None and card_incident(self.alias, report.message_id) is not None
+
+    def _take(self, report: Report, *, is_edit: bool) -> Skip | None:
+        if message := self._taken(report):
+            return self._edit(message, report) if is_edit else None
+        if self._is_copy(report) or self._join_album(self.alias, report):
+            return None
+        return self._command(report) if report.command else self._plain(report)
 
     def _taken(self, report: Report) -> Message | None:
         """What came of the message before."""
@@ -92,39 +101,36 @@ class Reader:
             return self.delivery.messages.first()
         return Message.objects.filter(alias=self.alias, message_id=report.message_id).first()
 
-    # What it is: these return why nothing is recorded, or an empty string.
-
-    def _command(self, report: Report) -> str:
+    def _command(self, report: Report) -> Skip | None:
         """`/incident TEXT`, or `/incident` as a reply: the message that it replies to is the report then."""
-        replied = reports.replied(self.update.message)
-        incident = incident_of(self.alias, report.reply_to) or (self._record_replied(replied) if replied else None)
-        if incident:
-            if report.has_text or report.kind != "text":
+        is_empty = not report.has_text and report.kind == "text"
+        if incident := incident_of(self.alias, report.reply_to) or self._record_replied(report):
+            if not is_empty:
                 self._comment(incident, report)
-            return ""
-        if not report.has_text and report.kind == "text":
-            return "a command without text"
+            return None
+        if is_empty:
+            return Skip.EMPTY_COMMAND
         self._record(self.alias, report)
-        return ""
+        return None
 
-    def _plain(self, report: Report) -> str:
+    def _plain(self, report: Report) -> Skip | None:
         if incident := incident_of(self.alias, report.reply_to):
             self._comment(incident, report)
-            return ""
+            return None
         if not self.alias.chat.allowed:
-            return "the chat is not allowed"
+            return Skip.NOT_ALLOWED
         if self.alias.chat.mode == Chat.Mode.COMMAND:
-            username = username_of(self.bot_id)
-            if not commands.mentions(self.update.message, username=username, bot_id=self.bot_id):
-                return "not addressed to the bot"
+            username = username_of(self.bot_id).lower()
+            if report.mentions.isdisjoint((username, self.bot_id)):
+                return Skip.NOT_ADDRESSED
             # A bare mention as a reply is like a bare command.
-            replied, mention = reports.replied(self.update.message), f"@{username}".lower()
-            if report.typed.lower() == mention and replied and (incident := self._record_replied(replied)):
+            mention = f"@{username}"
+            if report.typed.lower() == mention and (incident := self._record_replied(report)):
                 if report.description.lower() != mention:
                     self._comment(incident, report)
-                return ""
+                return None
         self._record(self.alias, report)
-        return ""
+        return None
 
     def _is_copy(self, report: Report) -> bool:
         """Of a channel's post, in its discussion group, where the post is a report or card of an allowed channel."""
@@ -140,9 +146,7 @@ class Reader:
             if not channel.chat.allowed or channel.chat.mode != Chat.Mode.ALL:
                 return False
             # The copy came first: the post is recorded from it.
-            message = dictionary(self.update.message)
-            post = {"chat": dictionary(message.get("forward_origin")).get("chat"), "message_id": message_id}
-            original = reports.read(message | post)
+            original = report.read_original()
             incident = self._join_album(channel, original) or self._record(channel, original)
         self._remember(self.alias, report, incident, Role.COPY)
         return True
@@ -171,12 +175,14 @@ class Reader:
             )
         return incident.pk
 
-    def _record_replied(self, replied: dict[str, Any]) -> int | None:
+    def _record_replied(self, command: Report) -> int | None:
         """Of the message that a command replies to; None for this bot's own and service messages."""
-        report = reports.read({"chat": dictionary(self.update.message).get("chat")} | replied)
+        report = command.read_replied()
+        if report is None:
+            return None
         if incident := incident_of(self.alias, report.message_id) or self._join_album(self.alias, report):
             return incident
-        if report.message_id is None or report.author.bot_id == self.bot_id or report.skip == "service message":
+        if report.message_id is None or report.author.bot_id == self.bot_id or report.skip == Skip.SERVICE:
             return None
         return self._record(self.alias, report)
 
@@ -220,18 +226,18 @@ class Reader:
         self._remember(alias, report, incident_id, Role.PART)
         self._describe(incident_id, before, _words(_album(alias, album[0].media_group_id)), report)
         # The card tells how many parts there are.
-        Card.objects.filter(incident=incident_id, chat=alias.chat).update(due_at=timezone.now())
+        card_states.outdate(Card.objects.filter(incident=incident_id, chat=alias.chat), timezone.now())
         return incident_id
 
     # Edits
 
-    def _edit(self, message: Message, report: Report) -> str:
+    def _edit(self, message: Message, report: Report) -> Skip | None:
         if report.is_live:
-            return "a live location that moved"
+            return Skip.MOVED
         # Edits of the same second are told apart by their deliveries.
         order = (report.edited or NEVER, self.delivery.pk)
         if message.role in (Role.COPY, Role.PRESS) or order <= (message.edited_at or NEVER, message.edit_id or 0):
-            return ""
+            return None
         if message.role == Role.REPORT:
             report = report.with_answered()
         elif message.role == Role.COMMENT:
@@ -246,7 +252,7 @@ class Reader:
             self._describe(message.incident_id, before, after, report)
         elif after != before:
             self._comment(message.incident_id, report, replaces=words)
-        return ""
+        return None
 
     def _describe(self, incident_id: int, before: str, after: str, report: Report) -> None:
         """Changes the description, unless a person changed it since: theirs stays, and the new words are a comment."""
@@ -260,10 +266,6 @@ class Reader:
             add_comment(incident_id=incident_id, text=after, actor=actor, channel=Channel.TELEGRAM)
 
 
-def _skipped(note: str) -> Outcome:
-    return Outcome(Delivery.State.SKIPPED, [note])
-
-
 def _album(alias: ChatAlias, media_group_id: str) -> list[Message]:
     """The report and the other parts so far, in the order of the chat; empty for what is no album."""
     parts = Message.objects.filter(alias=alias, media_group_id=media_group_id, role__in=(Role.REPORT, Role.PART))
@@ -271,4 +273,4 @@ def _album(alias: ChatAlias, media_group_id: str) -> list[Message]:
 
 
 def _words(album: list[Message]) -> str:
-    return reports.album_description((part.words, part.has_text) for part in album)
+    return album_description((part.words, part.has_text) for part in album)

@@ -1,4 +1,4 @@
-"""Long polling, what Telegram says of the bot, and the registration of the webhook."""
+"""Long polling, getMe, and the registration of the webhook."""
 
 import hashlib
 import json
@@ -15,15 +15,14 @@ from telegram import chats
 from telegram.bot_api import client
 from telegram.bot_api.client import TelegramError
 from telegram.models import Bot
-from telegram.reading.parsing import ALLOWED_UPDATES
+from telegram.reading.updates import ALLOWED_UPDATES
 from telegram.receiving import updates
 
 logger = logging.getLogger(__name__)
 
-# Seconds that Telegram holds a request back while there is nothing: less than a process that ends waits for its jobs.
-WAIT = 3
-READ_TIMEOUT = (5, WAIT + 10)
-LONGEST_STEP = 5.0  # seconds, after which a batch and a request may follow: less than half a lease
+LONG_POLL_SECONDS = 3  # that Telegram waits for an update: less than a process that ends waits for its jobs
+TIMEOUT = (5, LONG_POLL_SECONDS + 10)  # seconds, to connect and to read
+MAX_STEP_SECONDS = 5.0  # after which a batch and a request may follow: less than half a lease
 
 
 def poll() -> bool:
@@ -36,11 +35,11 @@ def poll() -> bool:
     if not Bot.objects.filter(pk=client.bot_id()).exists():
         _get_me()
     began = monotonic()
-    until = began + LONGEST_STEP
-    batch = _get_updates(timeout=WAIT)
+    until = began + MAX_STEP_SECONDS
+    batch = _get_updates(timeout=LONG_POLL_SECONDS)
     if not batch:
         # Some servers of other makers hold no request back: those are asked at the job's interval.
-        return monotonic() - began >= WAIT / 2
+        return monotonic() - began >= LONG_POLL_SECONDS / 2
     while batch:
         for update in batch:
             with log_context(LogContext(job="telegram_poll")):  # a request id for each
@@ -53,7 +52,7 @@ def poll() -> bool:
 
 def _get_updates(**params: Any) -> list[Any]:
     try:
-        found = _call("getUpdates", params | {"allowed_updates": ALLOWED_UPDATES}, timeout=READ_TIMEOUT)
+        found = _call("getUpdates", params | {"allowed_updates": ALLOWED_UPDATES}, timeout=TIMEOUT)
     except NotNowError as exc:
         _note(str(exc))
         raise
@@ -74,8 +73,8 @@ def _note(trouble: str) -> None:
     Bot.objects.filter(pk=client.bot_id()).exclude(trouble=trouble[:255]).update(trouble=trouble[:255])
 
 
-def look_after_bot() -> bool:
-    """Keeps what Telegram says of the bot, and registers the webhook where it is not as set. Raises NotNowError."""
+def refresh_bot() -> bool:
+    """Stores what getMe says, and registers the webhook if Telegram has another one. Raises NotNowError."""
     _get_me()
     chats.add_configured()
     if settings.TELEGRAM_WEBHOOK_URL:

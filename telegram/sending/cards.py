@@ -11,7 +11,7 @@ from django.utils.translation import ngettext, override
 
 from incidents.models import Source, Status
 from telegram.bot_api import client
-from telegram.reading.values import dictionary, sequence, string
+from telegram.reading.reports import Replied
 
 # The version, the incident, the status that the card showed, the status to change to.
 _CALLBACK = re.compile(r"1:([1-9][0-9]{0,18}):([a-z_]+):([a-z_]+)")
@@ -104,17 +104,14 @@ def parse_callback(data: object) -> Press | PutOff | None:
     return Press(int(found[1]), Status(found[2]), Status(found[3]))
 
 
-def number_of(message: object, bot_id: int) -> int | None:
+def number_of(message: Replied, bot_id: int) -> int | None:
     """The incident that a message of the bot shows: by its buttons, or, where Telegram left them out, by its text."""
-    fields = dictionary(message)
-    author = dictionary(fields.get("from")).get("id")  # none in channels
-    if author not in (None, bot_id):
+    if message.author_id not in (None, bot_id):  # none in channels
         return None
-    rows = map(sequence, sequence(dictionary(fields.get("reply_markup")).get("inline_keyboard")))
-    presses = (parse_callback(dictionary(button).get("callback_data")) for row in rows for button in row)
+    presses = map(parse_callback, message.buttons)
     if press := next((press for press in presses if isinstance(press, Press)), None):
         return press.number
-    found = _HEAD.match(string(fields.get("text"))) if author else None
+    found = _HEAD.match(message.text) if message.author_id else None
     return int(found[1]) if found and int(found[1]) < 2**63 else None
 
 

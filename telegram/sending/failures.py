@@ -12,11 +12,11 @@ class Action(Enum):
     WITHOUT_REPLY = auto()  # the message to reply to is gone
     WITHOUT_THREAD = auto()  # the topic is closed or gone
     MIGRATED = auto()  # the chat became a supergroup
-    CHAT_RESTS = auto()  # until its administrators change something, or a person presses retry
-    CHAT_WAITS = auto()  # until the time that Telegram names
+    CHAT_PAUSED = auto()  # until its administrators change something, or a person presses retry
+    CHAT_THROTTLED = auto()  # until the time that Telegram names
     LATER = auto()  # with a backoff
     UNKNOWN = auto()  # Telegram may have done it
-    BOT_RESTS = auto()  # the token or the address of the API is wrong
+    BOT_PAUSED = auto()  # the token or the address of the API is wrong
     GIVE_UP = auto()  # this message will never be taken
 
 
@@ -33,10 +33,10 @@ DESCRIPTIONS: list[tuple[str, Action]] = [
     ),
     ("thread not found|topic not found|TOPIC_(CLOSED|DELETED|ID_INVALID)|not a forum", Action.WITHOUT_THREAD),
     ("SLOWMODE_WAIT", Action.LATER),
-    ("not enough rights|no rights|need administrator rights|not a member|chat not found", Action.CHAT_RESTS),
-    ("chat was (upgraded|deactivated|deleted)|user is deactivated|PEER_ID_INVALID", Action.CHAT_RESTS),
-    (r"CHAT_\w*(FORBIDDEN|RESTRICTED|REQUIRED)|CHANNEL_(PRIVATE|INVALID)", Action.CHAT_RESTS),
-    ("USER_(BANNED_IN_CHANNEL|IS_BLOCKED|DEACTIVATED)|PAYMENT_REQUIRED", Action.CHAT_RESTS),
+    ("not enough rights|no rights|need administrator rights|not a member|chat not found", Action.CHAT_PAUSED),
+    ("chat was (upgraded|deactivated|deleted)|user is deactivated|PEER_ID_INVALID", Action.CHAT_PAUSED),
+    (r"CHAT_\w*(FORBIDDEN|RESTRICTED|REQUIRED)|CHANNEL_(PRIVATE|INVALID)", Action.CHAT_PAUSED),
+    ("USER_(BANNED_IN_CHANNEL|IS_BLOCKED|DEACTIVATED)|PAYMENT_REQUIRED", Action.CHAT_PAUSED),
 ]
 
 
@@ -48,17 +48,17 @@ def action_of(error: TelegramError) -> Action:
         return Action.UNKNOWN
     match error.status:
         case 429:
-            return Action.CHAT_WAITS
+            return Action.CHAT_THROTTLED
         case 403:
-            return Action.CHAT_RESTS
+            return Action.CHAT_PAUSED
         case 401 | 404:
-            return Action.BOT_RESTS
+            return Action.BOT_PAUSED
         case 400:
             found = (action for part, action in DESCRIPTIONS if re.search(part, error.description, re.IGNORECASE))
             return next(found, Action.GIVE_UP)
         case 413:
             return Action.GIVE_UP
         case None if not error.transient:
-            return Action.BOT_RESTS
+            return Action.BOT_PAUSED
     # No connection, 5xx, and what is no response of the Bot API at all, such as a redirect
     return Action.LATER

@@ -1,4 +1,4 @@
-"""What the cards are behind: changed incidents, and new ones that came otherwise."""
+"""Finds outdated cards, and incidents of other channels that still need a card."""
 
 from collections import deque
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from incidents.models import Channel, Incident, IncidentChange
-from telegram import chats
+from telegram import card_states, chats
 from telegram.bot_api import client
 from telegram.models import Card, Chat, Message
 from telegram.sending.reminders import plan_changed
@@ -23,7 +23,7 @@ STARTING_UP = timedelta(seconds=10)
 
 
 class Sweep:
-    """Looks at what changed since its own last run; at everything on the first, and every hour."""
+    """Looks at what changed since its own last run; at everything on the first run, and every hour."""
 
     def __init__(self) -> None:
         self._ran_at: datetime | None = None
@@ -33,6 +33,8 @@ class Sweep:
     def run(self) -> None:
         now = timezone.now()
         full = self._full_at is None or self._full_at < now - FULL_SWEEP_EVERY
+        if full:
+            card_states.correct()
         mark_changed(since=None if full or self._ran_at is None else self._ran_at - OVERLAP)
         plan_changed()
         if full:
@@ -54,10 +56,11 @@ class Sweep:
 
 def mark_changed(since: datetime | None) -> None:
     """Makes those cards due whose incident changed since they were sent; `since` bounds the search."""
-    stale = Card.objects.filter(due_at=None, message_id__isnull=False).exclude(shows=F("incident__updated_at"))
+    in_chat = Card.objects.filter(state__in=(Card.State.SHOWN, Card.State.FAILED), message_id__isnull=False)
+    outdated = in_chat.exclude(shows=F("incident__updated_at"))
     if since:
-        stale = stale.filter(incident__updated_at__gte=since)
-    stale.update(due_at=timezone.now() + DEBOUNCE)
+        outdated = outdated.filter(incident__updated_at__gte=since)
+    card_states.outdate(outdated, timezone.now() + DEBOUNCE)
 
 
 def add_cards(chat: Chat) -> int:
@@ -75,7 +78,7 @@ def add_cards(chat: Chat) -> int:
 
 
 def sendable() -> Q:
-    """Of chats: those of this bot that may get messages, at rest or not."""
+    """Selects the chats of this bot that may get messages, paused or not."""
     allowed = Q(allowed=True)
     if notify := notify_id():
         allowed |= Q(aliases__telegram_id=notify)

@@ -20,8 +20,8 @@ from telegram.bot_api import client
 from telegram.models import Card, Chat, Message
 from telegram.sending.cards import cut, put_off_button
 
-MOST_LISTED = 100  # more lines than a message holds
-LINE = 120  # UTF-16 units of a description
+MAX_LISTED = 100  # more lines than a message holds
+MAX_LINE_UNITS = 120  # UTF-16 units of a description
 PUT_OFF = timedelta(hours=4)
 
 
@@ -89,7 +89,7 @@ def reminder_for(chat: Chat) -> Reminder | None:
     threads = dict(due.values_list("pk", "thread_id"))
     if not threads:
         return None
-    incidents = Incident.objects.filter(cards__in=due).in_order("created_at")[:MOST_LISTED]
+    incidents = Incident.objects.filter(cards__in=due).in_order("created_at")[:MAX_LISTED]
     with override(chat.language):
         text = listing(_("Still open:"), incidents, len(threads), chat)
     of_topics = set(threads.values())
@@ -125,7 +125,7 @@ def open_list(chat: Chat) -> str:
         if not number:
             return _("Nothing is open in this chat.")
         heading = ngettext("%d incident is open:", "%d incidents are open:", number) % number
-        return listing(heading, incidents.in_order("created_at")[:MOST_LISTED], number, chat)
+        return listing(heading, incidents.in_order("created_at")[:MAX_LISTED], number, chat)
 
 
 def listing(heading: str, incidents: Iterable[Incident], number: int, chat: Chat) -> str:
@@ -150,5 +150,5 @@ def zone_of(chat: Chat) -> ZoneInfo:
 def _line(incident: Incident, zone: ZoneInfo) -> str:
     created = dateformat.format(incident.created_at.astimezone(zone), "j E, H:i")
     # The description stands last on a line of its own: marks of direction in it turn nothing else around.
-    words = cut(" ".join(incident.description.split()), LINE)
+    words = cut(" ".join(incident.description.split()), MAX_LINE_UNITS)
     return f"№ {incident.pk} · {incident.get_status_display()} · {created} · {words}"

@@ -19,15 +19,14 @@ from django.db import transaction
 from django.db.models import F, Min, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import override
 
 from core.db.postgresql import is_unavailable
 from incidents.models import UNRESOLVED, IncidentChange, Source, Status
 from incidents.services import WRITABLE
+from telegram import card_states
 from telegram.bot_api import client
 from telegram.chats import migrate
-from telegram.models import Card, Chat, ChatAlias
+from telegram.models import Card, Chat
 from telegram.sending import answers
 from telegram.sending.cards import card_text, cut, keyboard
 from telegram.sending.failures import Action, action_of
@@ -36,20 +35,20 @@ from telegram.sending.reminders import note_sent, open_list, reminder_for, times
 
 logger = logging.getLogger(__name__)
 
-TIMEOUT = (5, 25)  # seconds; Telegram holds requests back in chats with slow mode
+TIMEOUT_SECONDS = (5, 25)  # Telegram holds requests back in chats with slow mode
 # A call that was begun this long ago is over: its process has died.
-IN_FLIGHT = timedelta(seconds=60)
-MOST_IN_FLIGHT = 20  # calls
-QUICK = 2.0  # seconds that a step waits for the calls that it began
-FIRST_BACKOFF, LONGEST_BACKOFF = timedelta(seconds=2), timedelta(seconds=30)
-BOT_BACKOFF = 60.0  # seconds, while the token is refused
-# A card that Telegram fails on as often as this no longer holds up those behind it.
-PATIENCE, POSTPONED = 30, timedelta(hours=1)
-STALE_LIST = timedelta(minutes=10)
+CALL_LOST_AFTER = timedelta(seconds=60)
+MAX_IN_FLIGHT = 20  # calls
+MAX_WAIT_SECONDS = 2.0  # in a step, for the calls that it began
+MIN_BACKOFF, MAX_BACKOFF = timedelta(seconds=2), timedelta(seconds=30)
+BOT_PAUSE_SECONDS = 60.0  # while the token is refused
+# After so many 5xx errors a card is postponed, so that it does not block the queue.
+MAX_FAILURES, POSTPONE_BY = 30, timedelta(hours=1)
+LIST_EXPIRES_AFTER = timedelta(minutes=10)
 
 
-def answer_press(callback_id: str, text: str) -> None:
-    """Tells the presser of a button."""
+def answer_callback_query(callback_id: str, text: str) -> None:
+    """Tells a person what the press of a button did."""
     answers.send(callback_id, "answerCallbackQuery", {"callback_query_id": callback_id, "text": cut(text, 200)})
 
 
@@ -66,7 +65,7 @@ class Call:
     method: str
     params: dict[str, Any]
     succeeded: Callable[[Any], None]  # with the result
-    # Deals with what concerns the message alone; whether it is to be sent again, otherwise, at once
+    # Handles failures of this message. Returns True to retry immediately.
     failed: Callable[[Action, client.TelegramError], bool]
 
 
@@ -77,15 +76,15 @@ class Sender:
         self._sweep = Sweep()
         self._in_flight: dict[int, Call] = {}  # by the chat's key
         self._outcomes: SimpleQueue[tuple[Call, Any]] = SimpleQueue()
-        self._bot_rests_until = 0.0
+        self._bot_paused_until = 0.0
 
     def step(self) -> bool:
         """Returns whether calls are under way, or something is to be sent again at once."""
         self._sweep.run()
-        if monotonic() >= self._bot_rests_until:
+        if monotonic() >= self._bot_paused_until:
             self._begin()
         again = False
-        deadline = monotonic() + QUICK
+        deadline = monotonic() + MAX_WAIT_SECONDS
         while self._in_flight:
             try:
                 call, outcome = self._outcomes.get(timeout=max(0.0, deadline - monotonic()))
@@ -103,14 +102,14 @@ class Sender:
 
     def _begin(self) -> None:
         now = timezone.now()
-        awake = Q(rest_reason="") & (Q(rests_until=None) | Q(rests_until__lte=now))
+        unpaused = Q(pause_reason="") & (Q(paused_until=None) | Q(paused_until__lte=now))
         asked = Q(open_asked_at__isnull=False)
         # The oldest card of each chat: what is behind it waits, for the sake of the order.
         due = Card.objects.filter(due_at__lte=now).values("chat").annotate(first=Min("pk"))
         first = dict(due.values_list("chat", "first"))
         remind = set(Card.objects.filter(remind_at__lte=now).values_list("chat", flat=True))
-        for chat in Chat.objects.filter(awake, sendable(), asked | Q(pk__in=first.keys() | remind)).distinct():
-            if len(self._in_flight) >= MOST_IN_FLIGHT:
+        for chat in Chat.objects.filter(unpaused, sendable(), asked | Q(pk__in=first.keys() | remind)).distinct():
+            if len(self._in_flight) >= MAX_IN_FLIGHT:
                 break
             if chat.pk in self._in_flight or not client.limiter.is_free(chat.telegram_id):
                 continue
@@ -129,7 +128,9 @@ class Sender:
 
     def _run(self, call: Call) -> None:
         try:
-            outcome = client.request(call.method, {"chat_id": call.chat.telegram_id, **call.params}, timeout=TIMEOUT)
+            outcome = client.request(
+                call.method, {"chat_id": call.chat.telegram_id, **call.params}, timeout=TIMEOUT_SECONDS
+            )
         except client.TelegramError as exc:
             outcome = exc
         except Exception as exc:
@@ -147,24 +148,24 @@ class Sender:
             case Action.MIGRATED if outcome.supergroup is not None:
                 migrate(call.chat.bot_id, call.chat.telegram_id, outcome.supergroup)
                 again = True
-            case Action.CHAT_RESTS:
-                rest(call.chat, outcome.description)
-            case Action.CHAT_WAITS:
-                seconds = outcome.retry_after or LONGEST_BACKOFF.total_seconds()
-                _wait(call.chat, timedelta(seconds=min(seconds, 10**8)))
+            case Action.CHAT_PAUSED:
+                pause(call.chat, outcome.description)
+            case Action.CHAT_THROTTLED:
+                seconds = outcome.retry_after or MAX_BACKOFF.total_seconds()
+                _pause_for(call.chat, timedelta(seconds=min(seconds, 10**8)))
                 logger.warning("The chat %s waits %d seconds: %s", call.chat, seconds, outcome)
-            case Action.BOT_RESTS:
-                if not self._bot_rests_until:
+            case Action.BOT_PAUSED:
+                if not self._bot_paused_until:
                     logger.error("Telegram refuses the bot: %s. See TELEGRAM_BOT_TOKEN and TELEGRAM_API_URL.", outcome)
-                self._bot_rests_until = monotonic() + BOT_BACKOFF
+                self._bot_paused_until = monotonic() + BOT_PAUSE_SECONDS
                 return False
-        self._bot_rests_until = 0.0
+        self._bot_paused_until = 0.0
         return again
 
 
-def rest(chat: Chat, reason: str) -> None:
+def pause(chat: Chat, reason: str) -> None:
     """Sends nothing to the chat until its administrators change something or a person presses retry; said once."""
-    if Chat.objects.filter(pk=chat.pk, rest_reason="").update(rest_reason=(reason or "?")[:255]):
+    if Chat.objects.filter(pk=chat.pk, pause_reason="").update(pause_reason=(reason or "?")[:255]):
         logger.error(
             "Nothing can be sent to the chat %s (%d): %s. Let the bot write there; sending resumes when Telegram tells "
             "of it, or when retry is pressed in the admin.",
@@ -175,16 +176,16 @@ def rest(chat: Chat, reason: str) -> None:
 
 
 def resume(chats: QuerySet[Chat]) -> None:
-    """Sends to chats at rest again. A time that Telegram named still holds."""
-    chats.update(rest_reason="")
+    """Sends to paused chats again. A time that Telegram named still holds."""
+    chats.update(pause_reason="")
 
 
-def _wait(chat: Chat, pause: timedelta) -> None:
-    Chat.objects.filter(pk=chat.pk).update(rests_until=timezone.now() + pause)
+def _pause_for(chat: Chat, delay: timedelta) -> None:
+    Chat.objects.filter(pk=chat.pk).update(paused_until=timezone.now() + delay)
 
 
 def _backoff(failures: int) -> timedelta:
-    return min(FIRST_BACKOFF * 2 ** min(failures, 10), LONGEST_BACKOFF)
+    return min(MIN_BACKOFF * 2 ** min(failures, 10), MAX_BACKOFF)
 
 
 def _message(text: str, thread_id: int | None, **params: Any) -> dict[str, Any]:
@@ -208,12 +209,12 @@ def _card(chat: Chat, card_id: int) -> Call | None:
         params = {"message_id": card.message_id, "text": text, "reply_markup": markup}
         params["link_preview_options"] = {"is_disabled": True}
         return Call(chat, "editMessageText", params, succeeded, failed)
-    now = timezone.now()
-    if card.send_began_at and card.send_began_at > now - IN_FLIGHT:
-        return None  # another process may still be at it
-    if card.send_began_at and not _note_unknown(card):
-        return None
-    Card.objects.filter(pk=card.pk).update(send_began_at=now)
+    if card.state == Card.State.SENDING:
+        if card.send_began_at and card.send_began_at > timezone.now() - CALL_LOST_AFTER:
+            return None  # another process may still be at it
+        if not card_states.lost(card):
+            return None
+    card_states.begin(card)
     params = _message(text, card.thread_id, reply_markup=markup)
     if card.reply_to:
         params["reply_parameters"] = {"message_id": card.reply_to}
@@ -248,94 +249,48 @@ def render(card: Card) -> tuple[str, dict[str, Any]]:
 
 
 def _card_shown(card: Card, shows: datetime, result: Any) -> None:
-    changes: dict[str, Any] = {"shows": shows, "failures": 0, "failed": False, "error": ""}
-    if not card.is_sent:
-        changes |= {"message_id": result["message_id"], "send_began_at": None, "sends_unknown": 0}
     with transaction.atomic():
+        columns: dict[str, Any] = {"shows": shows}
         if card.incident.status not in UNRESOLVED:
-            changes |= {"remind_at": None, "remind_from": None}
+            columns |= {"remind_at": None, "remind_from": None}
         elif card.remind_at is None and card.remind_from is None:
-            changes |= times_from_now(card.chat)
-        Card.objects.filter(pk=card.pk).update(**changes)
-        # Unless it became due again meanwhile, as by a late part of an album
-        Card.objects.filter(pk=card.pk, due_at=card.due_at).update(due_at=None)
+            columns |= times_from_now(card.chat)
+        if card.is_sent:
+            card_states.shown(card, **columns)
+        else:
+            card_states.sent(card, result["message_id"], **columns)
 
 
 def _card_failed(card: Card, shows: datetime, action: Action, error: client.TelegramError) -> bool:
+    """Handles failures of this card. Returns True to retry immediately."""
     sending = not card.is_sent
-    row = Card.objects.filter(pk=card.pk)
-    if sending and action is not Action.UNKNOWN:
-        row.update(send_began_at=None)
     match action:
         case Action.DONE if not sending:
             _card_shown(card, shows, None)
-            return False
         case Action.NEW_CARD if not sending and not card.replaced:
-            row.update(message_id=None, replaced=True)
+            card_states.replace(card)
             return True
         case Action.WITHOUT_REPLY if sending and card.reply_to:
-            row.update(reply_to=None)
+            card_states.put_back(card, reply_to=None)
             return True
         case Action.WITHOUT_THREAD if sending and (card.thread_id or card.direct_topic_id):
-            row.update(thread_id=None, direct_topic_id=None, outside_topic=True)
+            card_states.put_back(card, thread_id=None, direct_topic_id=None, outside_topic=True)
             return True
         case Action.UNKNOWN if sending:
-            if _note_unknown(card):
-                _wait(card.chat, _backoff(0))
+            if card_states.lost(card):
+                _pause_for(card.chat, _backoff(0))
         case Action.LATER | Action.UNKNOWN:
-            row.update(failures=F("failures") + 1, error=str(error)[:255])
-            if error.status is not None and card.failures >= PATIENCE:
-                row.update(due_at=timezone.now() + POSTPONED)
+            noted = {"failures": F("failures") + 1, "error": str(error)[:255]}
+            if error.status is not None and card.failures >= MAX_FAILURES:
+                card_states.put_back(card, due_at=timezone.now() + POSTPONE_BY, **noted)
             else:
-                _wait(card.chat, _backoff(card.failures))
-        case Action.MIGRATED | Action.CHAT_RESTS | Action.CHAT_WAITS | Action.BOT_RESTS:
-            pass  # these concern the chat, or the bot
+                card_states.put_back(card, **noted)
+                _pause_for(card.chat, _backoff(card.failures))
+        case Action.MIGRATED | Action.CHAT_PAUSED | Action.CHAT_THROTTLED | Action.BOT_PAUSED:
+            card_states.put_back(card)  # these concern the chat, or the bot
         case _:
-            give_up(card, str(error), shows)
+            card_states.fail(card, str(error), shows)
     return False
-
-
-def _note_unknown(card: Card) -> bool:
-    """After a call whose response was lost: whether the card may be sent again, which it may once."""
-    changes = {"sends_unknown": F("sends_unknown") + 1, "send_began_at": None}
-    if not Card.objects.filter(pk=card.pk).exclude(message_id__gt=0).update(**changes):
-        return False  # adopted meanwhile
-    if card.sends_unknown:
-        with override(card.chat.language):
-            give_up(card, _("Twice Telegram did not say whether it took the message: it may be in the chat."), None)
-        return False
-    return True
-
-
-def give_up(card: Card, error: str, shows: datetime | None) -> None:
-    """Until the incident changes, where the card is in the chat, or a person presses retry."""
-    Card.objects.filter(pk=card.pk).update(failed=True, error=error[:255], due_at=None, shows=shows or card.shows)
-    logger.error("The card of incident %d failed in the chat %s: %s", card.incident_id, card.chat, error)
-
-
-_ANEW: dict[str, Any] = {"failed": False, "error": "", "failures": 0, "sends_unknown": 0, "send_began_at": None}
-
-
-def retry(cards: QuerySet[Card]) -> None:
-    """Sends them anew, as if they had never failed."""
-    cards.update(**_ANEW, due_at=timezone.now(), replaced=False)
-
-
-def adopt(alias: ChatAlias, incident_id: int, message_id: int | None) -> None:
-    """
-    Takes the message for the incident's card, where the outcome of sending that is not known.
-
-    Called when a person presses a button of a message of this bot that shows the incident, or replies to it.
-    """
-    # Messages of the group that a supergroup was cannot be edited.
-    if not message_id or message_id < 0 or alias.telegram_id != alias.chat.telegram_id:
-        return
-    cards = Card.objects.filter(chat=alias.chat)
-    if cards.filter(message_id=message_id).exists():
-        return
-    unknown = Q(sends_unknown__gt=0) | Q(send_began_at__isnull=False)
-    row = cards.filter(unknown, incident=incident_id).exclude(message_id__gt=0)
-    row.update(**_ANEW, message_id=message_id, due_at=timezone.now())
 
 
 # Lists and reminders
@@ -347,7 +302,7 @@ def _list_of_open(chat: Chat) -> Call | None:
     def done(result: Any = None) -> None:
         row.update(open_asked_at=None)
 
-    if chat.open_asked_at and chat.open_asked_at < timezone.now() - STALE_LIST:
+    if chat.open_asked_at and chat.open_asked_at < timezone.now() - LIST_EXPIRES_AFTER:
         done()
         return None
 
@@ -356,8 +311,8 @@ def _list_of_open(chat: Chat) -> Call | None:
             case Action.WITHOUT_THREAD if chat.open_thread_id:
                 return bool(row.update(open_thread_id=None))
             case Action.LATER:
-                _wait(chat, _backoff(0))
-            case Action.MIGRATED | Action.CHAT_RESTS | Action.CHAT_WAITS | Action.BOT_RESTS:
+                _pause_for(chat, _backoff(0))
+            case Action.MIGRATED | Action.CHAT_PAUSED | Action.CHAT_THROTTLED | Action.BOT_PAUSED:
                 pass
             case _:
                 logger.warning("The list of open incidents was not sent to the chat %s: %s", chat, error)
@@ -378,8 +333,8 @@ def _reminder(chat: Chat) -> Call | None:
             case Action.WITHOUT_THREAD if reminder.thread_id:
                 return bool(Card.objects.filter(pk__in=reminder.card_ids).update(thread_id=None))
             case Action.LATER:
-                _wait(chat, _backoff(0))
-            case Action.MIGRATED | Action.CHAT_RESTS | Action.CHAT_WAITS | Action.BOT_RESTS:
+                _pause_for(chat, _backoff(0))
+            case Action.MIGRATED | Action.CHAT_PAUSED | Action.CHAT_THROTTLED | Action.BOT_PAUSED:
                 pass
             case _:
                 logger.warning("A reminder was not sent to the chat %s: %s", chat, error)

@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection
 
-from core.db import sqlite
+from core.db.vendor import sqlite
 from incidents.models import Incident
 from tests.helpers.api import errors
 

@@ -97,7 +97,7 @@ def test_all_of_the_list_can_be_chosen_where_they_are_few(site):
 
 
 def test_too_many_are_refused(site):
-    fill(set_status.MOST_AT_ONCE + 1)
+    fill(set_status.MAX_AT_ONCE + 1)
     assert 'class="question hidden"' not in site.get(URL).content.decode()
     response = choose(site, "close", Incident.objects.all()[:1], select_across=1)
     assert response.status_code == 302
@@ -108,7 +108,7 @@ def test_too_many_are_refused(site):
 
 
 def test_the_most_that_are_allowed_are_changed_and_undone(site):
-    fill(set_status.MOST_AT_ONCE)
+    fill(set_status.MAX_AT_ONCE)
     page = choose(site, "close", Incident.objects.all()[:1], select_across=1)
     confirm(site, page)
     assert statuses() == {"closed"}
@@ -206,7 +206,7 @@ def test_a_page_that_is_not_there(site, page):
 
 
 def test_more_than_are_counted(site, monkeypatch):
-    monkeypatch.setattr(change_list, "COUNTED", 100)
+    monkeypatch.setattr(change_list, "MAX_COUNTED", 100)
     fill(100)
     assert "100 инцидентов" in (page := site.get(URL).content.decode()) and "более" not in page
     fill(1)

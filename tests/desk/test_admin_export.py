@@ -171,7 +171,7 @@ def test_xlsx_has_only_what_excel_reads(site, text, expected):
     assert table(site, "xlsx")[1][3] == expected
 
 
-@pytest.mark.parametrize("limit", [("MOST_ROWS", 3), ("MOST_BYTES", 3_000)])
+@pytest.mark.parametrize("limit", [("MAX_ROWS", 3), ("MAX_BYTES", 3_000)])
 def test_what_a_sheet_cannot_hold_goes_on_the_next_one(site, monkeypatch, limit):
     monkeypatch.setattr(xlsx, *limit)
     incidents = [make_incident() for _ in range(5)]

@@ -157,9 +157,9 @@ def test_queries(site, rows, django_assert_num_queries):
 
 @pytest.fixture
 def failures():
-    chat = Chat.objects.create(bot_id=1, telegram_id=-1, type="group", rest_reason="Forbidden: bot was kicked")
+    chat = Chat.objects.create(bot_id=1, telegram_id=-1, type="group", pause_reason="Forbidden: bot was kicked")
     for _ in range(2):
-        Card.objects.create(incident=make_incident(), chat=chat, failed=True)
+        Card.objects.create(incident=make_incident(), chat=chat, state="failed")
     Delivery.objects.bulk_create(
         Delivery(channel="webhook", external_id=str(number), body=b"", state="faulty") for number in range(1_001)
     )

@@ -56,3 +56,12 @@ def test_a_list_says_which_columns_a_phone_hides(admin_client):
         *("subscription", "attempts", "attempted_at", "status_code", "failure", "due_at")
     ]
     assert "phone-hides" not in admin_client.get("/api/admin/auth/group/").text
+
+
+def test_a_list_needs_no_class_of_ours(admin_user, rf):
+    """Apps of others register ModelAdmins of Django's."""
+    request = rf.get("/api/admin/auth/group/")
+    request.user = admin_user
+    page = admin.ModelAdmin(Group, admin.site).changelist_view(request).render()
+    assert page.status_code == 200
+    assert "phone-hides" not in page.text

@@ -86,6 +86,15 @@ def test_another_field_is_merged_and_said(site, incident, page):
     assert "Статус: Решён" in saved.text
 
 
+def test_another_field_is_said_though_the_form_was_refused_in_between(site, incident, page):
+    form = open_form(site, page)
+    by_another(incident, source="partner")
+    blank = save(site, page, form, description=" ")
+    saved = site.post(INCIDENTS + page, form_of(blank) | {"description": MINE}, follow=True)
+    assert (stored(incident), stored(incident, "source")) == (MINE, "partner")
+    assert "Источник: Партнёр" in saved.text
+
+
 def test_a_refused_page_shows_the_other_fields_as_they_are_now(site, incident, page):
     form = open_form(site, page)
     by_another(incident, description=THEIRS, status="closed", source="partner")

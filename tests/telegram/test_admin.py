@@ -9,7 +9,7 @@ from django.test import Client
 from identity.models import User
 from telegram import chats
 from telegram.models import Account, Card, Chat, Message
-from telegram.reading.reports import Author
+from telegram.reading.authors import Author
 from telegram.receiving import accounts
 from tests.helpers.bot_api import BOT, TOKEN
 from tests.helpers.incidents import make_incident
@@ -28,13 +28,13 @@ def bot(settings):
 @pytest.fixture
 def chat():
     chat = chats.add(BOT["id"], GROUP["id"]).chat
-    Chat.objects.update(title="Ops", rest_reason="CHAT_WRITE_FORBIDDEN")
+    Chat.objects.update(title="Ops", pause_reason="CHAT_WRITE_FORBIDDEN")
     return chat
 
 
 @pytest.fixture
 def card(chat):
-    return Card.objects.create(incident=make_incident(), chat=chat, failed=True, error="something new", message_id=9)
+    return Card.objects.create(incident=make_incident(), chat=chat, state="failed", error="something new", message_id=9)
 
 
 def page(client, path):
@@ -80,7 +80,7 @@ def test_a_chat_at_rest_is_resumed_by_one_press(admin_client, chat):
     assert "refused: CHAT_WRITE_FORBIDDEN" in page(admin_client, "telegram/chat/")
     assert admin_client.post(f"{ADMIN}/telegram/chat/{chat.pk}/retry/").status_code == 302
     chat.refresh_from_db()
-    assert chat.rest_reason == ""
+    assert chat.pause_reason == ""
     assert "formaction" not in page(admin_client, "telegram/chat/")
 
 
@@ -89,23 +89,23 @@ def test_a_failed_card_is_sent_again_by_one_press(admin_client, card):
     assert "Retry" in page(admin_client, f"telegram/card/{card.pk}/change/")
     assert admin_client.post(f"{ADMIN}/telegram/card/{card.pk}/retry/").status_code == 302
     card.refresh_from_db()
-    assert (card.failed, card.error, card.due_at is not None) == (False, "", True)
+    assert (card.state, card.error, card.due_at is not None) == ("outdated", "", True)
 
 
 def test_all_failed_cards_are_sent_again_by_one_press(admin_client, card):
-    cards = [Card(incident=make_incident(), chat=card.chat, failed=True, sends_unknown=2) for _ in range(150)]
+    cards = [Card(incident=make_incident(), chat=card.chat, state="failed", sends_unknown=2) for _ in range(150)]
     Card.objects.bulk_create(cards)
-    sent = Card.objects.create(incident=make_incident(), chat=card.chat, message_id=77)
+    sent = Card.objects.create(incident=make_incident(), chat=card.chat, message_id=77, state="shown")
     action = {"action": "retry_chosen", "_selected_action": [card.pk], "select_across": 1}
     told = admin_client.post(f"{ADMIN}/telegram/card/?state=failed", action, follow=True).content.decode()
     assert "Sent again: 151." in told
     again = Card.objects.exclude(due_at=None)
-    assert (again.count(), again.filter(failed=False, sends_unknown=0).count()) == (151, 151)
+    assert (again.count(), again.exclude(state="failed").filter(sends_unknown=0).count()) == (151, 151)
     assert sent not in again
 
 
 def test_only_what_failed_among_the_chosen_is_sent_again(admin_client, card):
-    sent = Card.objects.create(incident=make_incident(), chat=card.chat, message_id=77)
+    sent = Card.objects.create(incident=make_incident(), chat=card.chat, message_id=77, state="shown")
     action = {"action": "retry_chosen", "_selected_action": [card.pk, sent.pk]}
     assert "Sent again: 1." in admin_client.post(f"{ADMIN}/telegram/card/", action, follow=True).content.decode()
     assert list(Card.objects.exclude(due_at=None)) == [card]
@@ -114,7 +114,7 @@ def test_only_what_failed_among_the_chosen_is_sent_again(admin_client, card):
 def test_who_may_only_look_cannot_send_again(card):
     action = {"action": "retry_chosen", "_selected_action": [card.pk]}
     staff("view_card").post(f"{ADMIN}/telegram/card/", action)
-    assert Card.objects.get().failed
+    assert Card.objects.get().state == "failed"
 
 
 @pytest.mark.parametrize("state", ["failed", "resting", "waiting", "bogus"])
@@ -167,11 +167,11 @@ def test_an_incident_with_a_card_is_still_changed(admin_client, card):
     assert (incident.description, incident.status) == ("x", "closed")
 
 
-def test_an_account_is_tied_by_a_code_and_untied(admin_client, user):
+def test_an_account_is_linked_by_a_code_and_unlinked(admin_client, user):
     assert "One-time code for Telegram" in page(admin_client, f"identity/user/{user.pk}/change/")
     response = admin_client.post(f"{ADMIN}/identity/user/{user.pk}/telegram-code/", follow=True)
     code = response.content.decode().split("/start ")[1].split("”")[0]
-    assert accounts.tie(code, Author("Анна", user_id=7000000001)) == user
+    assert accounts.link_account(code, Author("Анна", user_id=7000000001)) == user
     assert "7000000001" in page(admin_client, f"identity/user/{user.pk}/change/")
     admin_client.post(f"{ADMIN}/telegram/account/7000000001/delete/", {"post": "yes"})
     assert not Account.objects.exists()

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from telegram.history import export
 from telegram.reading import reports
-from telegram.reading.reports import Author, NotUnderstoodError
+from telegram.reading.authors import Author
+from telegram.reading.reports import NotUnderstoodError
 from tests.helpers.telegram_messages import DATE, GROUP, json_values, message
 
 CHAT = {"name": "Ops", "type": "private_supergroup", "id": 1234567890}

@@ -1,4 +1,4 @@
-"""`telegram_status` says what works, what does not, and the mend."""
+"""`telegram_status` says what works, what does not, and how to mend it."""
 
 from datetime import timedelta
 from io import StringIO
@@ -119,9 +119,9 @@ def test_rights_in_a_chat(chat, telegram_api, membership, said):
 
 
 def test_chats_at_rest(chat):
-    Chat.objects.update(rest_reason="CHAT_WRITE_FORBIDDEN")
+    Chat.objects.update(pause_reason="CHAT_WRITE_FORBIDDEN")
     assert "CHAT_WRITE_FORBIDDEN" in problems()[0]
-    Chat.objects.update(rest_reason="", rests_until=timezone.now() + timedelta(hours=5))
+    Chat.objects.update(pause_reason="", paused_until=timezone.now() + timedelta(hours=5))
     assert "takes nothing before" in problems()[0]
 
 
@@ -131,7 +131,7 @@ def test_chats_that_are_not_allowed(chat):
 
 
 def test_what_waits_and_what_failed(chat):
-    for fields in ({"due_at": timezone.now() - timedelta(hours=1)}, {"failed": True}):
+    for fields in ({"due_at": timezone.now() - timedelta(hours=1)}, {"state": "failed"}):
         Card.objects.create(incident=make_incident(), chat=chat, **fields)
     Delivery.objects.create(channel=Channel.TELEGRAM, external_id="1", body=b"", state="faulty")
     assert problems() == [

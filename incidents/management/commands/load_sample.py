@@ -72,7 +72,7 @@ class Command(BaseCommand):
 
 def incident(pk: int, created_at: datetime, now: datetime) -> tuple[tuple[Any, ...], list[Step]]:
     """
-    A row of incidents_incident, and the statuses that it had until `now`, each with its time.
+    Makes a row of incidents_incident, and the statuses that it had until `now`, each with its time.
 
     `updated_at` is when it is recorded: who asks for what was updated since gets the sample, too.
     """
@@ -92,7 +92,7 @@ def incident(pk: int, created_at: datetime, now: datetime) -> tuple[tuple[Any, .
 
 
 def history(row: tuple[Any, ...], steps: list[Step]) -> Iterator[tuple[Any, ...]]:
-    """The rows of history that the services would have written."""
+    """Makes the rows of history that the services would have written."""
     pk, description, _, source, created_at, _ = row
     created = {"description": [None, description], "status": [None, "open"], "source": [None, source]}
     yield pk, created_at, "sample", "command", json.dumps(created)

@@ -10,8 +10,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         for line in report():
-            if line.mend:
+            if line.hint:
                 self.stdout.write(self.style.ERROR(f"PROBLEM  {line.text}"))
-                self.stdout.write(f"         {line.mend}")
+                self.stdout.write(f"         {line.hint}")
             else:
                 self.stdout.write(f"ok       {line.text}")

@@ -36,7 +36,7 @@ def card(service, chat):
     card = service.report(chat)
     service.run(30)
     card.refresh_from_db()
-    assert (len(service.shown), card.failed, card.message_id) == (2, True, None)
+    assert (len(service.shown), card.state, card.message_id) == (2, "failed", None)
     return card
 
 
@@ -48,7 +48,7 @@ def shown(service, card):
 
 def outcome(card):
     card.refresh_from_db()
-    return card.message_id, card.failed, card.error, card.due_at
+    return card.message_id, card.state == "failed", card.error, card.due_at
 
 
 def test_by_a_press(service, card, shown):
@@ -138,6 +138,6 @@ def test_not_what_was_refused(service, chat):
 
 
 def test_not_in_another_chat(service, chat, private, card, shown):
-    other = Card.objects.create(incident=card.incident, chat=private, failed=True, sends_unknown=2)
+    other = Card.objects.create(incident=card.incident, chat=private, state="failed", error="lost", sends_unknown=2)
     press(service, shown[0])
     assert outcome(other)[0] is None

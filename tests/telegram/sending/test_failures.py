@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import OperationalError
@@ -36,21 +37,21 @@ def refused(status, description="", **fields):
         (refused(400, "Bad Request: TOPIC_DELETED"), Action.WITHOUT_THREAD),
         (refused(400, "Bad Request: direct messages topic not found"), Action.WITHOUT_THREAD),
         (refused(400, "Bad Request: group chat was upgraded", supergroup=-1), Action.MIGRATED),
-        (refused(400, "Bad Request: group chat was upgraded to a supergroup chat"), Action.CHAT_RESTS),
-        (refused(400, "Bad Request: not enough rights to send text messages to the chat"), Action.CHAT_RESTS),
-        (refused(400, "Bad Request: have no rights to send a message"), Action.CHAT_RESTS),
-        (refused(400, "Bad Request: CHAT_WRITE_FORBIDDEN"), Action.CHAT_RESTS),
-        (refused(400, "Bad Request: CHAT_RESTRICTED"), Action.CHAT_RESTS),
-        (refused(400, "Bad Request: CHAT_SEND_PLAIN_FORBIDDEN"), Action.CHAT_RESTS),
-        (refused(400, "Bad Request: need administrator rights in the channel chat"), Action.CHAT_RESTS),
-        (refused(400, "Bad Request: chat not found"), Action.CHAT_RESTS),
-        (refused(403, "Forbidden: bot was kicked from the supergroup chat"), Action.CHAT_RESTS),
-        (refused(403, "Forbidden: bot was blocked by the user"), Action.CHAT_RESTS),
-        (refused(403, "Forbidden: something new"), Action.CHAT_RESTS),
-        (refused(429, "Too Many Requests: retry after 3", retry_after=3), Action.CHAT_WAITS),
-        (refused(401, "Unauthorized"), Action.BOT_RESTS),
-        (refused(404, "Not Found"), Action.BOT_RESTS),
-        (refused(None, transient=False), Action.BOT_RESTS),
+        (refused(400, "Bad Request: group chat was upgraded to a supergroup chat"), Action.CHAT_PAUSED),
+        (refused(400, "Bad Request: not enough rights to send text messages to the chat"), Action.CHAT_PAUSED),
+        (refused(400, "Bad Request: have no rights to send a message"), Action.CHAT_PAUSED),
+        (refused(400, "Bad Request: CHAT_WRITE_FORBIDDEN"), Action.CHAT_PAUSED),
+        (refused(400, "Bad Request: CHAT_RESTRICTED"), Action.CHAT_PAUSED),
+        (refused(400, "Bad Request: CHAT_SEND_PLAIN_FORBIDDEN"), Action.CHAT_PAUSED),
+        (refused(400, "Bad Request: need administrator rights in the channel chat"), Action.CHAT_PAUSED),
+        (refused(400, "Bad Request: chat not found"), Action.CHAT_PAUSED),
+        (refused(403, "Forbidden: bot was kicked from the supergroup chat"), Action.CHAT_PAUSED),
+        (refused(403, "Forbidden: bot was blocked by the user"), Action.CHAT_PAUSED),
+        (refused(403, "Forbidden: something new"), Action.CHAT_PAUSED),
+        (refused(429, "Too Many Requests: retry after 3", retry_after=3), Action.CHAT_THROTTLED),
+        (refused(401, "Unauthorized"), Action.BOT_PAUSED),
+        (refused(404, "Not Found"), Action.BOT_PAUSED),
+        (refused(None, transient=False), Action.BOT_PAUSED),
         (refused(500, "Internal Server Error"), Action.LATER),
         (refused(502), Action.LATER),
         (refused(302), Action.LATER),
@@ -81,7 +82,7 @@ def test_a_deleted_card_is_sent_anew_once(service, chat):
         service.change(card, status=status)
         service.run()
     card.refresh_from_db()
-    assert (len(service.sent), len(service.edits), card.failed) == (2, 2, True)
+    assert (len(service.sent), len(service.edits), card.state) == (2, 2, "failed")
     assert "message to edit not found" in card.error
 
 
@@ -141,11 +142,11 @@ def test_a_chat_that_does_not_take_messages_rests_and_is_told_once(service, chat
     assert len(service.sent) == 1
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     chat.refresh_from_db()
-    assert chat.rest_reason
+    assert chat.pause_reason
     # The bot is back, and my_chat_member says so.
     service.change(card, status="closed")
     service.api.members[GROUP["id"]] = "member"
-    Chat.objects.update(rest_reason="")
+    Chat.objects.update(pause_reason="")
     service.run()
     assert len(service.shown) == 3
     assert "Closed" in service.shown[-1]
@@ -229,7 +230,7 @@ def test_a_lost_response_is_followed_by_one_repeat(service, chat, done):
     card = service.report(chat)
     service.run()
     card.refresh_from_db()
-    assert (len(service.sent), card.failed, card.due_at) == (2, False, None)
+    assert (len(service.sent), card.state, card.due_at) == (2, "shown", None)
 
 
 def test_after_two_lost_responses_the_card_is_given_up_for_all_to_see(service, chat, caplog):
@@ -239,7 +240,7 @@ def test_after_two_lost_responses_the_card_is_given_up_for_all_to_see(service, c
     service.report(chat, "next")
     service.run(60, every=5)
     card.refresh_from_db()
-    assert (len(service.sent), card.failed, card.due_at) == (4, True, None)
+    assert (len(service.sent), card.state, card.due_at) == (4, "failed", None)
     assert "Twice" in card.error
     assert sum(record.levelname == "ERROR" for record in caplog.records) == 2
 
@@ -262,7 +263,14 @@ def test_a_card_whose_sender_died_is_repeated_once(service, chat, unknown):
     assert service.sent == []  # another process may still be at it
     service.run(60, every=10)
     assert len(service.sent) == 1 - unknown
-    assert Card.objects.get().failed == bool(unknown)
+    assert Card.objects.get().state == ("failed" if unknown else "shown")
+
+
+def test_a_death_and_a_lost_response_are_two_unknown_outcomes(service, chat):
+    service.report(chat, state="sending", send_began_at=service.clock.now - timedelta(minutes=2))
+    service.api.lose("sendMessage")
+    service.run(60, every=5)
+    assert (len(service.sent), Card.objects.get().state) == (1, "failed")
 
 
 def test_what_telegram_never_takes_is_given_up_and_the_others_pass(service, chat):
@@ -271,7 +279,7 @@ def test_what_telegram_never_takes_is_given_up_and_the_others_pass(service, chat
     service.report(chat, "second")
     service.run()
     assert len(service.sent) == 2
-    assert [card.failed for card in Card.objects.order_by("pk")] == [True, False]
+    assert [card.state for card in Card.objects.order_by("pk")] == ["failed", "shown"]
 
 
 def test_a_failed_edit_waits_for_the_next_change(service, chat):
@@ -284,7 +292,7 @@ def test_a_failed_edit_waits_for_the_next_change(service, chat):
     service.change(card, status="closed")
     service.run(30)
     card.refresh_from_db()
-    assert (len(service.edits), card.failed, card.error) == (2, False, "")
+    assert (len(service.edits), card.state, card.error) == (2, "shown", "")
 
 
 def test_a_wrong_token_stops_all_and_is_told_once(service, chat, private, settings, caplog):
@@ -300,7 +308,7 @@ def test_a_wrong_token_stops_all_and_is_told_once(service, chat, private, settin
 
 
 def test_a_slow_chat_does_not_hold_up_the_others(service, chat, private, monkeypatch):
-    monkeypatch.setattr("telegram.sending.sender.QUICK", 0.2)
+    monkeypatch.setattr("telegram.sending.sender.MAX_WAIT_SECONDS", 0.2)
     send = service.api._send_message
     released = threading.Event()
 
@@ -318,7 +326,7 @@ def test_a_slow_chat_does_not_hold_up_the_others(service, chat, private, monkeyp
     released.set()
     service.join()
     service.run(2)
-    assert Card.objects.filter(due_at=None, failed=False).count() == len(service.sent) == 4
+    assert Card.objects.filter(due_at=None, state="shown").count() == len(service.sent) == 4
 
 
 def test_an_outcome_that_cannot_be_stored_is_kept_until_the_database_is_back(service, chat, monkeypatch):

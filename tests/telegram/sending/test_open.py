@@ -56,7 +56,7 @@ def test_once_and_not_when_it_is_too_late(service, chat):
     service.api.members[GROUP["id"]] = "kicked"
     listed(service, chat)
     service.clock.pass_(3600)
-    Chat.objects.update(rest_reason="")
+    Chat.objects.update(pause_reason="")
     service.run()
     assert len(service.sent) == 2
 

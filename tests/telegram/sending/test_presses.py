@@ -6,8 +6,8 @@ from telegram.sending import sender
 from tests.helpers.updates import wait_for_answers
 
 
-def answer_press(callback_id, text):
-    sender.answer_press(callback_id, text)
+def answer_callback_query(callback_id, text):
+    sender.answer_callback_query(callback_id, text)
     wait_for_answers()
 
 
@@ -17,7 +17,7 @@ def query(telegram_api):
 
 
 def test_the_presser_is_told_at_once(telegram_api, query):
-    answer_press(query, "😀" * 300)
+    answer_callback_query(query, "😀" * 300)
     (answer,) = telegram_api.answers
     assert answer["callback_query_id"] == query
     assert 90 < len(answer["text"]) <= 200
@@ -25,11 +25,11 @@ def test_the_presser_is_told_at_once(telegram_api, query):
 
 def test_too_late_is_no_fault(telegram_api, query, caplog):
     telegram_api.queries.clear()
-    answer_press(query, "Closed")
+    answer_callback_query(query, "Closed")
     assert caplog.records == []
 
 
 def test_a_fault_is_logged_and_raises_nothing(telegram_api, query, caplog):
     telegram_api.fail("answerCallbackQuery", 502)
-    answer_press(query, "Closed")
+    answer_callback_query(query, "Closed")
     assert [record.levelname for record in caplog.records] == ["WARNING"]

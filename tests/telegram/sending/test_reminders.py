@@ -158,7 +158,7 @@ def test_a_card_that_was_under_way_when_the_interval_changed(service, chat, monk
 
     changed = threading.Event()
     monkeypatch.setattr(service.api, "watch", change)
-    monkeypatch.setattr("telegram.sending.sender.QUICK", 0)
+    monkeypatch.setattr("telegram.sending.sender.MAX_WAIT_SECONDS", 0)
     service.sender.step()
     assert changed.wait(10)
     service.join()
@@ -248,6 +248,6 @@ def test_a_reminder_waits_for_a_chat_at_rest(service, chat):
     service.api.members[chat.telegram_id] = "kicked"
     assert len(after_an_hour(service)) == 1
     service.api.members[chat.telegram_id] = "member"
-    Chat.objects.update(rest_reason="")
+    Chat.objects.update(pause_reason="")
     service.run()
     assert len(reminders(service)) == 2

@@ -9,7 +9,7 @@ from core.jobs import NotNowError
 from incidents.models import IncidentChange
 from intake.models import Delivery
 from telegram.models import Bot, Chat
-from telegram.reading.parsing import ALLOWED_UPDATES
+from telegram.reading.updates import ALLOWED_UPDATES
 from telegram.receiving import poller, updates
 from tests.helpers.telegram_messages import message
 from tests.helpers.updates import descriptions
@@ -19,8 +19,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 @pytest.fixture(autouse=True)
 def quick(group, telegram_api, monkeypatch):
-    monkeypatch.setattr(poller, "WAIT", 0)
-    monkeypatch.setattr(poller, "LONGEST_STEP", 600)  # however busy the machine is
+    monkeypatch.setattr(poller, "LONG_POLL_SECONDS", 0)
+    monkeypatch.setattr(poller, "MAX_STEP_SECONDS", 600)  # however busy the machine is
 
 
 def write(api, *texts):
@@ -44,20 +44,20 @@ def test_each_update_has_a_request_id_of_its_own(telegram_api):
 
 
 def test_a_server_that_holds_no_requests_back_is_not_asked_without_pause(telegram_api, monkeypatch):
-    monkeypatch.setattr(poller, "WAIT", 1_000)
+    monkeypatch.setattr(poller, "LONG_POLL_SECONDS", 1_000)
     monkeypatch.setattr(telegram_api, "respond", lambda *call: [])
     assert poller.poll() is False
 
 
 def test_more_than_a_request_returns(telegram_api, monkeypatch):
-    monkeypatch.setattr(poller, "LONGEST_STEP", 600)  # however slow the machine
+    monkeypatch.setattr(poller, "MAX_STEP_SECONDS", 600)  # however slow the machine
     write(telegram_api, *map(str, range(120)))
     poller.poll()
     assert len(descriptions()) == 120 and telegram_api.pending == []
 
 
 def test_a_step_ends_in_time_and_the_next_goes_on(telegram_api, monkeypatch):
-    monkeypatch.setattr(poller, "LONGEST_STEP", 0)
+    monkeypatch.setattr(poller, "MAX_STEP_SECONDS", 0)
     write(telegram_api, *map(str, range(120)))
     poller.poll()
     assert len(telegram_api.pending) == 20
@@ -149,7 +149,7 @@ def test_the_bot_is_asked_its_name_before_the_first_update(telegram_api):
 
 def test_configured_chats_are_shown_at_once(telegram_api):
     Chat.objects.all().delete()
-    poller.look_after_bot()
+    poller.refresh_bot()
     assert Chat.objects.get().allowed
     assert telegram_api.called("setWebhook") == []
 
@@ -158,14 +158,14 @@ def test_the_webhook_is_registered_where_it_is_not_as_set(telegram_api, settings
     settings.TELEGRAM_WEBHOOK_URL, settings.TELEGRAM_WEBHOOK_SECRET = "https://example.org/x", "s3cr3t"
     write(telegram_api, *"ab")
     for _ in range(2):
-        poller.look_after_bot()
+        poller.refresh_bot()
     (call,) = telegram_api.called("setWebhook")
     assert (call["url"], call["secret_token"], call["allowed_updates"]) == (
         "https://example.org/x", "s3cr3t", ALLOWED_UPDATES,
     )  # fmt: skip
     assert "drop_pending_updates" not in call and len(telegram_api.pending) == 2
     settings.TELEGRAM_WEBHOOK_SECRET = "another"
-    poller.look_after_bot()
+    poller.refresh_bot()
     assert telegram_api.webhook["secret_token"] == "another"
 
 

@@ -70,8 +70,8 @@ def test_an_album_has_the_captions_of_its_parts():
 
 
 def test_the_text_of_a_command_replaces_what_was_typed():
-    assert reports.read(message(text="/incident Течь"), text="Течь").description == "Течь"
-    assert reports.read(message(photo=[{}], caption="/incident"), text="").description.startswith("[photo")
+    assert reports.read(message(text="/incident Течь"), without_command=True).description == "Течь"
+    assert reports.read(message(photo=[{}], caption="/incident"), without_command=True).description.startswith("[photo")
 
 
 def link(offset, length, url="http://e.org/1"):

@@ -5,7 +5,7 @@ import re
 import pytest
 from django.utils import translation
 
-from telegram.reading import reports, rich
+from telegram.reading import authors, kinds, reports, rich
 from telegram.sending import cards
 from tests.helpers.telegram_messages import message
 
@@ -68,13 +68,13 @@ def test_what_reports_nothing(kind):
     assert report.description.startswith(f"[{report.skip}")
 
 
-@pytest.mark.parametrize("kind", sorted(reports.SERVICE))
+@pytest.mark.parametrize("kind", sorted(kinds.SERVICE))
 def test_service_messages_are_no_reports(kind):
     assert reports.read(message(**{kind: True})).skip == "service message"
 
 
 def test_the_table_has_each_kind_once():
-    tables = [*reports.MEDIA, *reports.SKIPPED, *reports.SERVICE, *reports.METADATA]
+    tables = [*kinds.MEDIA, *kinds.SKIPPED, *kinds.SERVICE, *kinds.METADATA]
     assert len(tables) == len(set(tables))
 
 
@@ -108,7 +108,7 @@ def test_words_are_russian_where_the_chat_is():
 
 
 def test_every_word_has_a_translation():
-    sources = [module.__loader__.get_source(module.__name__) for module in (reports, rich, cards)]
+    sources = [module.__loader__.get_source(module.__name__) for module in (authors, kinds, reports, rich, cards)]
     words = {word for source in sources for word in re.findall(r'_\("(.+?)"\)', source)}
     with translation.override("ru"):
         assert len(words) > 30

@@ -80,7 +80,7 @@ def test_flood_is_one_message_with_a_count(alerts, monkeypatch):
 
 
 def test_lasting_error_is_repeated_with_its_count(alerts, monkeypatch):
-    monkeypatch.setattr(TelegramHandler, "REPEAT_INTERVAL", 0.1)
+    monkeypatch.setattr(TelegramHandler, "REPEAT_SECONDS", 0.1)
     reported = 0
     for number in range(20):
         logger.error("number %d", number)
@@ -97,7 +97,7 @@ def test_place_is_the_innermost_line_of_the_repository(alerts):
         json.loads("{")
     except ValueError:
         logger.exception("unreadable")
-    assert re.search(r"^tests/core/test_alerts\.py:\d+$", alerts.message(), re.MULTILINE)
+    assert re.search(r"^tests/telegram/bot_api/test_alerts\.py:\d+$", alerts.message(), re.MULTILINE)
 
 
 def test_different_errors_are_different_messages(alerts):
@@ -119,7 +119,7 @@ def test_long_error_is_cut_to_one_message(alerts):
     text = alerts.message()
     assert client.length(text) <= 4096
     assert text.startswith("ERROR incidents\nthe start 😀") and text.endswith("\nthe end")
-    assert "tests/core/test_alerts.py:" in text
+    assert "tests/telegram/bot_api/test_alerts.py:" in text
     text.encode()  # no character was cut in two
 
 

@@ -20,7 +20,7 @@ def old_group(request, group, settings):
     chat = chats.add(BOT_ID, OLD["id"]).chat
     Chat.objects.update(allowed=request.param != "configured", language="en")
     first = write(chat=OLD, text="Насос", message_id=10)
-    Card.objects.update(message_id=11, due_at=None)
+    Card.objects.update(message_id=11, due_at=None, state="shown")
     chat.refresh_from_db()
     return chat, first
 

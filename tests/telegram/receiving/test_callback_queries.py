@@ -23,7 +23,7 @@ def incident(group):
 @pytest.fixture
 def pressed(monkeypatch, django_capture_on_commit_callbacks):
     told = []
-    monkeypatch.setattr(sender, "answer_press", lambda *args: told.append(args))
+    monkeypatch.setattr(sender, "answer_callback_query", lambda *args: told.append(args))
 
     def pressed(data):
         """What the presser is told once it is committed."""

@@ -7,7 +7,7 @@ import pytest
 from intake.inbox import process_pending, replay
 from intake.models import Delivery
 from telegram import chats
-from telegram.reading import parsing
+from telegram.reading.updates import OTHER_UPDATES
 from telegram.receiving import updates
 from tests.helpers.telegram_messages import ANNA, GROUP, message
 from tests.helpers.updates import again, deliveries, descriptions, everything, take, write
@@ -41,7 +41,7 @@ def stored(update):
     return body
 
 
-@pytest.mark.parametrize("kind", sorted(parsing.OTHER_UPDATES))
+@pytest.mark.parametrize("kind", sorted(OTHER_UPDATES))
 def test_of_kinds_that_are_not_asked_for_no_content_is_stored(group, kind):
     content = message(text="тайна", chat=STRANGERS) | {"query": "тайна", "user": ANNA}
     assert stored(take(kind, content))[kind] == {}

@@ -1,9 +1,9 @@
-"""Who a message is by, and whose account may be tied to a user."""
+"""Who a message is by, and whose account may be linked to a user."""
 
 import pytest
 
 from telegram.reading import reports
-from telegram.reading.reports import Author
+from telegram.reading.authors import Author, author_of_user
 from tests.helpers.telegram_messages import ANNA, CHANNEL, GROUP, message
 
 ANONYMOUS = {"id": 1087968824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}
@@ -47,4 +47,4 @@ def test_a_channel_post_copied_into_the_discussion_group_is_by_the_channel():
 
 
 def test_long_names_are_cut():
-    assert len(reports.author_of_user(ANNA | {"first_name": "я" * 300}).name) == 150
+    assert len(author_of_user(ANNA | {"first_name": "я" * 300}).name) == 150

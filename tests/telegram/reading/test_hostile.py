@@ -5,11 +5,11 @@ import contextlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telegram.reading import commands, parsing, reports
+from telegram.reading import kinds, reports, texts, updates
 from tests.helpers.telegram_messages import json_values, message
 
 FIELDS = sorted(
-    {*reports.MEDIA, *reports.SKIPPED, *reports.METADATA, "text", "rich_message", "blocks", "type", "items", "cells"}
+    {*kinds.MEDIA, *kinds.SKIPPED, *kinds.METADATA, "text", "rich_message", "blocks", "type", "items", "cells"}
     | {"title", "first_name", "duration", "id", "sender_user", "options", "tasks", "user", "offset", "length", "credit"}
 )
 TYPES = ["paragraph", "list", "table", "details", "blockquote", "map", "photo", "url", "user", "channel", "mention"]
@@ -28,8 +28,9 @@ def test_messages(fields, whole):
         assert len(report.author.name) <= 150
         stored = "".join(filter(None, [report.description, report.author.name, report.media_group_id, report.link]))
         assert "\0" not in stored.encode().decode()
-    commands.command(sent, username="our_bot")
-    commands.mentions(sent, username="our_bot", bot_id=5)
+        report.read_replied()
+        report.read_original()
+    texts.read(sent)
 
 
 @given(st.lists(block | values, max_size=5))
@@ -37,8 +38,11 @@ def test_rich_messages(blocks):
     assert reports.read(message(rich_message={"blocks": blocks})).description
 
 
-@given(st.dictionaries(st.sampled_from(["update_id", *parsing.ALLOWED_UPDATES, "poll"]), fields | values) | values)
+@given(st.dictionaries(st.sampled_from(["update_id", *updates.ALLOWED_UPDATES, "poll"]), fields | values) | values)
 def test_updates(update):
     with contextlib.suppress(reports.NotUnderstoodError):
-        parsing.membership(parsing.parse(update))
-    parsing.migrations(update, asked=-5)
+        read = updates.read(update)
+        assert read.callback_query
+        with contextlib.suppress(reports.NotUnderstoodError):
+            assert read.membership
+        assert read.report

@@ -1,9 +1,22 @@
 """Which messages are the bot's commands, and which mention it."""
 
+from typing import NamedTuple
+
 import pytest
 
-from telegram.reading.commands import Command, command, mentions
+from telegram.reading import texts
 from tests.helpers.telegram_messages import BOT, message, paragraphs
+
+
+class Command(NamedTuple):
+    name: str
+    text: str
+    ours: bool
+
+
+def command(message, *, username):
+    found = texts.read(message).command
+    return found and Command(found.name, found.text, ours=found.is_for(username))
 
 
 def entity(kind, offset, length, **fields):
@@ -65,4 +78,4 @@ def test_commands_in_rich_messages():
     ],
 )
 def test_mentions(fields, found):
-    assert mentions(message(**fields), username="our_bot", bot_id=BOT["id"]) is found
+    assert (not texts.read(message(**fields)).mentions.isdisjoint(("our_bot", BOT["id"]))) is found

@@ -21,7 +21,7 @@ def telegram():
 @pytest.fixture
 def alerts(telegram, monkeypatch):
     """The Bot API server, and a handler of the root logger that waits less than production's."""
-    for name in ("DEBOUNCE_SECONDS", "FIRST_BACKOFF"):
+    for name in ("DEBOUNCE_SECONDS", "FIRST_BACKOFF_SECONDS"):
         monkeypatch.setattr(TelegramHandler, name, 0.1)
     monkeypatch.setattr(TelegramHandler, "SHUTDOWN_SECONDS", 0.5)
     monkeypatch.setattr(client.limiter, "free_at", lambda chat: 0.0)

@@ -6,8 +6,8 @@ from django.db import connection
 
 # mypy reads one of them; tests/core/test_vendor.py compares their signatures.
 if TYPE_CHECKING or connection.vendor == "postgresql":
-    from core.db import postgresql as database
+    from core.db.vendor import postgresql as database
 else:
-    from core.db import sqlite as database
+    from core.db.vendor import sqlite as database
 
 __all__ = ["database"]

@@ -76,9 +76,9 @@ def test_an_older_change_that_comes_late_is_left_out(group):
 def test_a_chat_that_rests_for_its_rights_is_tried_again_when_they_change(group):
     member("kicked")
     later = timezone.now() + timedelta(hours=1)
-    Chat.objects.update(rests_until=later, rest_reason="kicked")
+    Chat.objects.update(paused_until=later, pause_reason="kicked")
     member("member", date=1705314700)
-    assert (other().rest_reason, other().rests_until) == ("", None)
+    assert (other().pause_reason, other().paused_until) == ("", None)
 
 
 @pytest.mark.parametrize(
@@ -92,19 +92,19 @@ def test_a_chat_that_rests_for_its_rights_is_tried_again_when_they_change(group)
 )
 def test_a_chat_that_rests_is_not_tried_again_while_the_bot_may_not_send(group, change):
     member()
-    Chat.objects.update(rest_reason="Forbidden: bot was kicked")
+    Chat.objects.update(pause_reason="Forbidden: bot was kicked")
     member(**change, date=1705314700)
-    assert other().rest_reason
+    assert other().pause_reason
     member("restricted", is_member=True, can_send_messages=True, date=1705314800)
-    assert other().rest_reason == ""
+    assert other().pause_reason == ""
 
 
 def test_a_chat_that_was_told_to_wait_waits(group):
     member("kicked")
     later = timezone.now() + timedelta(hours=1)
-    Chat.objects.update(rests_until=later)
+    Chat.objects.update(paused_until=later)
     member("member", date=1705314700)
-    assert other().rests_until == later
+    assert other().paused_until == later
 
 
 def test_a_new_title_is_taken(group):
