@@ -1,9 +1,35 @@
-"""A deployment by the production compose file: needs Docker with Compose, and make."""
+"""Two deployments: a gunicorn on a PostgreSQL, and the production compose file, which needs Docker and make."""
 
 import pytest
 import requests
 
 from tests.helpers.production import Production
+from tests.helpers.servers import Gunicorn, Postgres
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory):
+    with Postgres(tmp_path_factory.mktemp("postgres") / "data") as postgres:
+        yield postgres
+
+
+@pytest.fixture(scope="module")
+def environment():
+    """A module overrides it for the service's settings."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def service(postgres, environment, tmp_path_factory):
+    with Gunicorn(postgres.port, tmp_path_factory.mktemp("service") / "gunicorn.log", **environment) as gunicorn:
+        yield gunicorn
+
+
+@pytest.fixture(scope="module")
+def api(service):
+    with requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {service.token()}"
+        yield session
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 import requests
 
-from tests.helpers.servers import ROOT, Gunicorn, Postgres, free_port, wait_until
+from tests.helpers.servers import ROOT, free_port, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -19,12 +19,8 @@ scrape_configs:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory):
-    postgres = Postgres(tmp_path_factory.mktemp("metrics") / "data")
-    gunicorn = Gunicorn(postgres.port, tmp_path_factory.mktemp("log") / "gunicorn.log", METRICS_NETWORKS="127.0.0.0/8")
-    yield gunicorn
-    gunicorn.kill()
-    postgres.kill()
+def environment():
+    return {"METRICS_NETWORKS": "127.0.0.0/8"}
 
 
 @pytest.fixture

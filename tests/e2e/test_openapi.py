@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.servers import BIN, ROOT, Gunicorn, Postgres
+from tests.helpers.servers import BIN, ROOT
 
 pytestmark = pytest.mark.e2e
 
@@ -15,17 +15,11 @@ CONFIG = Path(__file__).with_name("schemathesis.toml")
 HOOKS = {"SCHEMATHESIS_HOOKS": str(CONFIG.with_name("schemathesis_hooks.py")), "PYTHONPATH": str(ROOT)}
 
 
-def test_schemathesis_finds_nothing(tmp_path):
-    postgres = Postgres(tmp_path / "data")
-    gunicorn = Gunicorn(postgres.port, tmp_path / "gunicorn.log")
-    try:
-        command = [BIN / "st", "--config-file", CONFIG, "run", f"{gunicorn.url}/api/schema/"]
-        options = ["--header", f"Authorization: Bearer {gunicorn.token()}", "--max-examples", "50", "--no-color"]
-        run = subprocess.run([*command, *options], cwd=tmp_path, env=os.environ | HOOKS, capture_output=True, text=True)
-        summary = re.search(r"Test cases:\n\s*(.*)", run.stdout)
-        print(f"\nschemathesis: {summary and summary[1]}")
-        assert run.returncode == 0, run.stdout
-        assert "ERROR" not in gunicorn.log.read_text()
-    finally:
-        gunicorn.kill()
-        postgres.kill()
+def test_schemathesis_finds_nothing(service, tmp_path):
+    command = [BIN / "st", "--config-file", CONFIG, "run", f"{service.url}/api/schema/"]
+    options = ["--header", f"Authorization: Bearer {service.token()}", "--max-examples", "50", "--no-color"]
+    run = subprocess.run([*command, *options], cwd=tmp_path, env=os.environ | HOOKS, capture_output=True, text=True)
+    summary = re.search(r"Test cases:\n\s*(.*)", run.stdout)
+    print(f"\nschemathesis: {summary and summary[1]}")
+    assert run.returncode == 0, run.stdout
+    assert "ERROR" not in service.log.read_text()

@@ -8,30 +8,9 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from tests.helpers.servers import Gunicorn, Postgres, wait_until
+from tests.helpers.servers import Gunicorn, wait_until
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory):
-    server = Postgres(tmp_path_factory.mktemp("outage") / "data")
-    yield server
-    server.kill()
-
-
-@pytest.fixture(scope="module")
-def service(postgres, tmp_path_factory):
-    gunicorn = Gunicorn(postgres.port, tmp_path_factory.mktemp("log") / "gunicorn.log")
-    yield gunicorn
-    gunicorn.kill()
-
-
-@pytest.fixture(scope="module")
-def api(service):
-    session = requests.Session()
-    session.headers["Authorization"] = f"Bearer {service.token()}"
-    return session
 
 
 def timed(call):
@@ -90,15 +69,12 @@ def test_unresponsive_database_host_is_503_in_time(tmp_path, service, api):
         listener.bind(("127.0.0.1", 0))
         listener.listen(64)
         port, secret_key = listener.getsockname()[1], service.env["SECRET_KEY"]
-        gunicorn = Gunicorn(port, tmp_path / "gunicorn.log", migrate=False, SECRET_KEY=secret_key)
-        try:
+        with Gunicorn(port, tmp_path / "gunicorn.log", migrate=False, SECRET_KEY=secret_key) as gunicorn:
             response, seconds = timed(lambda: api.get(f"{gunicorn.url}/api/health/ready/", timeout=20))
             assert response.status_code == 503 and seconds < 3
             response, seconds = timed(lambda: api.get(f"{gunicorn.url}/api/v1/incidents/", timeout=20))
             assert response.status_code == 503 and seconds < 5
             assert requests.get(f"{gunicorn.url}/api/health/live/", timeout=1).status_code == 200
-        finally:
-            gunicorn.kill()
 
 
 @pytest.mark.parametrize("way", ["tcp", "socket"])
@@ -139,12 +115,9 @@ def test_ready_answers_in_time_though_each_of_several_hosts_swallows_packets(tmp
             listener.listen(64)
         hosts = ",".join(f"127.0.0.1:{listener.getsockname()[1]}" for listener in (one, other))
         url = f"postgres://postgres@{hosts}/postgres"
-        gunicorn = Gunicorn(0, tmp_path / "gunicorn.log", migrate=False, DATABASE_URL=url)
-        try:
+        with Gunicorn(0, tmp_path / "gunicorn.log", migrate=False, DATABASE_URL=url) as gunicorn:
             response, seconds = timed(lambda: requests.get(f"{gunicorn.url}/api/health/ready/", timeout=20))
             assert response.status_code == 503 and seconds < 3
-        finally:
-            gunicorn.kill()
 
 
 def test_graceful_shutdown_finishes_requests_in_flight(postgres, service, api):

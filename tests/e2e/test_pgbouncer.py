@@ -11,7 +11,7 @@ import requests
 
 from tests.helpers.pgbouncer import PgBouncer
 from tests.helpers.production import run
-from tests.helpers.servers import Gunicorn, Postgres, manage
+from tests.helpers.servers import Gunicorn, manage
 
 pytestmark = pytest.mark.e2e
 
@@ -21,13 +21,6 @@ VALUES = {
     "source": ["operator", "monitoring", "partner"],
     "description": ["насос течёт", "самокат не в сети", "точка не отвечает"],
 }
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory):
-    server = Postgres(tmp_path_factory.mktemp("pooled") / "data")
-    yield server
-    server.kill()
 
 
 @pytest.fixture(scope="module", params=["host", "container", "container without prepared statements"])
@@ -76,23 +69,19 @@ def change(url, headers, index, seconds=SECONDS):
 def test_every_change_is_the_one_that_was_asked_for(postgres, pooler, tmp_path, prepared):
     if prepared == "on" and not pooler.keeps_statements_apart:
         prepared = "off"
-    gunicorn = Gunicorn(
-        pooler.port, tmp_path / "gunicorn.log", POSTGRES_PREPARED_STATEMENTS=prepared, WEB_CONCURRENCY="3"
-    )
-    try:
+    environment = {"POSTGRES_PREPARED_STATEMENTS": prepared, "WEB_CONCURRENCY": "3"}
+    with Gunicorn(pooler.port, tmp_path / "gunicorn.log", **environment) as gunicorn:
         name = f"operator{random.randrange(10**9)}"
         headers = {"Authorization": f"Bearer {gunicorn.token(name)}"}
         with ThreadPoolExecutor(6) as threads:
             results = list(threads.map(lambda index: change(gunicorn.url, headers, index), range(6)))
         assert [result[:3] for result in results] == [[]] * 6
         assert requests.get(f"{gunicorn.url}/api/health/ready/", timeout=9).status_code == 200
-    finally:
-        gunicorn.kill()
 
 
 def test_forced_prepared_statements_are_refused_where_they_cannot_work(pooler, tmp_path):
-    gunicorn = Gunicorn(pooler.port, tmp_path / "gunicorn.log", POSTGRES_PREPARED_STATEMENTS="on", migrate=False)
-    try:
+    environment = {"POSTGRES_PREPARED_STATEMENTS": "on"}
+    with Gunicorn(pooler.port, tmp_path / "gunicorn.log", migrate=False, **environment) as gunicorn:
         ready = requests.get(f"{gunicorn.url}/api/health/ready/", timeout=9).json()["checks"]["database"]
         if pooler.keeps_statements_apart:
             assert ready == "ok"
@@ -102,8 +91,6 @@ def test_forced_prepared_statements_are_refused_where_they_cannot_work(pooler, t
             manage(gunicorn.env, "migrate")
         assert failed.value.stderr.startswith("CommandError: Set POSTGRES_PREPARED_STATEMENTS to auto: ")
         assert len(failed.value.stderr.splitlines()) == 1
-    finally:
-        gunicorn.kill()
 
 
 # A pooler sets these for each client that it lends a session to.
@@ -125,8 +112,7 @@ UNION ALL SELECT 'channel ' || channel FROM pg_listening_channels() AS channel
 
 
 def test_sessions_are_left_as_they_were(postgres, pooler, tmp_path):
-    gunicorn = Gunicorn(pooler.port, tmp_path / "gunicorn.log")
-    try:
+    with Gunicorn(pooler.port, tmp_path / "gunicorn.log") as gunicorn:
         name = f"operator{random.randrange(10**9)}"
         assert change(gunicorn.url, {"Authorization": f"Bearer {gunicorn.token(name)}"}, 1, seconds=1) == []
         with ExitStack() as stack:
@@ -135,5 +121,3 @@ def test_sessions_are_left_as_they_were(postgres, pooler, tmp_path):
                 stack.enter_context(client.transaction())
             left = [client.execute(LEFT, [FOLLOWED], prepare=False).fetchall() for client in clients]
         assert left == [[]] * 4
-    finally:
-        gunicorn.kill()

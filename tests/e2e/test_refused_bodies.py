@@ -7,7 +7,7 @@ import requests
 
 from tests.helpers.api import errors
 from tests.helpers.proxies import Server, proxy
-from tests.helpers.servers import Postgres, manage
+from tests.helpers.servers import manage
 
 pytestmark = pytest.mark.e2e
 
@@ -26,13 +26,6 @@ REFUSED = [
 
 
 PROXIES = ["nginx", "caddy", "apache", "haproxy"]
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory):
-    postgres = Postgres(tmp_path_factory.mktemp("database") / "data")
-    yield postgres
-    postgres.kill()
 
 
 @pytest.fixture(scope="module", params=["gunicorn tcp", "gunicorn unix", "granian tcp", "granian unix"])

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from tests.helpers.servers import Gunicorn, Postgres, wait_until
+from tests.helpers.servers import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -15,33 +15,14 @@ WAITING = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory):
-    server = Postgres(tmp_path_factory.mktemp("replication") / "data")
-    yield server
-    server.kill()
-
-
-@pytest.fixture(scope="module")
-def service(postgres, tmp_path_factory):
-    gunicorn = Gunicorn(
-        postgres.port,
-        tmp_path_factory.mktemp("log") / "gunicorn.log",
-        TELEGRAM_BOT_TOKEN=f"7:{'a' * 35}",
-        TELEGRAM_WEBHOOK_URL="https://incidents.example/api/v1/intake/telegram/",
-        TELEGRAM_WEBHOOK_SECRET="secret",
-        TELEGRAM_INTAKE_CHATS="5",
-        TELEGRAM_API_URL="http://127.0.0.1:9",
-    )
-    gunicorn.secret = gunicorn.manage("add_sender", "zabbix", "--format", "generic", "--description", "text")
-    yield gunicorn
-    gunicorn.kill()
-
-
-@pytest.fixture(scope="module")
-def api(service):
-    session = requests.Session()
-    session.headers["Authorization"] = f"Bearer {service.token()}"
-    return session
+def environment():
+    return {
+        "TELEGRAM_BOT_TOKEN": f"7:{'a' * 35}",
+        "TELEGRAM_WEBHOOK_URL": "https://incidents.example/api/v1/intake/telegram/",
+        "TELEGRAM_WEBHOOK_SECRET": "secret",
+        "TELEGRAM_INTAKE_CHATS": "5",
+        "TELEGRAM_API_URL": "http://127.0.0.1:9",
+    }
 
 
 @pytest.fixture
@@ -114,7 +95,8 @@ def test_write_in_the_admin_is_503(postgres, service, one):
 
 
 def test_call_of_a_sender_is_not_acknowledged(postgres, service):
-    url = f"{service.url}/api/v1/intake/zabbix/{service.secret}/"
+    secret = service.manage("add_sender", "zabbix", "--format", "generic", "--description", "text")
+    url = f"{service.url}/api/v1/intake/zabbix/{secret}/"
     assert_unavailable(freed(postgres, lambda: requests.post(url, json={"text": "насос"}, timeout=30)))
 
 

@@ -180,25 +180,25 @@ def telegram():
 
 @pytest.fixture
 def on_postgresql(telegram, tmp_path):
-    postgres = Postgres(tmp_path / "data")
-    service = Service(tmp_path, f"postgres://postgres@127.0.0.1:{postgres.port}/postgres", postgres.connect, telegram)
-    with postgres.connect() as connection:
-        connection.execute(HOLD)
-        for number, (event, when) in enumerate(STATEMENTS.values()):
-            connection.execute(
-                f"CREATE TRIGGER hold_{number} {event} FOR EACH ROW {when} EXECUTE FUNCTION hold({number})"
-            )
-    yield service
-    service.jobs.kill()
-    postgres.kill()
+    with Postgres(tmp_path / "data") as postgres:
+        url = f"postgres://postgres@127.0.0.1:{postgres.port}/postgres"
+        service = Service(tmp_path, url, postgres.connect, telegram)
+        with postgres.connect() as connection:
+            connection.execute(HOLD)
+            for number, (event, when) in enumerate(STATEMENTS.values()):
+                connection.execute(
+                    f"CREATE TRIGGER hold_{number} {event} FOR EACH ROW {when} EXECUTE FUNCTION hold({number})"
+                )
+        with service.jobs:
+            yield service
 
 
 @pytest.fixture
 def on_sqlite(telegram, tmp_path):
     path = tmp_path / "db.sqlite3"
     service = Service(tmp_path, f"sqlite:///{path}", lambda: sqlite3.connect(path, timeout=30), telegram)
-    yield service
-    service.jobs.kill()
+    with service.jobs:
+        yield service
 
 
 def torture(service, names, kills, messages):

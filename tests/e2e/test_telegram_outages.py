@@ -27,20 +27,18 @@ def telegram():
 
 @pytest.fixture
 def postgres(tmp_path):
-    server = Postgres(tmp_path / "data")
-    yield server
-    server.kill()
+    with Postgres(tmp_path / "data") as server:
+        yield server
 
 
 @pytest.fixture
 def service(telegram, postgres, tmp_path, request):
     chats = ",".join(str(chat["id"]) for chat in CHATS)
     environment = {"TELEGRAM_API_URL": telegram.url, "TELEGRAM_BOT_TOKEN": TOKEN, "TELEGRAM_INTAKE_CHATS": chats}
-    gunicorn = Gunicorn(postgres.port, tmp_path / "gunicorn.log", **environment, **getattr(request, "param", {}))
-    jobs = Jobs(gunicorn.env, tmp_path / "jobs.log")
-    yield gunicorn
-    jobs.kill()
-    gunicorn.kill()
+    environment |= getattr(request, "param", {})
+    with Gunicorn(postgres.port, tmp_path / "gunicorn.log", **environment) as gunicorn:
+        with Jobs(gunicorn.env, tmp_path / "jobs.log"):
+            yield gunicorn
 
 
 @pytest.fixture

@@ -109,10 +109,8 @@ def test_flood_is_one_message_that_fits(telegram):
 
 @pytest.fixture
 def postgres(tmp_path):
-    server = Postgres(tmp_path / "data")
-    yield server
-    if server.process.poll() is None:
-        server.kill()
+    with Postgres(tmp_path / "data") as server:
+        yield server
 
 
 @pytest.fixture
@@ -122,10 +120,8 @@ def service(telegram, postgres, tmp_path):
         "TELEGRAM_BOT_TOKEN": TOKEN,
         "TELEGRAM_LOGGING_CHAT": CHAT,
     }
-    server = Gunicorn(postgres.port, tmp_path / "gunicorn.log", **telegram_settings)
-    yield server
-    if server.process.poll() is None:
-        server.kill()
+    with Gunicorn(postgres.port, tmp_path / "gunicorn.log", **telegram_settings) as server:
+        yield server
 
 
 def test_workers_of_gunicorn_alert_of_a_lost_database(telegram, postgres, service):
@@ -157,7 +153,6 @@ def test_dialogue_in_a_chat(telegram, postgres, tmp_path):
         "TELEGRAM_INTAKE_CHATS": str(OPS["id"]),
     }
     server = Gunicorn(postgres.port, tmp_path / "gunicorn.log", **environment)
-    jobs = Jobs(server.env, tmp_path / "jobs.log")
     token = {"Authorization": f"Bearer {server.token()}"}
 
     def incidents():
@@ -172,7 +167,7 @@ def test_dialogue_in_a_chat(telegram, postgres, tmp_path):
     def say(text, **fields):
         telegram.act("sendMessage", **message(chat=OPS, message_id=None, text=text, **fields))
 
-    try:
+    with server, Jobs(server.env, tmp_path / "jobs.log"):
         say("Самокат 42 не в сети")
         wait_until(telegram.sent, 60)
         ((card_id, card),) = telegram.sent().items()
@@ -201,6 +196,3 @@ def test_dialogue_in_a_chat(telegram, postgres, tmp_path):
         }
         assert comments() == {"Выехал механик": "Анна"}
         print(f"\n{telegram.dialogue()}")
-    finally:
-        jobs.kill()
-        server.kill()

@@ -116,9 +116,7 @@ def kill_postgres(gunicorn: Gunicorn, postgres: Postgres, chance: random.Random)
 
 def test_nothing_is_lost_doubled_or_overwritten(tmp_path):
     chance = seeded()
-    postgres = Postgres(tmp_path / "data")
-    gunicorn = Gunicorn(postgres.port, tmp_path / "gunicorn.log")
-    try:
+    with Postgres(tmp_path / "data") as postgres, Gunicorn(postgres.port, tmp_path / "gunicorn.log") as gunicorn:
         token, stop, kills = gunicorn.token(), threading.Event(), Counter[str]()
         clients = [Client(gunicorn.url, token, stop, random.Random(chance.random())) for _ in range(CLIENTS)]
         for client in clients:
@@ -141,9 +139,6 @@ def test_nothing_is_lost_doubled_or_overwritten(tmp_path):
         assert [fault for client in clients for fault in client.wrong] == []
         check(postgres, gunicorn, token, known)
         assert responses["201"] > 50 and kills.total() > 5
-    finally:
-        gunicorn.kill()
-        postgres.kill()
 
 
 def check(postgres: Postgres, gunicorn: Gunicorn, token: str, known: dict[int, dict[str, str]]) -> None:

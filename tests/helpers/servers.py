@@ -11,7 +11,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 import requests
@@ -37,7 +37,24 @@ def wait_until(ready: Any, seconds: float = 30) -> None:
         time.sleep(0.05)
 
 
-class Postgres:
+class Killed:
+    """A process that a `with` block kills at its end."""
+
+    process: subprocess.Popen[Any]
+
+    def kill(self) -> None:
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(30)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        if self.process.poll() is None:
+            self.kill()
+
+
+class Postgres(Killed):
     def __init__(self, home: Path) -> None:
         self.home, self.port = home, free_port()
         self.bin = Path(POSTGRES_BIN_PATH)
@@ -99,10 +116,6 @@ class Postgres:
         self.process.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown: sessions are disconnected
         self.process.wait(30)
 
-    def kill(self) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(30)
-
     def freeze(self) -> None:
         """The kernel goes on to accept connections and to acknowledge what is sent."""
         self._signal(signal.SIGSTOP)
@@ -134,7 +147,7 @@ def manage(env: dict[str, str], *arguments: str) -> str:
     return subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True, text=True).stdout.strip()
 
 
-class Jobs:
+class Jobs(Killed):
     """`manage.py run_jobs` as a process."""
 
     def __init__(self, env: dict[str, str], log: Path) -> None:
@@ -144,15 +157,16 @@ class Jobs:
     def start(self) -> None:
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "run_jobs"], cwd=ROOT, env=self.env, stdout=log, stderr=log
+                [sys.executable, "manage.py", "run_jobs"],
+                cwd=ROOT,
+                env=self.env,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait(30)
 
-
-class Gunicorn:
+class Gunicorn(Killed):
     def __init__(self, database_port: int, log: Path, *, migrate: bool = True, **environment: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -191,10 +205,6 @@ class Gunicorn:
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(60)
-
-    def kill(self) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(30)
 
     def token(self, username: str = "torture") -> str:
         self.env |= {"DJANGO_SUPERUSER_PASSWORD": secrets.token_hex(16)}

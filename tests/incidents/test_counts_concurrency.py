@@ -66,6 +66,7 @@ def isolated(level):
         yield
 
 
+@pytest.mark.slow
 def test_every_snapshot_is_exact_while_many_write_and_merge():
     writers, over = [Writer() for _ in range(WRITERS)], Event()
 

@@ -13,6 +13,12 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
+def low_ids():
+    """The migrations go through all ids, from the first to the last."""
+    execute("ALTER TABLE incidents_incident ALTER id RESTART")
+
+
+@pytest.fixture
 def incidents():
     return Incident.objects.bulk_create(Incident(description=f"Точка {n}", source="operator") for n in range(50))
 
@@ -44,7 +50,7 @@ def test_a_change_of_the_status_does_not_touch_it(incidents):
 
 
 @pytest.mark.parametrize("batch", [1, 7, 1_000_000])
-def test_the_migration_fills_it_beside_writers(incidents, monkeypatch, batch):
+def test_the_migration_fills_it_beside_writers(low_ids, incidents, monkeypatch, batch):
     execute("TRUNCATE incidents_search")
     migration = import_module("incidents.migrations.0006_fill_search")
     monkeypatch.setattr(migration, "BATCH", batch)
@@ -57,7 +63,7 @@ def test_the_migration_fills_it_beside_writers(incidents, monkeypatch, batch):
 
 
 @pytest.mark.parametrize("batch", [1, 7, 1_000_000])
-def test_the_migration_folds_what_the_previous_version_wrote(monkeypatch, batch):
+def test_the_migration_folds_what_the_previous_version_wrote(low_ids, monkeypatch, batch):
     migrations = [import_module(f"incidents.migrations.{name}") for name in ("0011_fold_search", "0012_refold_search")]
     later = import_module("incidents.migrations.0020_search_yo_as_ye")
     monkeypatch.setattr(migrations[1], "BATCH", batch)
@@ -74,7 +80,7 @@ def test_the_migration_folds_what_the_previous_version_wrote(monkeypatch, batch)
 
 
 @pytest.mark.parametrize("batch", [1, 7, 1_000_000])
-def test_the_migration_takes_ye_for_yo_in_older_texts(monkeypatch, batch):
+def test_the_migration_takes_ye_for_yo_in_older_texts(low_ids, monkeypatch, batch):
     migration = import_module("incidents.migrations.0020_search_yo_as_ye")
     monkeypatch.setattr(import_module("incidents.migrations.0012_refold_search"), "BATCH", batch)
     with connection.schema_editor() as editor:
@@ -90,12 +96,12 @@ def test_the_migration_takes_ye_for_yo_in_older_texts(monkeypatch, batch):
 
 
 def test_the_fold_is_that_of_python_whatever_the_letter():
-    characters = [chr(point) for point in range(1, 0x110000) if not 0xD800 <= point < 0xE000 and point != 13]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT c, incidents_fold('x' || c) FROM unnest(%s::text[]) AS c", [characters])
-        folded = dict(cursor.fetchall())
     # A newer Unicode than Python's may know more upper-case letters: they fold to themselves there.
-    cased = [c for c in characters if c.upper() != c or c.lower() != c]
+    cased = [c for c in map(chr, range(0x110000)) if c.upper() != c or c.lower() != c]
+    assert len(cased) > 2_800
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT c, incidents_fold('x' || c) FROM unnest(%s::text[]) AS c", [cased])
+        folded = dict(cursor.fetchall())
     assert [c for c in cased if folded[c] != f"X{c.upper()}".replace("Ё", "Е")] == []
 
 

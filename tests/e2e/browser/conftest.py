@@ -32,24 +32,21 @@ def service(tmp_path_factory):
     home = tmp_path_factory.mktemp("browser")
     with ExitStack() as stack:
         telegram = stack.enter_context(BotAPI())
-        postgres = Postgres(home / "data")
-        stack.callback(postgres.kill)
+        postgres = stack.enter_context(Postgres(home / "data"))
         environment = {
             "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
             "TELEGRAM_API_URL": telegram.url,
             "TELEGRAM_BOT_TOKEN": TOKEN,
             "TELEGRAM_INTAKE_CHATS": ",".join(str(chat["id"]) for chat in (GROUP, SILENCED, CHANNEL)),
         }
-        gunicorn = Gunicorn(postgres.port, home / "gunicorn.log", **environment)
-        stack.callback(gunicorn.kill)
+        gunicorn = stack.enter_context(Gunicorn(postgres.port, home / "gunicorn.log", **environment))
         gunicorn.manage("createsuperuser", "--noinput", "--username", "admin", "--email", "admin@example.org")
         gunicorn.manage("shell", "--no-imports", "-c", OPERATORS)
         with postgres.connect() as connection:
             two_months.fill(connection, datetime.now(UTC))
-        jobs = Jobs(gunicorn.env, home / "jobs.log")
-        write_in_chats(telegram)
-        wait_until(lambda: not telegram.pending and len(telegram.messages) == 3, 60)
-        jobs.kill()
+        with Jobs(gunicorn.env, home / "jobs.log"):
+            write_in_chats(telegram)
+            wait_until(lambda: not telegram.pending and len(telegram.messages) == 3, 60)
         yield gunicorn
 
 

@@ -25,12 +25,12 @@ def run(*command: Any, cwd: Path, **kwargs: Any) -> str:
 @pytest.fixture(scope="package")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     home = tmp_path_factory.mktemp("service")
-    postgres = Postgres(home / "data")
-    gunicorn = Gunicorn(postgres.port, home / "gunicorn.log", DJANGO_SUPERUSER_PASSWORD=PASSWORD)
-    gunicorn.manage("createsuperuser", "--noinput", "--username", "petrova", "--email", "petrova@example.org")
-    yield gunicorn
-    gunicorn.kill()
-    postgres.kill()
+    with (
+        Postgres(home / "data") as postgres,
+        Gunicorn(postgres.port, home / "gunicorn.log", DJANGO_SUPERUSER_PASSWORD=PASSWORD) as gunicorn,
+    ):
+        gunicorn.manage("createsuperuser", "--noinput", "--username", "petrova", "--email", "petrova@example.org")
+        yield gunicorn
 
 
 @pytest.fixture(scope="package")

@@ -54,6 +54,13 @@ STEPS = [
         "log_in",
         lambda seen: {"username": "petrova", "password": PASSWORD},
         lambda out, seen: out["access"].count(".") == 2,
+        keep="tokens",
+    ),
+    Step(
+        "renew the token, and check the new one",
+        "renew",
+        lambda seen: {"refresh": seen["tokens"]["refresh"]},
+        lambda out, seen: out["access"].count(".") == 2,
     ),
     Step(
         "record",
@@ -139,6 +146,17 @@ STEPS = [
         ),
     ),
     Step("what does not exist is a typed 404", "read", lambda seen: {"id": 2**40}, error(404, "404 not_found")),
+    Step(
+        "name oneself",
+        "name_oneself",
+        lambda seen: {"first_name": f"Анна {seen['client']}"},
+        lambda out, seen: (
+            (out["username"], out["first_name"], out["email"])
+            == ("petrova", f"Анна {seen['client']}", "petrova@example.org")
+        ),
+        keep="oneself",
+    ),
+    Step("list users", "users", lambda seen: {}, lambda out, seen: out["results"] == [seen["oneself"]]),
     Step(
         "delete oneself with a wrong password",
         "delete_oneself",

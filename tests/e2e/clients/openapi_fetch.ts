@@ -46,6 +46,11 @@ const calls = {
     token = tokens.access;
     return tokens;
   },
+  async renew(body: Schemas["TokenRefreshRequest"]) {
+    const renewed = right(await client.POST("/api/identity/auth/jwt/refresh/", { body }));
+    right(await client.POST("/api/identity/auth/jwt/verify/", { body: { token: renewed.access } }));
+    return renewed;
+  },
   async record({ key, ...body }: Schemas["IncidentRequest"] & { key: string }) {
     const params = { header: { "Idempotency-Key": key } };
     const answer = await client.POST("/api/v1/incidents/", { params, body });
@@ -66,6 +71,12 @@ const calls = {
   },
   async history({ id }: { id: number }) {
     return right(await client.GET("/api/v1/incidents/{id}/history/", { params: path(id) }));
+  },
+  async name_oneself(body: Schemas["PatchedUserRequest"]) {
+    return right(await client.PATCH("/api/identity/auth/users/me/", { body }));
+  },
+  async users() {
+    return right(await client.GET("/api/identity/auth/users/"));
   },
   async delete_oneself({ password }: { password: string }) {
     return right(await client.DELETE("/api/identity/auth/users/me/", { body: { current_password: password } }));

@@ -40,6 +40,14 @@ class Client
         return $tokens;
     }
 
+    public function renew(string $refresh): Model\TokenRefresh
+    {
+        $api = new JwtApi(null, $this->configuration);
+        $renewed = $api->jwtRefreshCreate(new Model\TokenRefreshRequest(['refresh' => $refresh]));
+        $api->jwtVerifyCreate(new Model\TokenVerifyRequest(['token' => $renewed->getAccess()]));
+        return $renewed;
+    }
+
     public function record(string $description, string $source, string $key): array
     {
         $body = new Model\IncidentRequest(['description' => $description, 'source' => $source]);
@@ -84,6 +92,17 @@ class Client
     public function history(int $id): Model\PaginatedIncidentChangeList
     {
         return $this->incidents->incidentsHistoryList($id);
+    }
+
+    public function name_oneself(string $first_name): Model\User
+    {
+        $body = new Model\PatchedUserRequest(['first_name' => $first_name]);
+        return (new UsersApi(null, $this->configuration))->usersMePartialUpdate(patched_user_request: $body);
+    }
+
+    public function users(): Model\PaginatedUserList
+    {
+        return (new UsersApi(null, $this->configuration))->usersList();
     }
 
     public function delete_oneself(string $password): void

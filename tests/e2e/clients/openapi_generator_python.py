@@ -15,7 +15,10 @@ from openapi_client import (  # type: ignore[import-not-found]
     IncidentsApi,
     JwtApi,
     PatchedIncidentRequest,
+    PatchedUserRequest,
     TokenObtainRequest,
+    TokenRefreshRequest,
+    TokenVerifyRequest,
     UsersApi,
 )
 
@@ -31,6 +34,12 @@ def log_in(username: str, password: str) -> Any:
     tokens = JwtApi(client).jwt_create_create(TokenObtainRequest(username=username, password=password))
     use_token(tokens.access)
     return shown(tokens)
+
+
+def renew(refresh: str) -> Any:
+    renewed = JwtApi(client).jwt_refresh_create(TokenRefreshRequest(refresh=refresh))
+    JwtApi(client).jwt_verify_create(TokenVerifyRequest(token=renewed.access))
+    return shown(renewed)
 
 
 def record(description: str, source: str, key: str) -> Any:
@@ -59,6 +68,14 @@ def comment(id: int, text: str) -> Any:  # noqa: A002
 
 def history(id: int) -> Any:  # noqa: A002
     return shown(incidents.incidents_history_list(id))
+
+
+def name_oneself(first_name: str) -> Any:
+    return shown(UsersApi(client).users_me_partial_update(PatchedUserRequest(first_name=first_name)))
+
+
+def users() -> Any:
+    return shown(UsersApi(client).users_list())
 
 
 def delete_oneself(password: str) -> None:

@@ -1,11 +1,13 @@
 """Clients that are made from the served document do the whole job: each is a program of this folder."""
 
 import os
+import sys
 
 import pytest
 
 from tests.e2e.clients.conftest import FOLDER, NPM, VENV, run
 from tests.e2e.clients.job import walk
+from tests.helpers.servers import BIN
 
 pytestmark = pytest.mark.e2e
 
@@ -15,6 +17,13 @@ def openapi_generator(language, document, home):
     command = [VENV / "openapi-generator-cli", "generate", "-i", document, "-g", language, "-o", home / language]
     assert "ERROR" not in run(*command, cwd=home)
     return home / language
+
+
+def make_openapi_python_client(document, home):
+    (home / "config.yaml").write_text("post_hooks: []")
+    command = [BIN / "openapi-python-client", "generate", "--path", document, "--config", home / "config.yaml"]
+    run(*command, "--meta", "none", "--output-path", home / "openapi_python", "--fail-on-warning", cwd=home)
+    return [sys.executable, FOLDER / "openapi_python_client.py"], {"PYTHONPATH": str(home)}
 
 
 def make_python(document, home):
@@ -39,7 +48,7 @@ def make_typescript(document, home):
     return ["node", home / "client.mjs"], {}
 
 
-@pytest.mark.parametrize("make", [make_python, make_php, make_typescript])
+@pytest.mark.parametrize("make", [make_openapi_python_client, make_python, make_php, make_typescript])
 def test_client_does_the_whole_job(service, document, start, tmp_path, make):
     command, environment = make(document, tmp_path)
     walk(make.__name__, start(*command, service.url, env=os.environ | environment))

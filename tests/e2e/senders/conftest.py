@@ -1,4 +1,4 @@
-"""A service for the programs whose recipes docs/senders.md has."""
+"""One service for all the programs whose recipes docs/senders.md has."""
 
 import os
 import shutil
@@ -15,16 +15,14 @@ from tests.helpers.servers import ROOT, Gunicorn, Postgres
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory):
-    server = Postgres(tmp_path_factory.mktemp("senders") / "data")
-    yield server
-    server.kill()
+    with Postgres(tmp_path_factory.mktemp("senders") / "data") as postgres:
+        yield postgres
 
 
 @pytest.fixture(scope="session")
 def service(postgres, tmp_path_factory):
-    gunicorn = Gunicorn(postgres.port, tmp_path_factory.mktemp("log") / "gunicorn.log")
-    yield gunicorn
-    gunicorn.kill()
+    with Gunicorn(postgres.port, tmp_path_factory.mktemp("log") / "gunicorn.log") as gunicorn:
+        yield gunicorn
 
 
 @pytest.fixture(scope="session")
