@@ -3,7 +3,7 @@
 HOST ?= 127.0.0.1
 PORT ?= 8000
 MINUTES ?= 10
-# Recipes ignore the caller's virtual environment, and keep bytecode: compiling the tests is two thirds of a worker's start.
+# Recipes ignore the caller's virtual environment, and keep bytecode: compiling the tests costs most of a worker's start.
 unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 MANAGE := DEBUG=True .venv/bin/python manage.py
 POETRY := POETRY_VIRTUALENVS_CREATE=false .poetry/bin/poetry
