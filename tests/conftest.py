@@ -10,6 +10,7 @@ import shlex
 import sys
 import tempfile
 import threading
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -62,8 +63,11 @@ elif os.environ["TEST_DATABASE"] == "embedded":
     start_postgres()
 django.setup()
 
+from django.apps import apps  # noqa: E402
+from django.apps.registry import Apps  # noqa: E402
 from django.contrib.auth.hashers import PBKDF2PasswordHasher  # noqa: E402
 from django.contrib.auth.models import Group, Permission  # noqa: E402
+from django.db.models.signals import post_migrate  # noqa: E402
 from django.test import Client  # noqa: E402
 from whitenoise.middleware import WhiteNoiseMiddleware  # noqa: E402
 
@@ -88,6 +92,19 @@ def share_static_files() -> None:
 
 
 share_static_files()
+
+
+def keep_group_of_operators() -> None:
+    """Lets the group outlive the flush behind a test with transactions; the tests of a worker stand in any order."""
+    make_group = import_module("incidents.migrations.0003_operators").make_group
+
+    def make(apps: Apps, **kwargs: Any) -> None:
+        make_group(apps, None)
+
+    post_migrate.connect(make, sender=apps.get_app_config("incidents"), weak=False)
+
+
+keep_group_of_operators()
 
 
 @pytest.hookimpl(optionalhook=True)
