@@ -103,7 +103,7 @@ def process(delivery_id: int, *, is_begun: bool = False, handler: Handler | None
 
     A sender's deliveries are processed in their order: with an earlier one pending, that one is processed instead. The
     body of one that `is_begun` is read from the database only if the handler asks for it again. `handler` replaces that
-    of its channel, if no sender's order matters. Raises django.db's errors, which leave it pending.
+    of its channel, for a delivery without a sender. Raises django.db's errors, which leave it pending.
     """
     delivery = None
     with log_context(LogContext(job=f"delivery {delivery_id}")) as context:

@@ -82,7 +82,7 @@ class Report:
     skip: Skip | None
     is_live: bool
     command: texts.Command | None
-    mentions: frozenset[str | int | None]
+    mentions: frozenset[str | int]
     author: Author
     language_code: str  # of the author's app
     date: datetime | None

@@ -36,7 +36,7 @@ class Text:
     words: str
     rich: RichText
     command: Command | None
-    mentions: frozenset[str | int | None]
+    mentions: frozenset[str | int]
 
 
 def read(message: Fields) -> Text:
@@ -72,20 +72,20 @@ def _is_given(rich: RichText, entities: list[_Entity]) -> bool:
     return not at_start or "bot_command" in at_start
 
 
-def _mentions_in_rich(rich: RichText) -> Iterator[str | int | None]:
+def _mentions_in_rich(rich: RichText) -> Iterator[str | int]:
     for element in rich.elements:
         if element.get("type") == "mention":
             yield string(element.get("username")).lower().lstrip("@")
-        if element.get("type") == "text_mention":
-            yield integer(dictionary(element.get("user")).get("id"))
+        if element.get("type") == "text_mention" and (user_id := integer(dictionary(element.get("user")).get("id"))):
+            yield user_id
 
 
-def _mentions(message: Fields, entities: list[_Entity]) -> Iterator[str | int | None]:
+def _mentions(message: Fields, entities: list[_Entity]) -> Iterator[str | int]:
     # Without the addresses of links: entities name places in the text as it was typed.
     encoded = (string(message.get("text")) or string(message.get("caption"))).encode("utf-16-le")
     for kind, offset, length, entity in entities:
-        if kind == "text_mention":
-            yield integer(dictionary(entity.get("user")).get("id"))
+        if kind == "text_mention" and (user_id := integer(dictionary(entity.get("user")).get("id"))):
+            yield user_id
         mentioned = encoded[2 * offset : 2 * (offset + length)].decode("utf-16-le", "replace")
         if kind == "mention" and mentioned.startswith("@"):
             yield mentioned[1:].lower()

@@ -26,7 +26,7 @@ def username_of(bot_id: int) -> str:
 
 
 def is_ours(command: Command, bot_id: int) -> bool:
-    """Whether a command is for this bot, or for any."""
+    """Returns whether a command is for this bot, or for any. Most name no bot, and need no query for its name."""
     return not command.bot or command.is_for(username_of(bot_id))
 
 

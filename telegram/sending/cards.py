@@ -92,10 +92,8 @@ def put_off_button(by: timedelta, language: str) -> dict[str, list[list[dict[str
     return {"inline_keyboard": [[{"text": text, "callback_data": f"1:later:{hours * 60}"}]]}
 
 
-def parse_callback(data: object) -> Press | PutOff | None:
-    """None for what no button of ours sends."""
-    if not isinstance(data, str):
-        return None
+def parse_callback(data: str) -> Press | PutOff | None:
+    """Returns what a button means; None for what no button of ours sends."""
     if later := _PUT_OFF.fullmatch(data):
         return PutOff(timedelta(minutes=int(later[1])))
     found = _CALLBACK.fullmatch(data)
