@@ -64,7 +64,6 @@ elif os.environ["TEST_DATABASE"] == "embedded":
 django.setup()
 
 from django.apps import apps  # noqa: E402
-from django.apps.registry import Apps  # noqa: E402
 from django.contrib.auth.hashers import PBKDF2PasswordHasher  # noqa: E402
 from django.contrib.auth.models import Group, Permission  # noqa: E402
 from django.db.models.signals import post_migrate  # noqa: E402
@@ -98,7 +97,7 @@ def keep_group_of_operators() -> None:
     """Lets the group outlive the flush behind a test with transactions; the tests of a worker stand in any order."""
     make_group = import_module("incidents.migrations.0003_operators").make_group
 
-    def make(apps: Apps, **kwargs: Any) -> None:
+    def make(**kwargs: Any) -> None:
         make_group(apps, None)
 
     post_migrate.connect(make, sender=apps.get_app_config("incidents"), weak=False)
