@@ -1,28 +1,16 @@
 """Makes events of the changes of incidents."""
 
-from django.db import connection
 from django.db.models import CharField, OuterRef, Subquery
 from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from incidents.models import Incident, IncidentChange
-from webhooks.models import Event, EventType, Subscription, last_change_id
+from incidents.store import store
+from webhooks.models import Event, EventType, Subscription
 
 MAX_PAGE = 500  # changes
 FILTERED = ("status", "source")
-
-# An INSERT locks the table before it takes an id, and until its transaction ends; readers, such as pg_dump, take other
-# locks. pg_locks shows those of all roles, where pg_stat_activity hides when a transaction of another role began.
-# The snapshot of max(id) is older than the list of locks: a transaction with a smaller id is in the list, or has ended
-# and is seen by the next statement. Two-phase commits are not expected: they give a transaction another name.
-LOOK = """
-SELECT (SELECT coalesce(max(id), 0) FROM incidents_incidentchange), array(
-    SELECT virtualtransaction FROM pg_locks
-    WHERE relation = 'incidents_incidentchange'::regclass AND mode = 'RowExclusiveLock' AND granted
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()
-)
-"""
 
 
 class Collector:
@@ -52,20 +40,12 @@ class Collector:
 
     def _look(self) -> tuple[int, int]:
         """Returns the id above which changes were committed since the last look, and that below which none can be."""
-        newest, writers = self._newest_and_writers()
+        newest, writers = store.newest_change_and_writers()
         ended = [position for writer, position in self._writers.items() if writer not in writers]
         reread_from = min([self._newest, *ended])
         self._writers = {writer: self._writers.get(writer, self._newest) for writer in writers}
         self._newest = newest
         return reread_from, min([newest, *self._writers.values()])
-
-    def _newest_and_writers(self) -> tuple[int, list[str]]:
-        if connection.vendor != "postgresql":  # SQLite has one writer at a time: its ids are in order.
-            return last_change_id(), []
-        with connection.cursor() as cursor:
-            cursor.execute(LOOK)
-            newest, writers = cursor.fetchone()
-        return newest, writers
 
     def _collect(self, subscription: Subscription, settled: int) -> bool:
         position, more = self._positions[subscription.pk], False

@@ -45,6 +45,17 @@ incident AS (
 COMMENT = f"incident AS (SELECT %(id)s::bigint AS id), {ENTRY}"
 MEDIAN = """percentile_cont(0.5) WITHIN GROUP (ORDER BY resolved_at - created_at)
             FILTER (WHERE resolved_at > created_at)"""
+# An INSERT locks the table before it takes an id, and until its transaction ends; readers, such as pg_dump, take other
+# locks. pg_locks shows those of all roles, where pg_stat_activity hides when a transaction of another role began.
+# The snapshot of max(id) is older than the list of locks: a transaction with a smaller id is in the list, or has ended
+# and is seen by the next statement. Two-phase commits are not expected: they give a transaction another name.
+NEWEST_AND_WRITERS = """
+SELECT (SELECT coalesce(max(id), 0) FROM incidents_incidentchange), array(
+    SELECT virtualtransaction FROM pg_locks
+    WHERE relation = 'incidents_incidentchange'::regclass AND mode = 'RowExclusiveLock' AND granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()
+)
+"""
 
 
 def insert_incident(incident: Incident, entry: IncidentChange, actor: Actor) -> None:
@@ -204,6 +215,14 @@ def _group(rows: QuerySet[Any, Any], columns: str, *params: Any) -> list[tuple[A
     """Columns of an aggregation of the rows, by the first one; Django has none of an aggregation."""
     sql, others = rows.query.sql_with_params()
     return fetch(f"SELECT {columns} FROM ({sql}) AS rows GROUP BY 1", [*params, *others], prepare=False)  # noqa: S608
+
+
+def newest_change_and_writers() -> tuple[int, list[str]]:
+    """Returns the largest id in the history, 0 if it is empty, and names of the other transactions that write it."""
+    with connection.cursor() as cursor:
+        cursor.execute(NEWEST_AND_WRITERS)
+        newest, writers = cursor.fetchone()
+    return newest, writers
 
 
 def reserve_ids(count: int) -> Sequence[int]:

@@ -99,6 +99,11 @@ def sum_up_resolutions(resolutions: QuerySet[Any, Any], middle: datetime) -> dic
     return {later: [len(took), median(filter(None, took)) if any(took) else None] for later, took in times.items()}
 
 
+def newest_change_and_writers() -> tuple[int, list[str]]:
+    """Returns the largest id in the history, 0 if it is empty, and no writer: ids are in the order of the commits."""
+    return IncidentChange.objects.aggregate(newest=Max("pk"))["newest"] or 0, []
+
+
 def reserve_ids(count: int) -> Sequence[int]:
     """Returns ascending ids of incidents for this writer."""
     last = Incident.objects.aggregate(Max("id"))["id__max"] or 0
