@@ -228,7 +228,7 @@ def check(service):
     # As the last press left it
     expected = [(words(report[1]), telegram.pressed.get(report, "open")) for report in telegram.written]
     assert sorted(rows) == sorted(expected)
-    assert service.query("SELECT error FROM telegram_card WHERE failed") == []
+    assert service.query("SELECT error FROM telegram_card WHERE state = 'failed'") == []
     assert sorted(telegram.sends) == sorted(telegram.written)
     # The documented place: the process that sent it died before it could store the response.
     assert all(len(lives) == 2 and lives[0] < lives[1] for lives in repeated.values())
