@@ -164,7 +164,7 @@ class Card(models.Model):
     # The incident's updated_at that it shows; null: nothing yet
     shows = models.DateTimeField(null=True)
     state = models.CharField(_("state"), max_length=8, choices=State, default=State.NEW, db_default=State.NEW)
-    send_began_at = models.DateTimeField(null=True)  # of what is being sent
+    send_began_at = models.DateTimeField(null=True)  # of the call under way
     sends_unknown = models.PositiveSmallIntegerField(default=0)  # of the message that is to be sent
     due_at = models.DateTimeField(_("due at"), null=True, db_index=True)  # null: nothing to do; else not before then
     failures = models.PositiveSmallIntegerField(default=0)  # in a row
