@@ -81,8 +81,8 @@ MIDDLEWARE = [
     "core.metrics.MetricsMiddleware",
     "core.api.middleware.RequestMiddleware",
     # Before every middleware that may refuse a request, so that errors are in the client's language
-    "django.middleware.locale.LocaleMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
+    "core.api.middleware.LanguageMiddleware",
+    "core.api.middleware.CorsMiddleware",
     "core.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

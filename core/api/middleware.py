@@ -2,6 +2,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from corsheaders import middleware as corsheaders
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
@@ -12,6 +13,9 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.csp import ContentSecurityPolicyMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
+from django.middleware.locale import LocaleMiddleware
+from django.utils import translation
+from django.utils.cache import patch_vary_headers
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.log import log_response
 from rest_framework.exceptions import ParseError
@@ -78,6 +82,32 @@ def unavailable(request: HttpRequest, exception: Exception) -> HttpResponse:
         "%s: %s", response.reason_phrase, request.path, response=response, request=request, exception=exception
     )
     return response
+
+
+class LanguageMiddleware(LocaleMiddleware):
+    """Django's, without the languages in paths, for which it looks at each path twice."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        language = translation.get_language_from_request(request)
+        translation.activate(language)
+        request.LANGUAGE_CODE = language
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        patch_vary_headers(response, ("Accept-Language",))
+        response.headers.setdefault("Content-Language", translation.get_language())
+        return response
+
+
+class CorsMiddleware(corsheaders.CorsMiddleware):
+    """For requests without an Origin only the Vary is left, for which the others would parse all headers."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if "HTTP_ORIGIN" in request.META or request.method == "OPTIONS":
+            return super().__call__(request)
+        response = self.get_response(request)
+        if self.is_enabled(request):
+            patch_vary_headers(response, ("origin",))
+        return response
 
 
 class BodyMiddleware:
