@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -158,9 +159,10 @@ class CheckedBearerView(APIView):
     """
 
     permission_classes = (HasBearer,)
+    authenticators: Sequence[BaseAuthentication] = (JWTAuthentication(deferred=True),)
 
-    def get_authenticators(self) -> list[BaseAuthentication]:
-        return [JWTAuthentication(deferred=True)]
+    def get_authenticators(self) -> Sequence[BaseAuthentication]:
+        return self.authenticators
 
     @property
     def bearer(self) -> Bearer:
