@@ -1,4 +1,3 @@
-from collections.abc import Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -159,10 +158,10 @@ class CheckedBearerView(APIView):
     """
 
     permission_classes = (HasBearer,)
-    authenticators: Sequence[BaseAuthentication] = (JWTAuthentication(deferred=True),)
+    authenticator = JWTAuthentication(deferred=True)  # it has no state
 
-    def get_authenticators(self) -> Sequence[BaseAuthentication]:
-        return self.authenticators
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return [self.authenticator]
 
     @property
     def bearer(self) -> Bearer:

@@ -89,7 +89,7 @@ class LanguageMiddleware(LocaleMiddleware):
         translation.activate(language)
         request.LANGUAGE_CODE = language
 
-    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         patch_vary_headers(response, ("Accept-Language",))
         response.headers.setdefault("Content-Language", translation.get_language())
         return response
@@ -101,7 +101,7 @@ class CorsMiddleware(corsheaders.CorsMiddleware):
     def __call__(self, request: HttpRequest) -> Any:
         if "HTTP_ORIGIN" in request.META or request.method == "OPTIONS":
             return super().__call__(request)
-        response = self.get_response(request)
+        response: Any = self.get_response(request)
         if self.is_enabled(request):
             patch_vary_headers(response, ("origin",))
         return response
@@ -131,7 +131,8 @@ class AdminMiddleware:
     """Runs ADMIN_MIDDLEWARE around the pages of the admin: clients of the API use tokens, not sessions."""
 
     def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = self.admin = get_response
+        self.get_response = get_response
+        self.admin: Any = get_response
         self.process_views: list[Callable[..., HttpResponse | None]] = []
         # As Django's handler loads MIDDLEWARE. The others have no hooks but process_view.
         for name in reversed(settings.ADMIN_MIDDLEWARE):

@@ -6,7 +6,7 @@ https://docs.djangoproject.com/en/6.1/ref/databases/#subclassing-the-built-in-da
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, Self
+from typing import Any
 
 import psycopg
 from django.db.backends.postgresql import base
@@ -66,10 +66,10 @@ class Cursor(base.Cursor):
     calls in hexadecimal digits. It counts those that are executed with prepare=False, too.
     """
 
-    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+    def execute(self: Any, query: Any, params: Any = None, **options: Any) -> Any:
         threshold, self.connection.prepare_threshold = self.connection.prepare_threshold, None
         try:
-            return super().execute(query, params, **options)
+            return super().execute(query, params, **options)  # type: ignore[misc]
         finally:
             self.connection.prepare_threshold = threshold
 
