@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -66,7 +67,8 @@ class Sender:
     def __init__(self) -> None:
         self._collector = Collector()
         self._connections = Connections()
-        self._in_flight: dict[int, set[int]] = {}  # the incidents whose events are being sent, by subscription
+        # The incidents whose events are being sent, or have an outcome to be recorded, by subscription
+        self._in_flight: dict[int, set[int]] = {}
         # Subscriptions with a failure since their last success. Nothing more is started while others are in flight:
         # their outcomes decide whether the receiver fails, or the event alone.
         self._failing: set[int] = set()
@@ -89,7 +91,14 @@ class Sender:
         self._start(waiting)
         busy = bool(self._in_flight)
         while self._in_flight and (seconds := until - monotonic()) > 0:
-            for pk in self._finish(self._outcomes(seconds)):
+            outcomes = self._outcomes(seconds)
+            failed = {event.subscription_id for event, outcome in outcomes if outcome.failure}
+            try:
+                # While the outcomes are recorded, receivers get the next events, unless they fail.
+                self._start({pk: events for pk, events in waiting.items() if pk not in failed}, outcomes)
+            finally:
+                stopped = self._finish(outcomes)
+            for pk in stopped:
                 waiting.pop(pk, None)
             self._start(waiting)
         if not self._in_flight:
@@ -122,16 +131,17 @@ class Sender:
                     event.subscription = subscription
                     yield event
 
-    def _start(self, waiting: dict[int, Iterator[Event]]) -> None:
-        """Starts attempts for as many as each subscription may have."""
+    def _start(self, waiting: dict[int, Iterator[Event]], outcomes: Sequence[tuple[Event, Outcome]] = ()) -> None:
+        """Starts attempts for as many as each subscription may have beside those with an outcome to be recorded."""
+        ended = Counter(event.subscription_id for event, _ in outcomes)
         subscriptions = len(waiting.keys() | self._in_flight.keys())
         share = max(1, min(MAX_AT_ONCE, MAX_AT_ONCE_OF_ALL // max(1, subscriptions)))
         for pk, events in waiting.items():
-            free = (1 if pk in self._failing else share) - len(self._in_flight.get(pk, ()))
+            free = (1 if pk in self._failing else share) - len(self._in_flight.get(pk, ())) + ended[pk]
             for event in islice(events, max(0, free)):
                 self._started.put((event, _request(event)))
                 self._in_flight.setdefault(pk, set()).add(event.incident_id)
-        while self._threads < sum(map(len, self._in_flight.values())):
+        while self._threads < sum(map(len, self._in_flight.values())) - len(outcomes):
             threading.Thread(target=self._attempt, daemon=True).start()
             self._threads += 1
 
