@@ -2,15 +2,19 @@
 
 import logging
 import threading
-from collections import deque
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import batched, groupby, islice
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, Min, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Window
+from django.db.models.functions import FirstValue, RowNumber
 from django.utils import timezone
 from django.utils.http import parse_http_date_safe
 from standardwebhooks import Webhook
@@ -18,14 +22,15 @@ from standardwebhooks import Webhook
 from core.api.json import JSONRenderer
 from incidents.serializers import IncidentChangeSerializer, IncidentSerializer
 from webhooks.collecting import Collector
-from webhooks.http import FailureError, post
+from webhooks.http import Connections, FailureError
 from webhooks.models import ROTATION, Event, Failure, Pause, Subscription
 
 logger = logging.getLogger(__name__)
 
 MAX_AT_ONCE = 8  # attempts for one subscription
 MAX_AT_ONCE_OF_ALL = 64  # but one for each subscription in any case
-MAX_EVENTS = 500  # that a step reads
+MAX_FOUND = 1000  # due events of a subscription, whose ids are read at once
+CHUNK = 50  # of them, which are read whole
 STEP_SECONDS = 1.0  # for collecting, and again for sending
 # Before each next attempt, 27 hours together
 BACKOFF = [
@@ -48,9 +53,12 @@ class Outcome(NamedTuple):
     retry_after: timedelta = timedelta()  # for which the receiver wants nothing
 
 
+type Request = tuple[str, bytes, dict[str, str]]
+
+
 class Sender:
     """
-    Sends each event in a thread, which may outlast the step that started it.
+    Sends events in threads, which may outlast the step that started them.
 
     Each subscription has its own share of the threads: a slow receiver takes none from the others. Only HTTP runs in
     them: they have no connection to the database. They end with the process.
@@ -58,10 +66,14 @@ class Sender:
 
     def __init__(self) -> None:
         self._collector = Collector()
-        self._in_flight: dict[int, set[int]] = {}  # the incidents whose events are being sent, by subscription
+        self._connections = Connections()
+        # The incidents whose events are being sent, or have an outcome to be recorded, by subscription
+        self._in_flight: dict[int, set[int]] = {}
         # Subscriptions with a failure since their last success. Nothing more is started while others are in flight:
         # their outcomes decide whether the receiver fails, or the event alone.
         self._failing: set[int] = set()
+        self._threads = 0  # no fewer than events in flight
+        self._started: SimpleQueue[tuple[Event, Request] | None] = SimpleQueue()  # None ends a thread.
         self._finished: SimpleQueue[tuple[Event, Outcome]] = SimpleQueue()
 
     def step(self) -> bool:
@@ -69,6 +81,7 @@ class Sender:
         until = monotonic() + STEP_SECONDS
         while (more := self._collector.collect()) and monotonic() < until:
             pass
+        self._connections.close_unusable()
         return self._send() or more
 
     def _send(self) -> bool:
@@ -78,73 +91,128 @@ class Sender:
         self._start(waiting)
         busy = bool(self._in_flight)
         while self._in_flight and (seconds := until - monotonic()) > 0:
+            outcomes = self._outcomes(seconds)
+            failed = {event.subscription_id for event, outcome in outcomes if outcome.failure}
             try:
-                event, outcome = self._finished.get(timeout=seconds)
-            except Empty:
-                break
-            if self._finish(event, outcome):
-                waiting.pop(event.subscription_id, None)
+                # While the outcomes are recorded, receivers get the next events, unless they fail.
+                self._start({pk: events for pk, events in waiting.items() if pk not in failed}, outcomes)
+            finally:
+                stopped = self._finish(outcomes)
+            for pk in stopped:
+                waiting.pop(pk, None)
             self._start(waiting)
+        if not self._in_flight:
+            for _ in range(self._threads):
+                self._started.put(None)
+            self._threads = 0
         return busy
 
-    def _due(self, now: datetime) -> dict[int, deque[Event]]:
-        """Returns the oldest event of each incident, by subscription, without those in flight."""
-        pending = Event.objects.filter(state=Event.State.PENDING)
-        due = pending.filter(due_at__lte=now)
-        ready = Subscription.objects.filter(
-            Exists(due.filter(subscription=OuterRef("pk"))), Q(retry_at=None) | Q(retry_at__lte=now), **SENDING
-        )
-        subscriptions = list(ready.values_list("pk", flat=True))
-        waiting = {}
-        for pk in subscriptions:
-            of_each = pending.filter(subscription=pk).order_by().values("incident")
-            oldest = of_each.annotate(oldest=Min("change")).values("oldest")
-            found = due.filter(subscription=pk, change__in=oldest).exclude(incident__in=self._in_flight.get(pk, ()))
-            ordered = found.select_related("subscription", "incident", "change").order_by("due_at", "change")
-            waiting[pk] = deque(ordered[: max(MAX_AT_ONCE, MAX_EVENTS // len(subscriptions))])
-        return waiting
+    def _due(self, now: datetime) -> dict[int, Iterator[Event]]:
+        """Returns the events that may be sent, by subscription; they are read when they are asked for."""
+        due = Event.objects.filter(state=Event.State.PENDING, due_at__lte=now, subscription=OuterRef("pk"))
+        ready = Subscription.objects.filter(Exists(due), Q(retry_at=None) | Q(retry_at__lte=now), **SENDING)
+        return {subscription.pk: self._due_of(subscription, now) for subscription in ready}
 
-    def _start(self, waiting: dict[int, deque[Event]]) -> None:
-        """Starts attempts for as many as each subscription may have."""
+    def _due_of(self, subscription: Subscription, now: datetime) -> Iterator[Event]:
+        """Reads the oldest event of each incident, without those in flight."""
+        pending = Event.objects.filter(subscription=subscription, state=Event.State.PENDING)
+        # Windows are linear in any plan. NOT EXISTS or a join with GROUP BY are quadratic where the statistics are of a
+        # time when next to nothing was pending.
+        of_each: Any = {"partition_by": "incident", "order_by": "change"}
+        oldest = pending.annotate(place=Window(RowNumber(), **of_each), due=Window(FirstValue("due_at"), **of_each))
+        due = oldest.filter(place=1, due__lte=now).order_by("due_at", "change").values_list("pk", flat=True)
+        whole = pending.select_related("incident", "change").order_by("due_at", "change")
+        more = True
+        while more:
+            found = list(due.exclude(incident__in=self._in_flight.get(subscription.pk, ()))[:MAX_FOUND])
+            more = len(found) == MAX_FOUND
+            for chunk in batched(found, CHUNK):
+                for event in whole.filter(pk__in=chunk):
+                    event.subscription = subscription
+                    yield event
+
+    def _start(self, waiting: dict[int, Iterator[Event]], outcomes: Sequence[tuple[Event, Outcome]] = ()) -> None:
+        """Starts attempts for as many as each subscription may have beside those with an outcome to be recorded."""
+        ended = Counter(event.subscription_id for event, _ in outcomes)
         subscriptions = len(waiting.keys() | self._in_flight.keys())
         share = max(1, min(MAX_AT_ONCE, MAX_AT_ONCE_OF_ALL // max(1, subscriptions)))
         for pk, events in waiting.items():
-            while events and len(self._in_flight.get(pk, ())) < (1 if pk in self._failing else share):
-                event = events.popleft()
-                threading.Thread(target=self._attempt, args=[event, _request(event)], daemon=True).start()
+            free = (1 if pk in self._failing else share) - len(self._in_flight.get(pk, ())) + ended[pk]
+            for event in islice(events, max(0, free)):
+                self._started.put((event, _request(event)))
                 self._in_flight.setdefault(pk, set()).add(event.incident_id)
+        while self._threads < sum(map(len, self._in_flight.values())) - len(outcomes):
+            threading.Thread(target=self._attempt, daemon=True).start()
+            self._threads += 1
 
-    def _attempt(self, event: Event, request: tuple[str, bytes, dict[str, str]]) -> None:
+    def _attempt(self) -> None:
+        """Sends what is started, one event after the other."""
+        while started := self._started.get():
+            event, request = started
+            try:
+                outcome = self._outcome(*request)
+            except Exception:
+                logger.exception("The event %s could not be sent", event)
+                outcome = Outcome(None, Failure.UNREACHABLE)
+            self._finished.put((event, outcome))
+
+    def _outcome(self, url: str, body: bytes, headers: dict[str, str]) -> Outcome:
         try:
-            outcome = _attempt(request)
-        except Exception:
-            logger.exception("The event %s could not be sent", event)
-            outcome = Outcome(None, Failure.UNREACHABLE)
-        self._finished.put((event, outcome))
+            response = self._connections.post(url, body, headers)
+        except FailureError as exc:
+            return Outcome(None, exc.failure)
+        if 200 <= response.status < 300:
+            return Outcome(response.status, "")
+        header = response.retry_after if response.status in BUSY else None
+        return Outcome(response.status, Failure.RESPONSE, retry_after(header or ""))
 
-    def _finish(self, event: Event, outcome: Outcome) -> bool:
-        """Records the outcome; returns whether nothing more may be sent for now."""
-        pk, subscription = event.subscription_id, event.subscription
-        self._in_flight[pk].remove(event.incident_id)
-        if not self._in_flight[pk]:
-            del self._in_flight[pk]
-        stopped = False
+    def _outcomes(self, seconds: float) -> list[tuple[Event, Outcome]]:
+        """Waits for an outcome; returns it with all that are there by then."""
+        outcomes = []
+        with suppress(Empty):
+            outcomes.append(self._finished.get(timeout=seconds))
+            while True:
+                outcomes.append(self._finished.get_nowait())
+        return outcomes
+
+    def _finish(self, outcomes: list[tuple[Event, Outcome]]) -> set[int]:
+        """Records the outcomes together; returns the subscriptions to which nothing more may be sent for now."""
+        stopped, subscriptions = set(), {}
+        for event, _ in outcomes:
+            subscriptions[event.subscription_id] = event.subscription
+            self._in_flight[event.subscription_id].remove(event.incident_id)
+        for pk in subscriptions:
+            if not self._in_flight[pk]:
+                del self._in_flight[pk]
+        # The order of a subscription's outcomes decides whether it fails.
+        of_each = sorted(outcomes, key=lambda finished: finished[0].subscription_id)
         with transaction.atomic():
-            if _record(event, outcome):
+            for _, alike in groupby(of_each, key=_recorded_alike):
+                events, (outcome, *_) = zip(*alike, strict=True)
+                pk = events[0].subscription_id
+                if not _record(events, outcome):
+                    continue
                 if outcome.failure:
                     self._failing.add(pk)
-                    stopped = _record_failure(subscription, outcome)
+                    if _record_failure(subscriptions[pk], outcome):
+                        stopped.add(pk)
                 else:
                     self._failing.discard(pk)
-                    _record_success(subscription)
-            if pk in self._failing and pk not in self._in_flight:
+                    _record_success(subscriptions[pk])
+            for pk in self._failing.intersection(subscriptions).difference(self._in_flight):
                 self._failing.discard(pk)
-                _back_off(subscription)
-                stopped = True
+                _back_off(subscriptions[pk])
+                stopped.add(pk)
         return stopped
 
 
-def _request(event: Event) -> tuple[str, bytes, dict[str, str]]:
+def _recorded_alike(finished: tuple[Event, Outcome]) -> Any:
+    """Failures are recorded one by one, successes by what their rows were like when they were sent."""
+    event, outcome = finished
+    return event.subscription_id, event.attempts, event.due_at, outcome, event.pk if outcome.failure else None
+
+
+def _request(event: Event) -> Request:
     now = timezone.now()
     incident = {field: getattr(event.incident, field) for field in IncidentSerializer.Meta.fields}
     change = {field: getattr(event.change, field) for field in IncidentChangeSerializer.Meta.fields}
@@ -165,17 +233,6 @@ def _request(event: Event) -> tuple[str, bytes, dict[str, str]]:
     return event.subscription.url, body, headers
 
 
-def _attempt(request: tuple[str, bytes, dict[str, str]]) -> Outcome:
-    try:
-        response = post(*request)
-    except FailureError as exc:
-        return Outcome(None, exc.failure)
-    if 200 <= response.status < 300:
-        return Outcome(response.status, "")
-    header = response.retry_after if response.status in BUSY else None
-    return Outcome(response.status, Failure.RESPONSE, retry_after(header or ""))
-
-
 def retry_after(header: str) -> timedelta:
     """Reads a Retry-After, seconds or an HTTP date (RFC 9110, 10.2.3): up to MAX_RETRY_AFTER, none if it is neither."""
     header = header.strip()
@@ -186,12 +243,13 @@ def retry_after(header: str) -> timedelta:
     return timedelta(seconds=min(max(seconds, 0.0), MAX_RETRY_AFTER.total_seconds()))
 
 
-def _record(event: Event, outcome: Outcome) -> bool:
+def _record(events: Sequence[Event], outcome: Outcome) -> bool:
     """
-    Returns whether the event was still as it was sent.
+    Records the outcome of events that were alike; returns whether any was still as it was sent.
 
-    Otherwise the outcome counts for nothing: the event was sent again by a person meanwhile, or by another process.
+    For the others it counts for nothing: they were sent again by a person meanwhile, or by another process.
     """
+    event = events[0]
     now, attempts = timezone.now(), event.attempts + 1
     state, due_at = Event.State.PENDING, event.due_at
     if not outcome.failure:
@@ -201,7 +259,7 @@ def _record(event: Event, outcome: Outcome) -> bool:
     else:
         due_at = now + max(BACKOFF[attempts - 1], outcome.retry_after)
     unchanged = Event.objects.filter(
-        pk=event.pk, state=Event.State.PENDING, attempts=event.attempts, due_at=event.due_at
+        pk__in=[event.pk for event in events], state=Event.State.PENDING, attempts=event.attempts, due_at=event.due_at
     )
     recorded = unchanged.update(
         state=state,

@@ -24,6 +24,7 @@ class Receiver:
     location: str = ""
     retry_after: str = ""
     before_response: Callable[[Any], Any] = lambda body: None
+    connections: int = 0
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
 
     @property
@@ -46,6 +47,12 @@ class Receiver:
 @contextmanager
 def serve(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            receiver.connections += 1
+            super().setup()
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             receiver.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))

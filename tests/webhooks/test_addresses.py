@@ -9,7 +9,7 @@ import pytest
 
 from tests.helpers.receiver import Receiver, serve
 from webhooks import http
-from webhooks.http import FailureError, is_public, post
+from webhooks.http import Connections, FailureError, is_public
 from webhooks.models import Failure
 
 pytestmark = pytest.mark.both_databases
@@ -40,7 +40,7 @@ def names(monkeypatch):
 
 def failure(url):
     with pytest.raises(FailureError) as caught:
-        post(url, b"{}", {})
+        Connections().post(url, b"{}", {})
     return caught.value.failure
 
 
@@ -88,7 +88,7 @@ def test_international_name_is_that_of_idna_2008(names, settings, host):
     settings.WEBHOOK_ALLOW_PRIVATE = True
     names |= {"xn--fa-hia.example": [["127.0.0.1"]], "fass.example": [["127.0.0.2"]]}
     with serve(Receiver()) as receiver:
-        assert post(f"http://{host}:{receiver.port}/", b"{}", {}).status == 204
+        assert Connections().post(f"http://{host}:{receiver.port}/", b"{}", {}).status == 204
     assert receiver.requests[0][1]["host"] == f"xn--fa-hia.example:{receiver.port}"
 
 
@@ -101,7 +101,7 @@ def test_host_header_keeps_the_name(names, settings):
     settings.WEBHOOK_ALLOW_PRIVATE = True
     names["hooks.example"] = [["127.0.0.1"]]
     with serve(Receiver()) as receiver:
-        post(f"http://hooks.example:{receiver.port}/путь?a=б", b"{}", {})
+        Connections().post(f"http://hooks.example:{receiver.port}/путь?a=б", b"{}", {})
     ((path, headers, _),) = receiver.requests
     assert headers["host"] == f"hooks.example:{receiver.port}"
     assert path == "/%D0%BF%D1%83%D1%82%D1%8C?a=%D0%B1"
@@ -111,7 +111,7 @@ def test_second_address_where_the_first_refuses(names, settings):
     settings.WEBHOOK_ALLOW_PRIVATE = True
     names["hooks.example"] = [["127.0.0.2", "127.0.0.1"]]
     with serve(Receiver()) as receiver:
-        assert post(f"http://hooks.example:{receiver.port}/", b"{}", {}).status == 204
+        assert Connections().post(f"http://hooks.example:{receiver.port}/", b"{}", {}).status == 204
 
 
 def test_name_that_does_not_exist(names, monkeypatch):
@@ -126,7 +126,7 @@ def test_proxies_of_the_environment_are_not_asked(settings, monkeypatch):
     settings.WEBHOOK_ALLOW_PRIVATE = True
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9/")
     with serve(Receiver()) as receiver:
-        assert post(receiver.url, b"{}", {}).status == 204
+        assert Connections().post(receiver.url, b"{}", {}).status == 204
 
 
 @pytest.fixture
@@ -161,8 +161,15 @@ def secure(settings, tmp_path, monkeypatch, names):
     ],
 )
 def test_certificate_of_the_name_is_accepted(secure, host, name):
-    assert post(f"https://{host}:{secure.port}/", b"{}", {}).status == 204
+    assert Connections().post(f"https://{host}:{secure.port}/", b"{}", {}).status == 204
     assert secure.server_names == [name]
+
+
+def test_connection_with_tls_is_kept(secure):
+    connections = Connections()
+    for _ in range(3):
+        assert connections.post(f"https://hooks.example:{secure.port}/", b"{}", {}).status == 204
+    assert (secure.server_names, len(secure.requests)) == (["hooks.example"], 3)
 
 
 @pytest.mark.parametrize("host", ["other.example", "fass.example", "127.0.0.1"])

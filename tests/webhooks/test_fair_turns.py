@@ -10,7 +10,7 @@ from incidents.services import add_comment
 from tests.helpers.incidents import make_incident
 from tests.helpers.receiver import Receiver, event_of, serve, subscribe
 from webhooks import collecting, jobs
-from webhooks.http import FailureError
+from webhooks.http import Connections, FailureError
 from webhooks.models import Event, Failure, send_again
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -82,16 +82,16 @@ def test_each_of_very_many_has_a_turn(slow, monkeypatch):
 
 @pytest.mark.parametrize("failure", [Failure.UNRESOLVED, Failure.TIMEOUT, Failure.TLS])
 def test_receiver_that_cannot_be_reached_does_not_hold_up_others(hook, receiver, monkeypatch, failure):
-    release, post = threading.Event(), jobs.post
+    release, post = threading.Event(), Connections.post
     subscribe("http://elsewhere.example/")
 
-    def fail_late(url, *request):
+    def fail_late(self, url, *request):
         if url == receiver.url:
-            return post(url, *request)
+            return post(self, url, *request)
         release.wait(60)
         raise FailureError(failure)
 
-    monkeypatch.setattr(jobs, "post", fail_late)
+    monkeypatch.setattr(Connections, "post", fail_late)
     incidents, sender = [make_incident().pk for _ in range(20)], jobs.Sender()
     step_until(sender, lambda: len(receiver.requests) == len(incidents))
     release.set()
@@ -154,9 +154,11 @@ def test_event_waits_for_that_of_its_incident_in_flight(hook, receiver, again):
 
 
 def test_error_in_an_attempt_is_logged_and_others_go_on(hook, receiver, monkeypatch, caplog):
-    post = jobs.post
+    post = Connections.post
     subscribe("http://broken.example/")
-    monkeypatch.setattr(jobs, "post", lambda url, *rest: 1 / 0 if "broken" in url else post(url, *rest))
+    monkeypatch.setattr(
+        Connections, "post", lambda self, url, *rest: 1 / 0 if "broken" in url else post(self, url, *rest)
+    )
     incident = make_incident()
     finish(jobs.Sender())
     assert receiver.events == [("created", incident.pk)]
@@ -196,3 +198,29 @@ def test_step_collects_as_many_pages_as_it_has_time_for(hook, monkeypatch):
         make_incident()
     jobs.Sender().step()
     assert Event.objects.count() == 20
+
+
+@pytest.mark.parametrize("found", [1, 3, 10, 1000])
+def test_step_sends_all_that_it_has_time_for(hook, receiver, monkeypatch, found):
+    monkeypatch.setattr(jobs, "MAX_FOUND", found)
+    monkeypatch.setattr(jobs, "CHUNK", 2)
+    monkeypatch.setattr(jobs, "STEP_SECONDS", 60)
+    incidents = [make_incident() for _ in range(10)]
+    for incident in incidents:
+        comment(incident)
+    jobs.Sender().step()
+    assert len(receiver.requests) >= 10
+    finish(jobs.Sender())
+    for incident in incidents:
+        assert [kind for kind, pk in receiver.events if pk == incident.pk] == ["created", "commented"]
+
+
+def test_threads_end_when_there_is_nothing_to_send(hook, receiver):
+    before = set(threading.enumerate())
+    for _ in range(20):
+        make_incident()
+    finish(jobs.Sender())
+    for thread in set(threading.enumerate()) - before:
+        if thread.name.endswith("(_attempt)"):
+            thread.join(60)
+            assert not thread.is_alive()

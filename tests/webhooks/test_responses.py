@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from webhooks import http
-from webhooks.http import FailureError, Response, post
+from webhooks.http import Connections, FailureError, Response
 from webhooks.models import Failure
 
 pytestmark = pytest.mark.both_databases
@@ -17,7 +17,7 @@ EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
 
 def failure(url):
     with pytest.raises(FailureError) as caught:
-        post(url, b"{}", {})
+        Connections().post(url, b"{}", {})
     return caught.value.failure
 
 
@@ -61,17 +61,17 @@ def raw(settings):
 )
 @pytest.mark.parametrize(("final", "status"), [(OK, 200), (OK.replace(b"200 OK", b"500 No"), 500)])
 def test_final_response_after_interim_ones(raw, interim, final, status):
-    assert post(raw(interim + final), b"{}", {}).status == status
+    assert Connections().post(raw(interim + final), b"{}", {}).status == status
 
 
 def test_headers_are_those_of_the_final_response(raw):
     early = EARLY.replace(b"Link", b"Retry-After")
-    assert post(raw(early + OK), b"{}", {}) == Response(200, None)
+    assert Connections().post(raw(early + OK), b"{}", {}) == Response(200, None)
 
 
 def test_switching_protocols_is_final(raw):
     reply = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
-    assert post(raw(reply), b"{}", {}).status == 101
+    assert Connections().post(raw(reply), b"{}", {}).status == 101
 
 
 @pytest.mark.parametrize("interim", [EARLY, b"HTTP/1.1 100 Continue\r\n\r\n", OK[:-2] + b"X: " + b"y" * 60_000])
@@ -99,17 +99,17 @@ def test_headers_cut_off_at_the_deadline_are_a_failure(raw, monkeypatch, end):
     "reply", [b"HTTP/1.1 204\r\n\r\n", b"HTTP/1.0 204 No Content\n\n", b"HTTP/1.1 204 \r\nX:y\r\n z\r\n\r\n"]
 )
 def test_unusual_but_complete_headers(raw, reply):
-    assert post(raw(reply), b"{}", {}).status == 204
+    assert Connections().post(raw(reply), b"{}", {}).status == 204
 
 
 @pytest.mark.parametrize("rest", [b"", b"short", b"x" * 65536])
 def test_body_that_is_cut_short_does_not_matter(raw, rest):
     """It is not read: the status says that the event was taken."""
-    assert post(raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + rest), b"{}", {}).status == 200
+    assert Connections().post(raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + rest), b"{}", {}).status == 200
 
 
 def test_endless_body_is_not_read(raw):
-    assert post(raw(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 65536, b"x" * 65536), b"{}", {}).status == 200
+    assert Connections().post(raw(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 65536, b"x" * 65536), b"{}", {}).status == 200
 
 
 @pytest.mark.parametrize("reply", [b"HTTP/1.1 2", b"HTTP/1.1 200 OK\r\nX: "])
@@ -122,7 +122,7 @@ def test_request_that_is_not_read_meets_the_deadline(settings, monkeypatch):
     settings.WEBHOOK_ALLOW_PRIVATE = True
     monkeypatch.setattr(http, "DEADLINE_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(FailureError) as caught:
-        post(f"http://127.0.0.1:{listener.getsockname()[1]}/", bytes(20_000_000), {})
+        Connections().post(f"http://127.0.0.1:{listener.getsockname()[1]}/", bytes(20_000_000), {})
     assert caught.value.failure == Failure.TIMEOUT
 
 
@@ -139,8 +139,8 @@ def test_response_may_take_all_of_the_deadline(raw, monkeypatch):
     timeouts = []
     monkeypatch.setattr(http, "monotonic", lambda: 0.0)
     monkeypatch.setattr(socket.socket, "settimeout", lambda self, seconds: timeouts.append(seconds))
-    post(raw(OK), b"{}", {})
-    assert set(timeouts[1:]) == {http.DEADLINE_SECONDS} == {15.0}
+    Connections().post(raw(OK), b"{}", {})
+    assert set(timeouts[1:]) - {0} == {http.DEADLINE_SECONDS} == {15.0}
 
 
 @pytest.mark.parametrize(

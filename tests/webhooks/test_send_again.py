@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from tests.helpers.incidents import make_incident
-from tests.helpers.receiver import event_of
+from tests.helpers.receiver import event_of, subscribe
 from webhooks import jobs
 from webhooks.collecting import Collector
 from webhooks.models import Event, send_again
@@ -74,3 +74,38 @@ def test_settings_that_are_changed_meanwhile_stay(hook, meanwhile, status):
     assert meanwhile(edit, [status]).attempts == 1
     hook.refresh_from_db()
     assert (hook.name, hook.is_active) == ("other", False)
+
+
+def test_outcomes_that_are_recorded_together(hook, receiver, django_assert_num_queries):
+    """One of the events was sent again meanwhile, another was delivered by another process."""
+    for _ in range(5):
+        make_incident()
+    Collector().collect()
+    sender, events = jobs.Sender(), list(Event.objects.order_by("pk").select_related("subscription"))
+    sender._in_flight = {hook.pk: {event.incident_id for event in events}}
+    press_event(events[1])
+    deliver(events[3])
+    with django_assert_num_queries(4):  # of the events, of the subscription, and of the savepoint
+        sender._finish([(event, jobs.Outcome(200, "")) for event in events])
+    seen = [(event.state, event.attempts, event.status_code) for event in Event.objects.order_by("pk")]
+    done, pressed, elsewhere = ("delivered", 1, 200), ("pending", 0, None), ("delivered", 1, 202)
+    assert seen == [done, pressed, done, elsewhere, done]
+
+
+def test_outcomes_of_unlike_events(hook, receiver):
+    for _ in range(4):
+        make_incident()
+    Collector().collect()
+    again, *_ = Event.objects.order_by("pk")
+    Event.objects.filter(pk=again.pk).update(attempts=3, due_at=timezone.now())
+    events, other = list(Event.objects.order_by("pk")), subscribe(receiver.url)
+    Collector().collect()
+    sender = jobs.Sender()
+    sender._in_flight = {hook.pk: {event.incident_id for event in events}}
+    outcomes = [jobs.Outcome(200, ""), jobs.Outcome(204, ""), jobs.Outcome(500, "response"), jobs.Outcome(204, "")]
+    sender._finish(list(zip(events, outcomes, strict=True)))
+    seen = Event.objects.filter(subscription=hook).order_by("pk").values_list("state", "attempts", "status_code")
+    assert list(seen) == [("delivered", 4, 200), ("delivered", 1, 204), ("pending", 1, 500), ("delivered", 1, 204)]
+    other.refresh_from_db()
+    hook.refresh_from_db()
+    assert (hook.failing_since, hook.tried_at is None, other.tried_at) == (None, False, None)
