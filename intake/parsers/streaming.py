@@ -2,10 +2,12 @@
 Reads large JSON piece by piece, so that its objects are never in memory all at once.
 
 20 MB of `{"alerts":[{},{},…]}` are 500 MB of Python objects. Instead the events of ijson are read, and values are built
-of them up to a number. Its `items` are not used: they build each value whole, and a prefix for each level of it.
+of them up to a number. Its `items` are not used: they build each value whole, and a prefix for each level of it. The
+items of a list are decoded one after the other where they are small.
 """
 
 import io
+import json
 import re
 from collections.abc import Iterator
 from decimal import Decimal
@@ -20,8 +22,12 @@ MAX_CHECKED_EVENTS = 250_000  # a tenth of a second; a call of Alertmanager with
 # Bytes. yajl begins a string anew with each buffer: one of 20 MB takes two seconds with this, and minutes
 # by 8 KB. The events of a buffer are in memory at once, 31 MB at most.
 BUFFER_SIZE = 1024 * 1024
-# More digits than Python converts: the json module refuses them as well.
-HUGE_NUMBER = re.compile(rb"[:,\[\s-]\d{4300}")
+# More digits than Python converts: the json module refuses them as well, and ijson crashes.
+MAX_DIGITS = 4300
+HUGE_NUMBER = re.compile(rb"[:,\[\s-]\d{%d}" % MAX_DIGITS)
+WINDOW_SIZE = 256 * 1024  # characters
+SEPARATORS = re.compile(r"[ \t\n\r,:]++")
+DECODER = json.JSONDecoder()
 STARTS, ENDS = ("start_map", "start_array"), ("end_map", "end_array")
 
 type Events = Iterator[tuple[str, Any]]
@@ -66,7 +72,57 @@ def read(body: bytes, *, lazy: str = "") -> tuple[Any, bool]:
 
 
 def _items(body: bytes, name: str) -> Iterator[Any]:
-    """Returns the items of a list which is a member of the object."""
+    """Returns the items of a list which is a member of the object. The body was read to its end before."""
+    done = 0
+    try:
+        for item in _Window(body).items(name):
+            yield item
+            done += 1
+    except ValueError:  # a value is larger than the window
+        yield from islice(_build_items(body, name), done, None)
+
+
+class _Window:
+    """
+    Reads JSON with the decoder of the json module, of which a part is text at a time.
+
+    It is ten times as fast as building values of events, but it builds each value whole: values larger than WINDOW_SIZE
+    raise ValueError.
+    """
+
+    def __init__(self, body: bytes) -> None:
+        self.bytes = io.TextIOWrapper(io.BytesIO(body), "utf-8", newline="")
+        self.text, self.at = "", 0
+
+    def items(self, name: str) -> Iterator[Any]:
+        self._skip()
+        self.at += 1
+        while self._skip() != "}":
+            key = self._value()
+            if self._skip() == "[" and key == name:
+                self.at += 1
+                while self._skip() != "]":
+                    yield self._value()
+                self.at += 1
+            else:
+                self._value()
+
+    def _skip(self) -> str:
+        """Goes to the next value or end, past white space and separators; returns its first character."""
+        if len(self.text) - self.at < WINDOW_SIZE:
+            self.text, self.at = self.text[self.at :] + self.bytes.read(WINDOW_SIZE), 0
+        if skipped := SEPARATORS.match(self.text, self.at):
+            self.at = skipped.end()
+        return self.text[self.at : self.at + 1]
+
+    def _value(self) -> Any:
+        value, self.at = DECODER.raw_decode(self.text, self.at)
+        if self.at == len(self.text):  # a number of which a part is missing
+            raise ValueError
+        return value
+
+
+def _build_items(body: bytes, name: str) -> Iterator[Any]:
     events = _events(body)
     next(events)
     for key, (event, value) in _members(events):
@@ -80,8 +136,10 @@ def _items(body: bytes, name: str) -> Iterator[Any]:
 
 
 def _events(body: bytes) -> Events:
-    if HUGE_NUMBER.search(body):
-        raise ValueError
+    # At every byte the pattern would take longer than all the rest. So long a number covers one of these.
+    for at in range(0, len(body), MAX_DIGITS):
+        if body[at : at + 1].isdigit() and HUGE_NUMBER.search(body, max(0, at - MAX_DIGITS), at + MAX_DIGITS + 1):
+            raise ValueError
     try:
         yield from ijson.basic_parse(io.BytesIO(body), buf_size=BUFFER_SIZE)
     except (ijson.JSONError, ArithmeticError) as exc:  # a number may be too large even for Decimal
