@@ -7,10 +7,10 @@ behind that. A decision depends on the call and the episodes before it: processi
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from datetime import datetime, timedelta
 from hashlib import sha256
-from itertools import chain, islice
+from itertools import chain, groupby, islice
+from operator import attrgetter, itemgetter
 from typing import cast
 
 from django.db import transaction
@@ -20,7 +20,8 @@ from core.db.postgresql import DOWN
 from core.log.redaction import redact
 from incidents.actors import Named
 from incidents.models import Incident, Status
-from incidents.services import change_incident, create_incident
+from incidents.services import FEW, change_statuses, import_incidents, lock_incidents, new_incident
+from incidents.store import store
 from intake.inbox import Outcome
 from intake.models import Delivery, Episode, Sender
 from intake.notes import note
@@ -49,13 +50,7 @@ def handle(delivery: Delivery) -> Outcome:
         outcome.fault(note(None, exc.reason))
         return outcome
     batch = list(islice(parts, PARTS))
-    try:
-        with transaction.atomic():
-            outcome = _Call(delivery, sender, batch, savepoints=False).take_all()
-    except DOWN:
-        raise
-    except Exception:  # again, with a savepoint for each part: half as fast
-        outcome = _Call(delivery, sender, batch, savepoints=True).take_all()
+    outcome = _take(delivery, sender, batch)
     if done:
         outcome.state = Delivery.State.PROCESSED
     if len(batch) == PARTS:
@@ -72,10 +67,35 @@ def _parts(delivery: Delivery, sender: Sender) -> Iterator[Part]:
     return islice(chain(notices, parse(sender.format, payload, sender.paths)), delivery.parts_done, None)
 
 
-class _Call:
-    def __init__(self, delivery: Delivery, sender: Sender, parts: Sequence[Part], *, savepoints: bool) -> None:
+def _take(delivery: Delivery, sender: Sender, parts: Sequence[Part]) -> Outcome:
+    """Takes the parts all at once; where that fails, each half of them, so that a part which fails is alone in it."""
+    try:
+        with transaction.atomic():
+            return _Batch(delivery, sender, parts).take()
+    except DOWN:
+        raise
+    except Exception as exc:
+        if len(parts) > 1:
+            middle = len(parts) // 2
+            outcome = _take(delivery, sender, parts[:middle])
+            outcome.add(_take(delivery, sender, parts[middle:]))
+            return outcome
+        logger.warning("A part was not recorded", exc_info=True)
+        outcome = Outcome(Delivery.State.SKIPPED)
+        outcome.fault(note(parts[0].index, redact(f"{type(exc).__name__}: {exc}")))
+        return outcome
+
+
+class _Batch:
+    """
+    Decides in memory what parts become, and writes it in bulk.
+
+    What was decided is written before a part that depends on it: an incident is not made and changed in one write, nor
+    changed twice.
+    """
+
+    def __init__(self, delivery: Delivery, sender: Sender, parts: Sequence[Part]) -> None:
         self.parts = parts
-        self.savepoints = savepoints
         self.delivery = delivery
         self.sender = sender
         self.actor = Named(sender.name)
@@ -88,12 +108,16 @@ class _Call:
         episodes = Episode.objects.filter(sender=sender, fingerprint__in=known)
         newest = episodes.values("fingerprint").annotate(newest=Max("pk")).values("newest")
         self.latest = {episode.fingerprint: episode for episode in Episode.objects.filter(pk__in=newest)}
+        self.incidents: dict[int, Incident] = {}  # locked, or made here
+        self.ended: list[Episode] = []
+        self.opened: list[tuple[Episode, Incident | None]] = []  # with a new incident, or none
+        self.changed: dict[int, tuple[Incident, Status]] = {}
 
-    def take_all(self) -> Outcome:
-        """With savepoints a part that fails does not affect the others; without them its error is raised."""
+    def take(self) -> Outcome:
         outcome = Outcome(Delivery.State.SKIPPED)
         for part in self.parts:
             self._take(part, outcome)
+        self._write()
         return outcome
 
     def _take(self, part: Part, outcome: Outcome) -> None:
@@ -109,21 +133,38 @@ class _Call:
                 if self._varies(part):
                     outcome.warn(note(part.index, Reason.VARIES))
             case Report() | Resolution():
-                try:
-                    with transaction.atomic() if self.savepoints else nullcontext():
-                        skipped = self._report(part) if isinstance(part, Report) else self._resolve(part)
-                except DOWN:
-                    raise
-                except Exception as exc:
-                    if not self.savepoints:
-                        raise
-                    logger.warning("Part %d was not recorded", part.index, exc_info=True)
-                    outcome.fault(note(part.index, redact(f"{type(exc).__name__}: {exc}")))
+                skipped = self._report(part) if isinstance(part, Report) else self._resolve(part)
+                if skipped:
+                    outcome.notes.append(note(part.index, skipped))
                 else:
-                    if skipped:
-                        outcome.notes.append(note(part.index, skipped))
-                    else:
-                        outcome.state = Delivery.State.PROCESSED
+                    outcome.state = Delivery.State.PROCESSED
+
+    def _write(self) -> None:
+        # First what ended: at most one episode of a problem is open.
+        ends = [(episode.pk, episode.ended_at, episode.closed_at, episode.closed_by_id) for episode in self.ended]
+        if ends:
+            store.update_rows(Episode, ("ended_at", "closed_at", "closed_by_id"), ends)
+        if self.opened:
+            made = [incident for _, incident in self.opened if incident]
+            import_incidents([(incident, self.actor.username) for incident in made], (), channel=self.sender.channel)
+            for episode, incident in self.opened:
+                if incident:
+                    episode.incident_id = incident.pk
+                    self.incidents[incident.pk] = incident
+            self._insert([episode for episode, _ in self.opened])
+        for status, changes in groupby(sorted(self.changed.values(), key=itemgetter(1)), key=itemgetter(1)):
+            incidents = [incident for incident, _ in changes]
+            change_statuses(incidents, status, actor=self.actor, channel=self.sender.channel)
+        self.ended, self.opened, self.changed = [], [], {}
+
+    def _insert(self, episodes: Sequence[Episode]) -> None:
+        if len(episodes) <= FEW:
+            Episode.objects.bulk_create(episodes)
+            return
+        for episode, pk in zip(episodes, store.reserve_ids(Episode, len(episodes)), strict=True):
+            episode.pk = pk
+        columns = [field.attname for field in Episode._meta.concrete_fields]
+        store.insert_rows(Episode, columns, map(attrgetter(*columns), episodes))
 
     def _is_open(self, fingerprint: str | None) -> bool:
         latest = self.latest.get(fingerprint or "")
@@ -161,25 +202,22 @@ class _Call:
         if latest and self._is_late(starts_at, latest):
             return Reason.LATE
         incident = self._reopen(latest, starts_at) if latest else None
+        new = None
         if incident is None:
-            incident = create_incident(
-                description=report.description,
-                source=self.sender.source,
-                created_at=starts_at or self.delivery.received_at,
-                actor=self.actor,
-                channel=self.sender.channel,
-            )
-        episode = Episode.objects.create(
-            sender=self.sender,
+            created_at = starts_at or self.delivery.received_at
+            new = new_incident(description=report.description, source=self.sender.source, created_at=created_at)
+        episode = Episode(
+            sender_id=self.sender.pk,
             fingerprint=report.fingerprint or f"delivery:{self.delivery.pk}:{report.index}",
-            incident=incident,
-            opened_by=self.delivery,
+            incident_id=incident and incident.pk,
+            opened_by_id=self.delivery.pk,
             part=report.index,
             started_at=starts_at,
             description_hash=self._hash(report),
             # Nothing can end it.
             closed_at=None if report.fingerprint else self.delivery.received_at,
         )
+        self.opened.append((episode, new))
         self.made[report.index] = self.latest[episode.fingerprint] = episode
         return None
 
@@ -196,23 +234,25 @@ class _Call:
         if latest is None or latest.closed_at:
             # Remembered, since its firing may come late: it must make no incident then.
             if ends_at and (latest is None or (latest.ended_at and latest.ended_at < ends_at)):
-                self.latest[resolution.fingerprint] = Episode.objects.create(
-                    sender=self.sender,
+                episode = Episode(
+                    sender_id=self.sender.pk,
                     fingerprint=resolution.fingerprint,
-                    closed_by=self.delivery,
+                    closed_by_id=self.delivery.pk,
                     ended_at=ends_at,
                     closed_at=self.delivery.received_at,
                 )
+                self.opened.append((episode, None))
+                self.latest[resolution.fingerprint] = episode
             return Reason.NOTHING_TO_RESOLVE
         if (latest.opened_by_id or 0) > self.delivery.pk or _precedes(ends_at, latest.started_at):
             return Reason.LATE
-        end = {"ended_at": ends_at, "closed_at": self.delivery.received_at, "closed_by": self.delivery}
-        Episode.objects.filter(pk=latest.pk).update(**end)
+        if latest.pk is None:
+            self._write()
+        latest.ended_at, latest.closed_at, latest.closed_by_id = ends_at, self.delivery.received_at, self.delivery.pk
+        self.ended.append(latest)
         incident = self._lock(latest.incident_id)
-        if incident.status != Status.CLOSED:
-            self._change(incident, Status.RESOLVED)
-        for field, value in end.items():
-            setattr(latest, field, value)
+        if incident.status not in (Status.RESOLVED, Status.CLOSED):
+            self.changed[incident.pk] = incident, Status.RESOLVED
         return None
 
     def _is_late(self, starts_at: datetime | None, latest: Episode) -> bool:
@@ -236,15 +276,23 @@ class _Call:
         if incident.status == Status.CLOSED:
             return None
         if incident.status == Status.RESOLVED:
-            self._change(incident, Status.OPEN)
+            self.changed[incident.pk] = incident, Status.OPEN
         return incident
 
     def _lock(self, incident_id: int | None) -> Incident:
-        """Nothing that a person does comes between the look at the status and its change."""
-        return Incident.objects.select_for_update(no_key=True).get(pk=cast("int", incident_id))
+        """
+        Returns the incident as it is with what was decided before; until the transaction ends no one else changes it.
 
-    def _change(self, incident: Incident, status: Status) -> None:
-        change_incident(incident, values={"status": status}, actor=self.actor, channel=self.sender.channel)
+        All that may be asked for are locked together, in the order of their ids.
+        """
+        pk = cast("int", incident_id)
+        if pk in self.changed:
+            self._write()
+        if pk not in self.incidents:
+            ends = {part.fingerprint for part in self.parts if isinstance(part, Resolution)}
+            episodes = [each for each in self.latest.values() if each.closed_at or each.fingerprint in ends]
+            self.incidents |= lock_incidents(each.incident_id for each in episodes if each.incident_id)
+        return self.incidents[pk]
 
     def _cap(self, at: datetime | None) -> datetime | None:
         return at and min(at, self.delivery.received_at)

@@ -225,11 +225,11 @@ def newest_change_and_writers() -> tuple[int, list[str]]:
     return newest, writers
 
 
-def reserve_ids(count: int) -> Sequence[int]:
-    """Returns ascending ids of incidents for this writer."""
+def reserve_ids(model: type[Model], count: int) -> Sequence[int]:
+    """Returns ascending ids of new rows for this writer."""
     with connection.cursor() as cursor:
-        sequence = "pg_get_serial_sequence('incidents_incident', 'id')"
-        cursor.execute(f"SELECT nextval({sequence}) FROM generate_series(1, %s)", [count])  # noqa: S608
+        sql = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
+        cursor.execute(sql, [model._meta.db_table, count])
         return [pk for (pk,) in cursor.fetchall()]
 
 
@@ -239,6 +239,19 @@ def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Seque
         with cursor.copy(f"COPY {model._meta.db_table} ({', '.join(columns)}) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
+
+
+def update_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Writes columns of stored rows in one statement; `rows` are an id and values each."""
+    table, names = model._meta.db_table, ("id", *columns)
+    types = [model._meta.get_field(name).db_type(connection) for name in names]
+    values = ", ".join(f"%s::{kind}[]" for kind in types)
+    columns_set = ", ".join(f"{name} = new.{name}" for name in columns)
+    sql = (
+        f"UPDATE {table} SET {columns_set} FROM unnest({values}) AS new ({', '.join(names)}) WHERE {table}.id = new.id"  # noqa: S608
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [list(values) for values in zip(*rows, strict=True)])
 
 
 def update_statistics() -> None:

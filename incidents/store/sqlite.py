@@ -104,9 +104,9 @@ def newest_change_and_writers() -> tuple[int, list[str]]:
     return IncidentChange.objects.aggregate(newest=Max("pk"))["newest"] or 0, []
 
 
-def reserve_ids(count: int) -> Sequence[int]:
-    """Returns ascending ids of incidents for this writer."""
-    last = Incident.objects.aggregate(Max("id"))["id__max"] or 0
+def reserve_ids(model: type[Model], count: int) -> Sequence[int]:
+    """Returns ascending ids of new rows for this writer."""
+    last = model._base_manager.aggregate(Max("id"))["id__max"] or 0
     return range(last + 1, last + 1 + count)
 
 
@@ -115,6 +115,13 @@ def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Seque
     sql = f"INSERT INTO {model._meta.db_table} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})"  # noqa: S608
     with connection.cursor() as cursor:
         cursor.executemany(sql, [tuple(map(_adapt, row)) for row in rows])
+
+
+def update_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Writes columns of stored rows; `rows` are an id and values each."""
+    sql = f"UPDATE {model._meta.db_table} SET {', '.join(f'{name} = %s' for name in columns)} WHERE id = %s"  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.executemany(sql, [(*map(_adapt, values), pk) for pk, *values in rows])
 
 
 def _adapt(value: Any) -> Any:
