@@ -18,9 +18,8 @@ from incidents.store import store
 from incidents.text import normalize_line_breaks
 
 WRITABLE = ("description", "status", "source")
-ENTRY_COLUMNS = ("incident_id", "at", "actor", "channel", "changes", "request_id")  # those written in bulk
 MAX_ATTEMPTS = 20
-FEW = 2  # incidents that are recorded in a statement each: COPY takes several
+FEW = 3  # rows that are written in a statement each: COPY takes several
 
 
 def create_incident(
@@ -117,29 +116,14 @@ def add_comment(
     return entry
 
 
-def lock_incidents(ids: Iterable[int]) -> dict[int, Incident]:
-    """Locks the incidents until the transaction ends, for `change_statuses`; their descriptions are not read."""
-    rows = Incident.objects.filter(pk__in=list(ids)).select_for_update(no_key=True).order_by("pk")
-    return {incident.pk: incident for incident in rows.only("status", "created_at", "updated_at")}
+def lock_statuses(ids: Iterable[int]) -> dict[int, str]:
+    """Returns the statuses of incidents, which stay until the transaction ends."""
+    return store.lock_statuses(list(ids))
 
 
-def change_statuses(incidents: Sequence[Incident], status: str, *, actor: Actor, channel: str) -> None:
-    """Changes the status of locked incidents, which all have another one. Like `change_incident`, but in bulk."""
-    if len(incidents) == 1:  # in one statement
-        change_incident(incidents[0], values={"status": status}, actor=actor, channel=channel)
-        return
-    username, now, request_id = actor.check(), timezone.now(), current_request_id()
-    entries = []
-    for incident in incidents:
-        changes = orjson.dumps({"status": [incident.status, status]}).decode()
-        entries.append((incident.pk, max(now, incident.created_at), username, channel, changes, request_id))
-        incident.status = status
-        incident.updated_at = max(now, incident.updated_at + timedelta(microseconds=1))
-    with transaction.atomic():
-        store.update_rows(
-            Incident, ("status", "updated_at"), [(each.pk, each.status, each.updated_at) for each in incidents]
-        )
-        store.insert_rows(IncidentChange, ENTRY_COLUMNS, entries)
+def change_statuses(ids: Iterable[int], status: str, *, actor: Actor, channel: str) -> None:
+    """Changes the status of incidents in bulk, like `change_incident`, but leaves alone those that are closed."""
+    store.change_statuses(list(ids), status, at=timezone.now(), actor=actor.check(), channel=channel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +165,7 @@ def import_incidents(incidents: Sequence[tuple[Incident, str]], comments: Sequen
         request_id = current_request_id()
         store.insert_rows(
             IncidentChange,
-            ENTRY_COLUMNS,
+            ("incident_id", "at", "actor", "channel", "changes", "request_id"),
             (
                 (incident.pk, at, actor, channel, orjson.dumps(changes).decode(), request_id)
                 for incident, at, actor, changes in chain(created, commented)
