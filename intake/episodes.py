@@ -45,7 +45,8 @@ def handle(delivery: Delivery) -> Outcome:
     """Makes incidents of a call, or of its next PARTS parts."""
     sender, done = cast("Sender", delivery.sender), delivery.parts_done
     try:
-        first, parts = _begun.pop((delivery.pk, done, sender.format), None) or ([], _parts(delivery, sender))
+        begun = _begun.pop((delivery.pk, done, sender.format), None)
+        first, parts = begun or ([], _parts(delivery, sender))
     except UnreadableError as exc:
         outcome = Outcome()
         outcome.fault(note(None, exc.reason))
@@ -202,7 +203,7 @@ class _Batch:
         episode, digest = self.latest[cast("str", report.fingerprint)], self._hash(report)
         if digest is None or episode.description_hash is None or bytes(episode.description_hash) == digest:
             return False
-        mine = Episode.objects.filter(pk=episode.id)
+        mine = Episode.objects.filter(pk=cast("int", episode.id))
         if episode.opened_by_id == self.delivery.pk:  # a replay, by another path of the description
             mine.update(description_hash=digest)
         if (episode.opened_by_id or 0) >= self.delivery.pk:
@@ -246,7 +247,7 @@ class _Batch:
     def _identify(self, made: _Episode, report: Report) -> None:
         """Takes the problem's id from a replay, whose path was missing before: calls to come are repeats, or end it."""
         if made.fingerprint.startswith("delivery:") and report.fingerprint:
-            Episode.objects.filter(pk=made.id).update(fingerprint=report.fingerprint, closed_at=None)
+            Episode.objects.filter(pk=cast("int", made.id)).update(fingerprint=report.fingerprint, closed_at=None)
             made.fingerprint, made.closed_at = report.fingerprint, None
             self.latest[made.fingerprint] = made
 
