@@ -62,6 +62,14 @@ class Outcome:
         self.warnings += 1
         self.notes.append(note)
 
+    def add(self, other: "Outcome") -> None:
+        """Adds what became of further parts."""
+        if self.state == Delivery.State.SKIPPED:
+            self.state = other.state
+        self.faults += other.faults
+        self.warnings += other.warnings
+        self.notes += other.notes
+
 
 type Handler = Callable[[Delivery], Outcome]
 handlers: dict[str, Handler] = {}  # by channel; registered by AppConfig.ready()

@@ -12,6 +12,7 @@ from django.db.models.expressions import RawSQL
 from psycopg.types.json import Jsonb
 
 from core.db.postgresql import fetch
+from core.log.context import current_request_id
 from incidents.actors import Actor, Named, Reader
 from incidents.listing.counts import PageStart, count_sql, find_page_start
 from incidents.listing.filters import IncidentQuery, filters_of, where_clause
@@ -43,6 +44,22 @@ incident AS (
 ), {ENTRY}
 """  # noqa: S608
 COMMENT = f"incident AS (SELECT %(id)s::bigint AS id), {ENTRY}"
+LOCK = "SELECT id, status FROM incidents_incident WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+# Locked in the order of the ids first: an UPDATE takes rows in any order, and two could wait for each other.
+CHANGE_STATUSES = """
+WITH locked AS (
+  SELECT id, status AS old FROM incidents_incident
+  WHERE id = ANY(%(ids)s) AND status NOT IN ('closed', %(status)s) ORDER BY id FOR NO KEY UPDATE
+), changed AS (
+  UPDATE incidents_incident AS incident
+  SET status = %(status)s, updated_at = greatest(%(at)s, updated_at + interval '1 microsecond')
+  FROM locked WHERE incident.id = locked.id RETURNING incident.id, old, created_at
+)
+INSERT INTO incidents_incidentchange (incident_id, at, actor, channel, changes, request_id)
+SELECT id, greatest(%(at)s, created_at), %(actor)s, %(channel)s,
+  jsonb_build_object('status', jsonb_build_array(old, %(status)s::text)), %(request_id)s
+FROM changed ORDER BY id RETURNING id
+"""
 MEDIAN = """percentile_cont(0.5) WITHIN GROUP (ORDER BY resolved_at - created_at)
             FILTER (WHERE resolved_at > created_at)"""
 # An INSERT locks the table before it takes an id, and until its transaction ends; readers, such as pg_dump, take other
@@ -89,6 +106,17 @@ def _write(sql: str, entry: IncidentChange, actor: Actor, params: Mapping[str, A
     written = {field: getattr(entry, field) for field in ("at", "channel", "request_id", "taken_by")}
     changes = Jsonb(entry.changes, orjson.dumps)
     return fetch(f"WITH actor AS ({actor.sql}), {sql}", {**params, **written, "changes": changes, **actor.params})
+
+
+def lock_statuses(ids: list[int]) -> dict[int, str]:
+    """Locks the incidents until the transaction ends; returns their statuses."""
+    return dict(fetch(LOCK, [ids]))
+
+
+def change_statuses(ids: list[int], status: str, *, at: datetime, actor: str, channel: str) -> None:
+    """Changes the status of all that are neither closed nor have it already, and writes their history."""
+    values = {"ids": ids, "status": status, "at": at, "actor": actor, "channel": channel}
+    fetch(CHANGE_STATUSES, values | {"request_id": current_request_id()})
 
 
 def read_page(query: IncidentQuery, offset: int, limit: int, reader: Reader) -> tuple[int, list[dict[str, Any]]]:
@@ -225,20 +253,31 @@ def newest_change_and_writers() -> tuple[int, list[str]]:
     return newest, writers
 
 
-def reserve_ids(count: int) -> Sequence[int]:
-    """Returns ascending ids of incidents for this writer."""
+def reserve_ids(model: type[Model], count: int) -> Sequence[int]:
+    """Returns ascending ids of new rows for this writer."""
     with connection.cursor() as cursor:
-        sequence = "pg_get_serial_sequence('incidents_incident', 'id')"
-        cursor.execute(f"SELECT nextval({sequence}) FROM generate_series(1, %s)", [count])  # noqa: S608
+        sql = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
+        cursor.execute(sql, [model._meta.db_table, count])
         return [pk for (pk,) in cursor.fetchall()]
 
 
 def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Writes rows without model instances, which take twice as long."""
+    sql = f"COPY {model._meta.db_table} ({', '.join(columns)}) FROM STDIN"
+    # Django wraps the errors of other statements.
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(sql) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def update_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Writes columns of stored rows in one statement; `rows` are an id and values each, such as JSON can hold."""
+    table, names = model._meta.db_table, ("id", *columns)
+    typed = ", ".join(f"{name} {model._meta.get_field(name).db_type(connection)}" for name in names)
+    values = ", ".join(f"{name} = new.{name}" for name in columns)
+    sql = f"UPDATE {table} SET {values} FROM json_to_recordset(%s) AS new ({typed}) WHERE {table}.id = new.id"  # noqa: S608
     with connection.cursor() as cursor:
-        with cursor.copy(f"COPY {model._meta.db_table} ({', '.join(columns)}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
+        cursor.execute(sql, [orjson.dumps([dict(zip(names, row, strict=True)) for row in rows]).decode()])
 
 
 def update_statistics() -> None:

@@ -6,7 +6,7 @@ A transaction holds the write lock from its beginning, so that it is the only wr
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
 from typing import Any
 
@@ -17,7 +17,7 @@ from django.db.models.functions import TruncDate
 from incidents.actors import Actor, Reader
 from incidents.listing.filters import IncidentQuery, apply_filters
 from incidents.listing.search import contains
-from incidents.models import Incident, IncidentChange
+from incidents.models import Incident, IncidentChange, Status
 from incidents.serializers import IncidentSerializer
 from incidents.text import normalize_line_breaks
 
@@ -47,6 +47,20 @@ def update_incident(incident: Incident, entry: IncidentChange, updated_at: datet
         row.update(**{field: value for field, (_, value) in entry.changes.items()}, updated_at=updated_at)
         entry.save()
         return True
+
+
+def lock_statuses(ids: list[int]) -> dict[int, str]:
+    """Returns the statuses of incidents; the transaction holds the lock already."""
+    return dict(Incident.objects.filter(pk__in=ids).values_list("pk", "status"))
+
+
+def change_statuses(ids: list[int], status: str, *, at: datetime, actor: str, channel: str) -> None:
+    """Changes the status of all that are neither closed nor have it already, and writes their history."""
+    for incident in Incident.objects.filter(pk__in=ids).exclude(status__in=(Status.CLOSED, status)).order_by("pk"):
+        changes = {"status": [incident.status, status]}
+        entry_at, updated_at = max(at, incident.created_at), max(at, incident.updated_at + timedelta(microseconds=1))
+        entry = IncidentChange(incident=incident, at=entry_at, actor=actor, channel=channel, changes=changes)
+        update_incident(incident, entry, updated_at)
 
 
 def read_page(query: IncidentQuery, offset: int, limit: int, reader: Reader) -> tuple[int, list[dict[str, Any]]]:
@@ -104,9 +118,9 @@ def newest_change_and_writers() -> tuple[int, list[str]]:
     return IncidentChange.objects.aggregate(newest=Max("pk"))["newest"] or 0, []
 
 
-def reserve_ids(count: int) -> Sequence[int]:
-    """Returns ascending ids of incidents for this writer."""
-    last = Incident.objects.aggregate(Max("id"))["id__max"] or 0
+def reserve_ids(model: type[Model], count: int) -> Sequence[int]:
+    """Returns ascending ids of new rows for this writer."""
+    last = model._base_manager.aggregate(Max("id"))["id__max"] or 0
     return range(last + 1, last + 1 + count)
 
 
@@ -115,6 +129,13 @@ def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Seque
     sql = f"INSERT INTO {model._meta.db_table} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})"  # noqa: S608
     with connection.cursor() as cursor:
         cursor.executemany(sql, [tuple(map(_adapt, row)) for row in rows])
+
+
+def update_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Writes columns of stored rows; `rows` are an id and values each."""
+    sql = f"UPDATE {model._meta.db_table} SET {', '.join(f'{name} = %s' for name in columns)} WHERE id = %s"  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.executemany(sql, [(*map(_adapt, values), pk) for pk, *values in rows])
 
 
 def _adapt(value: Any) -> Any:

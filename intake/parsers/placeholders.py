@@ -52,6 +52,8 @@ _NOTHING |= {"unknown", "unavailable"}  # Home Assistant
 
 def identifies(identity: str) -> bool:
     """Tells if the text can be the id of a problem: neither a placeholder nor what templates write for no value."""
+    if identity.isalnum():
+        return identity.casefold() not in _NOTHING
     if not identity.strip(punctuation) or identity.strip(_BRACKETS).casefold() in _NOTHING:
         return False
     text = _GUID.sub("GUID", identity)

@@ -51,7 +51,7 @@ def link(value: Any) -> str:
     Django's URLValidator is not used: it rejects hosts without a dot, such as http://prometheus:9090.
     """
     url = value.strip() if isinstance(value, str) else ""
-    if len(url) > LINK_MAX_LENGTH or _NOT_IN_LINKS.search(url):
+    if not url or len(url) > LINK_MAX_LENGTH or _NOT_IN_LINKS.search(url):
         return ""
     try:
         parts = urlsplit(url)

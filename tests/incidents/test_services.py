@@ -3,11 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from incidents.actors import Named
-from incidents.models import Incident
-from incidents.services import add_comment, change_incident, create_incident
+from incidents.models import Incident, IncidentChange
+from incidents.services import add_comment, change_incident, change_statuses, create_incident, lock_statuses
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -37,3 +38,23 @@ def test_line_breaks_are_normalized():
 def test_a_date_in_the_future_is_now():
     create_incident(**REPORT, created_at=timezone.now() + timedelta(days=1))
     assert Incident.objects.get().created_at <= timezone.now()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_statuses_in_bulk_are_changed_as_one(count):
+    for _ in range(count):
+        create_incident(**REPORT)
+    # As if it was changed by a clock that is an hour ahead.
+    ahead = timezone.now() + timedelta(hours=1)
+    Incident.objects.update(updated_at=ahead)
+    closed = create_incident(**REPORT, status="closed").pk
+    with transaction.atomic():
+        statuses = lock_statuses(Incident.objects.values_list("pk", flat=True))
+        for _ in range(2):
+            change_statuses(statuses, "resolved", actor=Named("b"), channel="webhook")
+    assert list(statuses.values()) == ["open"] * count + ["closed"]
+    for incident in Incident.objects.exclude(pk=closed):
+        assert (incident.status, incident.updated_at) == ("resolved", ahead + timedelta(microseconds=1))
+        entry = incident.changes.latest("id")
+        assert (entry.actor, entry.channel, entry.changes) == ("b", "webhook", {"status": ["open", "resolved"]})
+    assert IncidentChange.objects.count() == 2 * count + 1

@@ -2,9 +2,13 @@
 
 from inspect import getmembers, isfunction, signature
 
-from django.db import connection
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
+from incidents.models import Incident
 from incidents.store import postgresql, sqlite, store
+from tests.helpers.incidents import make_incident
 
 
 def functions(module):
@@ -22,3 +26,14 @@ def test_both_stores_have_the_same_functions():
 
 def test_the_store_is_that_of_the_database():
     assert store.__name__ == f"incidents.store.{connection.vendor}"
+
+
+@pytest.mark.django_db
+@pytest.mark.both_databases
+def test_an_error_in_bulk_is_one_of_django():
+    pk = make_incident().pk
+    columns = ("id", "description", "status", "source", "created_at", "updated_at")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        store.insert_rows(Incident, columns, [(pk, "Печь", "open", "operator", timezone.now(), timezone.now())])
+    with pytest.raises(IntegrityError), transaction.atomic():
+        store.update_rows(Incident, ("status",), [(pk, "unknown")])

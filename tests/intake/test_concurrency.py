@@ -6,7 +6,9 @@ import pytest
 from django.db import connection, transaction
 
 from core.db import time_limit
+from incidents.actors import Named
 from incidents.models import Incident, IncidentChange
+from incidents.services import change_incident
 from intake import inbox
 from intake.models import Delivery, Episode
 from tests.helpers.intake import alert, make_caller, resolved, statuses
@@ -45,6 +47,29 @@ def test_ends_at_once_resolve_once(alertmanager):
     process_all()
     assert statuses() == ["resolved", "resolved"]
     assert IncidentChange.objects.count() == 4
+
+
+@pytest.mark.parametrize(("status", "after"), [("closed", "closed"), ("in_progress", "resolved")])
+def test_an_end_waits_for_a_person_who_changes_the_incident(alertmanager, status, after):
+    alertmanager.alerts(alert())
+    incident = Incident.objects.get()
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            change_incident(incident, values={"status": status}, actor=Named("petrova"), channel="admin")
+            ending = pool.submit(at_once, lambda: alertmanager.alerts(resolved()))
+            while not waiting_for_a_lock():
+                assert not ending.done()
+        ending.result()
+    assert statuses() == [after]
+    history = IncidentChange.objects.order_by("pk").values_list("changes__status", flat=True)
+    assert list(history) == [[None, "open"], ["open", status], [status, "resolved"]][: 3 if after == "resolved" else 2]
+    assert Incident.objects.get().updated_at >= incident.updated_at
+
+
+def waiting_for_a_lock():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone()[0]
 
 
 def test_different_problems_at_once_are_different_incidents(db):

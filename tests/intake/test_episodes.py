@@ -190,15 +190,14 @@ def test_a_replay_with_the_right_path_joins_what_was_separate(db):
 
 
 def test_a_part_that_fails_stands_alone(alertmanager, monkeypatch):
-    create = episodes.create_incident
+    new_incident = episodes.new_incident
 
-    def create_or_fail(**values):
-        incident = create(**values)
+    def make_or_fail(**values):
         if "B" in values["description"].splitlines()[0]:
             raise ValueError("token=s3cr3t")
-        return incident
+        return new_incident(**values)
 
-    monkeypatch.setattr(episodes, "create_incident", create_or_fail)
+    monkeypatch.setattr(episodes, "new_incident", make_or_fail)
     delivery = alertmanager.alerts(alert("A"), alert("B"), alert("C"))
     assert (len(statuses()), delivery.state, delivery.faults) == (2, "faulty", 1)
     assert "#2: ValueError" in delivery.notes and "s3cr3t" not in delivery.notes

@@ -61,7 +61,10 @@ class Command(BaseCommand):
                 size = min(BATCH, count - start)
                 with transaction.atomic():
                     timestamps = (now - period * ((count - number) / count) for number in range(start, start + size))
-                    rows = [incident(pk, at, now) for pk, at in zip(store.reserve_ids(size), timestamps, strict=True)]
+                    rows = [
+                        incident(pk, at, now)
+                        for pk, at in zip(store.reserve_ids(Incident, size), timestamps, strict=True)
+                    ]
                     store.insert_rows(Incident, INCIDENT_COLUMNS, [row for row, _ in rows])
                     changes = [change for row, steps in rows for change in history(row, steps)]
                     store.insert_rows(IncidentChange, CHANGE_COLUMNS, changes)
