@@ -24,7 +24,7 @@ MAX_CHECKED_EVENTS = 250_000  # a tenth of a second; a call of Alertmanager with
 # Bytes. yajl begins a string anew with each buffer: one of 20 MB takes two seconds with this, and minutes
 # by 8 KB. The events of a buffer are in memory at once, 31 MB at most.
 BUFFER_SIZE = 1024 * 1024
-# More digits than Python converts: the json module refuses them as well, and ijson crashes.
+# More digits than Python converts: the json module refuses them as well.
 MAX_DIGITS = 4300
 HUGE_NUMBER = re.compile(rb"[:,\[\s-]\d{%d}" % MAX_DIGITS)
 WINDOW_SIZE = 256 * 1024  # characters
