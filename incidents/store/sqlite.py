@@ -14,11 +14,13 @@ from django.db import connection, transaction
 from django.db.models import Count, Max, Model, Q, QuerySet
 from django.db.models.functions import TruncDate
 
+from incidents import table
 from incidents.actors import Actor, Reader
 from incidents.listing.filters import IncidentQuery, apply_filters
 from incidents.listing.search import contains
 from incidents.models import Incident, IncidentChange
 from incidents.serializers import IncidentSerializer
+from incidents.table import Texts
 from incidents.text import normalize_line_breaks
 
 
@@ -97,6 +99,11 @@ def sum_up_resolutions(resolutions: QuerySet[Any, Any], middle: datetime) -> dic
     for created_at, at in resolutions.values_list("created_at", "resolved_at"):
         times[at >= middle].append(at - created_at)
     return {later: [len(took), median(filter(None, took)) if any(took) else None] for later, took in times.items()}
+
+
+def csv_lines(incidents: QuerySet[Incident], texts: Texts, separator: str) -> tuple[str, int]:
+    """Returns the incidents, which go by descending ids, as lines of CSV, and the last id, 0 if there are none."""
+    return table.csv_lines(incidents, texts, separator)
 
 
 def newest_change_and_writers() -> tuple[int, list[str]]:
