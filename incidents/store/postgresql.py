@@ -46,8 +46,19 @@ incident AS (
 ), {ENTRY}
 """  # noqa: S608
 COMMENT = f"incident AS (SELECT %(id)s::bigint AS id), {ENTRY}"
-MEDIAN = """percentile_cont(0.5) WITHIN GROUP (ORDER BY resolved_at - created_at)
-            FILTER (WHERE resolved_at > created_at)"""
+# Most were created in the same weeks: an index has those in a row, the others are looked up one by one.
+SUMS = """
+SELECT resolved_at >= %s, count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY resolved_at - created_at)
+    FILTER (WHERE resolved_at > created_at)
+FROM (
+    SELECT resolved_at, coalesce(
+        recent.created_at, (SELECT created_at FROM incidents_incident WHERE id = resolutions.incident)
+    ) AS created_at
+    FROM ({resolutions}) AS resolutions
+    LEFT JOIN incidents_incident AS recent ON recent.id = resolutions.incident AND recent.created_at >= %s
+) AS rows
+GROUP BY 1
+"""
 
 
 def _without_formula(text: str) -> str:
@@ -236,22 +247,20 @@ def _counts_and_deltas(
 
 def count_resolved_by_day(resolutions: QuerySet[Any, Any]) -> dict[date, int]:
     """Counts by the day of `resolved_at` in UTC."""
-    return dict(_group(resolutions, "(resolved_at AT TIME ZONE 'UTC')::date, count(*)"))
+    sql, params = resolutions.query.sql_with_params()
+    sql = f"SELECT (resolved_at AT TIME ZONE 'UTC')::date, count(*) FROM ({sql}) AS rows GROUP BY 1"  # noqa: S608
+    return dict(fetch(sql, params, prepare=False))
 
 
-def sum_up_resolutions(resolutions: QuerySet[Any, Any], middle: datetime) -> dict[bool, list[Any]]:
+def sum_up_resolutions(resolutions: QuerySet[Any, Any], since: datetime, middle: datetime) -> dict[bool, list[Any]]:
     """
-    Returns the number of resolutions and the median time that they took, by whether they were from `middle` on.
+    Returns the number of resolutions since then and the median time that they took, by whether from `middle` on.
 
     Those that took no time count for the number alone; without others the median is None.
     """
-    return {later: found for later, *found in _group(resolutions, f"resolved_at >= %s, count(*), {MEDIAN}", middle)}
-
-
-def _group(rows: QuerySet[Any, Any], columns: str, *params: Any) -> list[tuple[Any, ...]]:
-    """Columns of an aggregation of the rows, by the first one; Django has none of an aggregation."""
-    sql, others = rows.query.sql_with_params()
-    return fetch(f"SELECT {columns} FROM ({sql}) AS rows GROUP BY 1", [*params, *others], prepare=False)  # noqa: S608
+    sql, params = resolutions.query.sql_with_params()
+    found = fetch(SUMS.format(resolutions=sql), [middle, *params, since], prepare=False)
+    return {later: numbers for later, *numbers in found}
 
 
 def csv_lines(incidents: QuerySet[Incident], texts: Texts, separator: str) -> tuple[str, int]:
