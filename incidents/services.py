@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 
+import orjson
 from django.db import transaction
 from django.utils import timezone
 
 from core.api.exceptions import PreconditionFailed, ServiceUnavailable
 from core.api.preconditions import Preconditions
+from core.log.context import current_request_id
 from incidents.actors import Actor
 from incidents.models import Incident, IncidentChange, Status
 from incidents.store import store
@@ -114,24 +117,27 @@ def import_incidents(incidents: Sequence[tuple[Incident, str]], comments: Sequen
     The incidents get their ids; a comment may be on one of them.
     """
     with transaction.atomic():
-        Incident.objects.bulk_create(incident for incident, _ in incidents)
-        IncidentChange.objects.bulk_create(
-            IncidentChange(
-                incident=incident,
-                at=incident.created_at,
-                actor=actor,
-                channel=channel,
-                changes={field: [None, getattr(incident, field)] for field in WRITABLE},
-            )
-            for incident, actor in incidents
+        for (incident, _), pk in zip(incidents, store.reserve_ids(len(incidents)), strict=True):
+            incident.pk = pk
+        store.insert_rows(
+            Incident,
+            ("id", "description", "status", "source", "created_at", "updated_at"),
+            (
+                (each.pk, each.description, each.status, each.source, each.created_at, each.updated_at)
+                for each, _ in incidents
+            ),
         )
-        IncidentChange.objects.bulk_create(
-            IncidentChange(
-                incident_id=comment.incident.pk,
-                at=comment.at,
-                actor=comment.actor,
-                channel=channel,
-                changes={"comment": [None, comment.text]},
-            )
-            for comment in comments
+        created = (
+            (each, each.created_at, actor, {field: [None, getattr(each, field)] for field in WRITABLE})
+            for each, actor in incidents
+        )
+        commented = ((each.incident, each.at, each.actor, {"comment": [None, each.text]}) for each in comments)
+        request_id = current_request_id()
+        store.insert_rows(
+            IncidentChange,
+            ("incident_id", "at", "actor", "channel", "changes", "request_id"),
+            (
+                (incident.pk, at, actor, channel, orjson.dumps(changes).decode(), request_id)
+                for incident, at, actor, changes in chain(created, commented)
+            ),
         )

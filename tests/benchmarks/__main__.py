@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.benchmarks import nginx, report
+from tests.benchmarks import bulk, nginx, report
 from tests.benchmarks.contenders import CONTENDERS, PROCESSES, Instance
 from tests.benchmarks.fill import fill_peers, fill_service
 from tests.benchmarks.measure import CONNECTIONS, OPERATIONS, Sample, measure
@@ -46,6 +46,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--secs", type=int, default=4, help="of each sample (4)")
     parser.add_argument("--nginx", action="store_true", help="measure through nginx, as deployed")
+    parser.add_argument("--bulk", action="store_true", help="measure work in bulk beside its limits, and nothing else")
+    parser.add_argument("--parts", type=names(bulk.PARTS), default=list(bulk.PARTS), help=",".join(bulk.PARTS))
     parser.add_argument("--markdown", action="store_true", help="print the tables for the README")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write every sample")
     parser.add_argument("--plot", metavar="FILE.png", type=Path, help="draw the medians")
@@ -54,7 +56,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> None:
     options = parse_arguments()
-    programs = {"wrk": shutil.which("wrk")} | ({"nginx": nginx.PROGRAM} if options.nginx else {})
+    programs = {"wrk": shutil.which("wrk")} | ({"nginx": nginx.PROGRAM} if options.nginx or options.bulk else {})
     if missing := [name for name, found in programs.items() if not found]:
         sys.exit(f"Install {' and '.join(missing)} first (on Debian and Ubuntu: apt-get install {' '.join(missing)}).")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # stops what was started
@@ -71,6 +73,9 @@ def main() -> None:
         )
         print(heading, flush=True)
         try:
+            if options.bulk:
+                bulk.run(postgres, Path(directory), options.parts, options.rounds)
+                return
             for rows in options.rows:
                 measure_all(options, postgres, rows, Path(directory), samples, servers)
         finally:
