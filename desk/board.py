@@ -60,9 +60,9 @@ def content(request: HttpRequest, site: AdminSite) -> str:
 
     The page that a person opens is not shared, so that it shows what the person has just done.
     """
-    models = [failures.model for failures in registry.failures]
+    models: list[type[Model]] = [Incident, *(failures.model for failures in registry.failures)]
     permissions = [
-        *(site.get_model_admin(model).has_view_permission(request) for model in (Incident, *models)),
+        *(site.get_model_admin(model).has_view_permission(request) for model in models),
         site.get_model_admin(Incident).has_change_permission(request),
     ]
     seen = "".join("01"[allowed] for allowed in permissions)

@@ -44,6 +44,7 @@ def response(form: str, incidents: QuerySet[Incident]) -> StreamingHttpResponse:
     # What depends on the language and the time zone of the request, which are gone when the rows are read.
     labels = {value: str(label) for value, label in (*Status.choices, *Source.choices)}
     texts = Texts(labels, full_names(), timezone.get_current_timezone())
+    stream: Iterator[str] | Iterator[bytes]
     if form == "csv":
         stream = _csv(list(columns), separator, incidents, texts)
     else:

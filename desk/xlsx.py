@@ -97,7 +97,8 @@ def write(title: str, columns: dict[str, int], rows: Iterable[list[Any]]) -> Ite
         while row or not sheets:
             sheets += 1
             # A call of zipfile takes longer than a row.
-            with BufferedWriter(archive.open(f"xl/worksheets/sheet{sheets}.xml", "w"), BUFFER) as sheet:  # type: ignore[type-var]
+            part = archive.open(f"xl/worksheets/sheet{sheets}.xml", "w")
+            with BufferedWriter(part, BUFFER) as sheet:
                 sheet.write(start)
                 number, size = 1, len(start)
                 while row and number < MAX_ROWS:

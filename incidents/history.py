@@ -1,6 +1,7 @@
 """What the desk reads of the incidents' history."""
 
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from django.db.models import Case, OuterRef, Q, QuerySet, Subquery, When
 
@@ -10,7 +11,7 @@ from incidents.models import UNRESOLVED, Channel, Incident, IncidentChange, Stat
 BY_USERS = (Channel.API, Channel.ADMIN, Channel.TELEGRAM)
 
 
-def with_takers(incidents: QuerySet[Incident]) -> QuerySet[Incident]:
+def with_takers(incidents: QuerySet[Incident]) -> QuerySet[Any, Any]:
     """
     Adds who took each incident as `taken_by`: the actor of its last change to `in_progress`; None if no one has.
 

@@ -270,10 +270,10 @@ def csv_lines(incidents: QuerySet[Incident], texts: Texts, separator: str) -> tu
     rows, params = table.select(incidents).query.sql_with_params()
     labels, names = (Jsonb(found, orjson.dumps) for found in (texts.labels, texts.names))
     with connection.cursor() as cursor:
-        given = (f'"{separator}"', labels, labels, names, str(texts.zone))
+        given: list[Any] = [f'"{separator}"', labels, labels, names, str(texts.zone)]
         cursor.execute(CSV_LINES.format(rows=rows), [*given, *params])
-        lines, smallest = cursor.fetchone()
-    return lines, smallest
+        lines, last = cursor.fetchone()
+    return lines, last
 
 
 @cache
