@@ -59,11 +59,11 @@ def response(form: str, incidents: QuerySet[Incident]) -> StreamingHttpResponse:
 def _csv(header: list[str], separator: str, incidents: QuerySet[Incident], texts: Texts) -> Iterator[str]:
     # Excel tells UTF-8 by the byte order mark.
     yield "\ufeff" + separator.join(f'"{name}"' for name in header) + "\r\n"
-    chunk = incidents.order_by("-pk")
-    lines, last = store.csv_lines(chunk[:CHUNK], texts, separator)
+    newest = select(incidents.order_by("-pk"))
+    lines, last = store.csv_lines(newest[:CHUNK], texts, separator)
     while lines:
         yield lines
-        lines, last = store.csv_lines(chunk.filter(pk__lt=last)[:CHUNK], texts, separator)
+        lines, last = store.csv_lines(newest.filter(pk__lt=last)[:CHUNK], texts, separator)
 
 
 def _rows(incidents: QuerySet[Incident], texts: Texts) -> Iterator[list[Any]]:

@@ -57,18 +57,18 @@ def cells(rows: Iterable[tuple[Any, ...]], texts: Texts) -> Iterator[list[Any]]:
         ]
 
 
-def csv_lines(incidents: QuerySet[Incident], texts: Texts, separator: str) -> tuple[str, int]:
+def csv_lines(rows: QuerySet[Incident, Any], texts: Texts, separator: str) -> tuple[str, int]:
     """
-    Returns the incidents, which go by descending ids, as lines of CSV, and the last id, 0 if there are none.
+    Returns rows of `select` by descending ids as lines of CSV, and the last id, 0 if there are none.
 
     All cells are in quotation marks, and a spreadsheet takes none of them for a formula.
     """
-    rows = list(select(incidents))
+    found = list(rows)
     lines = StringIO()
     # Unquoted, a text would be torn by a spreadsheet that splits at commas, semicolons and tabs alike.
     writer = csv.writer(lines, delimiter=separator, quoting=csv.QUOTE_ALL)
-    writer.writerows(map(_without_formula, row) for row in cells(rows, texts))
-    return lines.getvalue(), rows[-1][0] if rows else 0
+    writer.writerows(map(_without_formula, row) for row in cells(found, texts))
+    return lines.getvalue(), found[-1][0] if found else 0
 
 
 def _without_formula(value: Any) -> Any:

@@ -263,15 +263,15 @@ def sum_up_resolutions(resolutions: QuerySet[Any, Any], since: datetime, middle:
     return {later: numbers for later, *numbers in found}
 
 
-def csv_lines(incidents: QuerySet[Incident], texts: Texts, separator: str) -> tuple[str, int]:
-    """Returns the incidents, which go by descending ids, as lines of CSV, and the last id, 0 if there are none."""
+def csv_lines(rows: QuerySet[Incident, Any], texts: Texts, separator: str) -> tuple[str, int]:
+    """Returns rows of `table.select` by descending ids as lines of CSV, and the last id, 0 if there are none."""
     if not _knows_zone(texts.zone):
-        return table.csv_lines(incidents, texts, separator)
-    rows, params = table.select(incidents).query.sql_with_params()
+        return table.csv_lines(rows, texts, separator)
+    sql, params = rows.query.sql_with_params()
     labels, names = (Jsonb(found, orjson.dumps) for found in (texts.labels, texts.names))
     with connection.cursor() as cursor:
         given: list[Any] = [f'"{separator}"', labels, labels, names, str(texts.zone)]
-        cursor.execute(CSV_LINES.format(rows=rows), [*given, *params])
+        cursor.execute(CSV_LINES.format(rows=sql), [*given, *params])
         lines, last = cursor.fetchone()
     return lines, last
 

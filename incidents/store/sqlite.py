@@ -102,9 +102,9 @@ def sum_up_resolutions(resolutions: QuerySet[Any, Any], since: datetime, middle:
     return {later: [len(took), median(filter(None, took)) if any(took) else None] for later, took in times.items()}
 
 
-def csv_lines(incidents: QuerySet[Incident], texts: Texts, separator: str) -> tuple[str, int]:
-    """Returns the incidents, which go by descending ids, as lines of CSV, and the last id, 0 if there are none."""
-    return table.csv_lines(incidents, texts, separator)
+def csv_lines(rows: QuerySet[Incident, Any], texts: Texts, separator: str) -> tuple[str, int]:
+    """Returns rows of `table.select` by descending ids as lines of CSV, and the last id, 0 if there are none."""
+    return table.csv_lines(rows, texts, separator)
 
 
 def newest_change_and_writers() -> tuple[int, list[str]]:
