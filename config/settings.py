@@ -81,22 +81,26 @@ MIDDLEWARE = [
     "core.metrics.MetricsMiddleware",
     "core.api.middleware.RequestMiddleware",
     # Before every middleware that may refuse a request, so that errors are in the client's language
-    "django.middleware.locale.LocaleMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
+    "core.api.middleware.LanguageMiddleware",
+    "core.api.middleware.CorsMiddleware",
     "core.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "core.api.middleware.BodyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "core.api.middleware.AdminContentSecurityPolicyMiddleware",
-    "core.api.middleware.AdminSessionMiddleware",
-    "core.api.middleware.AdminCsrfMiddleware",
-    "core.api.middleware.AdminAuthenticationMiddleware",
-    "identity.middleware.AdminSettingsMiddleware",
-    "core.api.middleware.AdminMessageMiddleware",
+    "core.api.middleware.AdminMiddleware",
 ]
-SILENCED_SYSTEM_CHECKS = ["security.W003"]  # AdminCsrfMiddleware is a subclass of Django's.
+ADMIN_MIDDLEWARE = [
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "core.api.middleware.AdminSessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "identity.middleware.AdminSettingsMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+# They look in MIDDLEWARE for those of ADMIN_MIDDLEWARE: CSRF, authentication, messages, sessions.
+SILENCED_SYSTEM_CHECKS = ["security.W003", "admin.E408", "admin.E409", "admin.E410"]
 if DEBUG:
     MIDDLEWARE.insert(0, "querycount.middleware.QueryCountMiddleware")
     QUERYCOUNT = {"DISPLAY_DUPLICATES": 5, "IGNORE_REQUEST_PATTERNS": [r"^/static/", r"^/api/admin/jsi18n/"]}

@@ -13,8 +13,8 @@ schema = SpectacularAPIView.as_view(renderer_classes=[JSONRenderer])
 
 urlpatterns = [
     path("", home, name="home"),
-    path("api/v1/", include("telegram.urls")),
     path("api/v1/", include("incidents.urls")),
+    path("api/v1/", include("telegram.urls")),
     path("api/v1/", include("intake.urls")),
     path("api/identity/auth/", include("identity.urls")),
     path("api/schema/", schema, name="schema"),

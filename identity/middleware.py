@@ -1,7 +1,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 
-from core.api.middleware import GetResponse, is_admin, unavailable
+from core.api.middleware import GetResponse, unavailable
 from core.db.postgresql import DOWN
 from identity.time_zones import zone_of
 
@@ -17,8 +17,6 @@ class AdminSettingsMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not is_admin(request):
-            return self.get_response(request)
         try:
             zone = zone_of(request.user)
             language = getattr(request.user, "language", "") or translation.get_language()
@@ -27,5 +25,5 @@ class AdminSettingsMiddleware:
         # Only for this request: the thread serves others afterwards.
         with timezone.override(zone), translation.override(language):
             response = self.get_response(request)
-        response.headers.setdefault("Content-Language", language)  # else LocaleMiddleware names the browser's
+        response.headers.setdefault("Content-Language", language)  # else LanguageMiddleware names the browser's
         return response

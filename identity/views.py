@@ -158,9 +158,10 @@ class CheckedBearerView(APIView):
     """
 
     permission_classes = (HasBearer,)
+    authenticator = JWTAuthentication(deferred=True)  # it has no state
 
     def get_authenticators(self) -> list[BaseAuthentication]:
-        return [JWTAuthentication(deferred=True)]
+        return [self.authenticator]
 
     @property
     def bearer(self) -> Bearer:

@@ -59,5 +59,10 @@ class JSONParser(BaseParser):
 
 
 class JSONNegotiation(DefaultContentNegotiation):
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        # What nearly all clients send need not be parsed.
+        exact = (parser for parser in parsers if parser.media_type == request.content_type)
+        return next(exact, None) or super().select_parser(request, parsers)
+
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
         return renderers[0], renderers[0].media_type

@@ -2,18 +2,19 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from corsheaders import middleware as corsheaders
 from django.conf import settings
-from django.contrib.auth.middleware import AuthenticationMiddleware
-from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.contrib.sessions.middleware import SessionMiddleware
+from django.core.handlers.exception import convert_exception_to_response
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.middleware.csp import ContentSecurityPolicyMiddleware
-from django.middleware.csrf import CsrfViewMiddleware
-from django.utils.deprecation import MiddlewareMixin
+from django.middleware.locale import LocaleMiddleware
+from django.utils import translation
+from django.utils.cache import patch_vary_headers
 from django.utils.log import log_response
+from django.utils.module_loading import import_string
 from rest_framework.exceptions import ParseError
 
 from core.api.exception_handler import error_response, reformat
@@ -80,6 +81,32 @@ def unavailable(request: HttpRequest, exception: Exception) -> HttpResponse:
     return response
 
 
+class LanguageMiddleware(LocaleMiddleware):
+    """Django's, without the languages in paths, for which it looks at each path twice."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        language = translation.get_language_from_request(request)
+        translation.activate(language)
+        request.LANGUAGE_CODE = language
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        patch_vary_headers(response, ("Accept-Language",))
+        response.headers.setdefault("Content-Language", translation.get_language())
+        return response
+
+
+class CorsMiddleware(corsheaders.CorsMiddleware):
+    """For requests without an Origin only the Vary is left, for which the others would parse all headers."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if "HTTP_ORIGIN" in request.META or request.method == "OPTIONS":
+            return super().__call__(request)
+        response: Any = self.get_response(request)
+        if self.is_enabled(request):
+            patch_vary_headers(response, ("origin",))
+        return response
+
+
 class BodyMiddleware:
     """Refuses without reading it a body of unknown or malformed length, and one of the admin that is too large."""
 
@@ -100,18 +127,32 @@ class BodyMiddleware:
         return self.get_response(request)
 
 
-class AdminOnly(MiddlewareMixin):
-    """Skips requests outside the admin: clients of the API use tokens, not sessions."""
+class AdminMiddleware:
+    """Runs ADMIN_MIDDLEWARE around the pages of the admin: clients of the API use tokens, not sessions."""
 
-    def __call__(self, request: HttpRequest) -> Any:
-        return super().__call__(request) if is_admin(request) else self.get_response(request)
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self.admin: Any = get_response
+        self.process_views: list[Callable[..., HttpResponse | None]] = []
+        # As Django's handler loads MIDDLEWARE. The others have no hooks but process_view.
+        for name in reversed(settings.ADMIN_MIDDLEWARE):
+            middleware = import_string(name)(self.admin)
+            if hasattr(middleware, "process_view"):
+                self.process_views.insert(0, middleware.process_view)
+            self.admin = convert_exception_to_response(middleware)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.admin(request) if is_admin(request) else self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *args: Any) -> HttpResponse | None:
+        if is_admin(request):
+            for process_view in self.process_views:
+                if response := process_view(request, *args):
+                    return response
+        return None
 
 
-class AdminContentSecurityPolicyMiddleware(AdminOnly, ContentSecurityPolicyMiddleware):
-    """The other HTML pages, Swagger UI and ReDoc, set policies of their own."""
-
-
-class AdminSessionMiddleware(AdminOnly, SessionMiddleware):
+class AdminSessionMiddleware(SessionMiddleware):
     def process_request(self, request: HttpRequest) -> None:
         # A malformed key is no session. PostgreSQL would raise an error for a NUL in it.
         key = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
@@ -129,16 +170,3 @@ class AdminSessionMiddleware(AdminOnly, SessionMiddleware):
             if not is_unavailable(exc):
                 raise
             return unavailable(request, exc)
-
-
-class AdminCsrfMiddleware(AdminOnly, CsrfViewMiddleware):
-    def process_view(self, request: HttpRequest, *args: Any) -> Any:
-        return super().process_view(request, *args) if is_admin(request) else None
-
-
-class AdminAuthenticationMiddleware(AdminOnly, AuthenticationMiddleware):
-    pass
-
-
-class AdminMessageMiddleware(AdminOnly, MessageMiddleware):
-    pass

@@ -50,8 +50,8 @@ class PageNumbers(PageNumberPagination):
     def _link(self, page: int) -> str:
         # From the parsed query: the raw one may contain UTF-8, which WSGI passes as Latin-1.
         query = dict(self._request.query_params.lists()) | {"page": page}
-        path = self._request.build_absolute_uri(self._request.path)
-        return f"{path}?{urlencode(query, doseq=True, safe=',')}"
+        address = f"{self._request.scheme}://{self._request.get_host()}{self._request.path}"
+        return f"{address}?{urlencode(query, doseq=True, safe=',')}"
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         page = {"type": "integer", "minimum": 1, "default": 1, "example": 1}

@@ -64,5 +64,9 @@ def log_request(request: HttpRequest, response: HttpResponse, context: LogContex
     # The admin authenticates by session: Django caches the user here once it is loaded.
     if not context.user and (user := getattr(request, "_cached_user", None)):
         context.user = user.get_username()
-    status = response.status_code
-    logger.info("%s %s %d", context.method, context.path, status, extra={"status": status})
+    if logger.isEnabledFor(logging.INFO):
+        # logger.info() would look for the place in the code, which no line shows.
+        status = response.status_code
+        args = (context.method, context.path, status)
+        extra = {"status": status}
+        logger.handle(logger.makeRecord(logger.name, logging.INFO, "", 0, "%s %s %d", args, None, extra=extra))

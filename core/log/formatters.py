@@ -12,6 +12,10 @@ import orjson
 from core.log import context as log
 from core.log.redaction import redact
 
+# No line shows them: https://docs.python.org/3/howto/logging.html#optimization
+logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+logging.logAsyncioTasks = False  # type: ignore[attr-defined]
+
 
 def message_of(record: logging.LogRecord) -> str:
     message = record.getMessage()

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import orjson
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import Model, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from psycopg.types.json import Jsonb
@@ -167,7 +167,7 @@ def read_incident(pk: int, reader: Reader) -> Incident | None:
         return None
     *values, created_at, updated_at = rows[0]
     values += [created_at.replace(tzinfo=UTC), updated_at.replace(tzinfo=UTC)]
-    return Incident.from_db(connection.alias, FIELDS, values)
+    return Incident.from_db(DEFAULT_DB_ALIAS, FIELDS, values)
 
 
 def _as_dicts(rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:

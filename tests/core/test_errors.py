@@ -51,7 +51,7 @@ def test_exception_in_middleware_has_the_format(non_raising, monkeypatch, raised
     def fail(*args, **kwargs):
         raise raised
 
-    monkeypatch.setattr("django.middleware.locale.LocaleMiddleware.process_request", fail)
+    monkeypatch.setattr("core.api.middleware.LanguageMiddleware.process_request", fail)
     response = non_raising.get(LIST)
     assert (response.status_code, errors(response)) == (int(code[:3]), [(code, None)])
 

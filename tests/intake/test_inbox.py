@@ -1,5 +1,7 @@
 """Deliveries: stored once, processed once, replayed at will."""
 
+import tracemalloc
+
 import pytest
 from django.db import OperationalError
 
@@ -47,6 +49,18 @@ def test_bytes_are_stored_as_they_came(handled):
 def test_the_same_delivery_is_stored_once(handled):
     assert deliver().pk == deliver(body=b"again").pk
     assert bytes(Delivery.objects.get().body) == b"\x00\xff"
+
+
+def test_no_body_stays_in_memory():
+    deliver()  # what the first one loads
+    tracemalloc.start()
+    try:
+        for number in range(20):
+            deliver(str(number), body=bytes([number]) * 500_000)
+        kept, _peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 1_000_000
 
 
 def test_a_delivery_is_processed_once(handled):

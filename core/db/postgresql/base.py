@@ -58,10 +58,26 @@ class Connection(psycopg.Connection[Any]):
             self.is_replicated = False
 
 
+class Cursor(base.Cursor):
+    """
+    Prepares nothing, and leaves the connection's count of statements alone.
+
+    Django's statements contain their values: psycopg would keep the texts of a hundred of them, with the bodies of
+    calls in hexadecimal digits. It counts those that are executed with prepare=False, too.
+    """
+
+    def execute(self: Any, query: Any, params: Any = None, **options: Any) -> Any:
+        threshold, self.connection.prepare_threshold = self.connection.prepare_threshold, None
+        try:
+            return super().execute(query, params, **options)  # type: ignore[misc]
+        finally:
+            self.connection.prepare_threshold = threshold
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
         self.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-        connection = _connect(conn_params | {"autocommit": True})
+        connection = _connect(conn_params | {"autocommit": True, "cursor_factory": Cursor})
         connection.add_notice_handler(connection.hear)
         self._adapt_to_pooler(connection)
         return connection

@@ -4,7 +4,7 @@ import select
 from typing import Any
 
 from django.core.signals import request_started
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Model
 
 from core.db.postgresql import fetch
@@ -21,12 +21,13 @@ def _drop_dead_connection(**kwargs: Any) -> None:
     Between requests the server sends nothing unless it closes the connection. CONN_HEALTH_CHECKS would cost a round
     trip for each request, and a failed write cannot be retried, since it may have been committed.
     """
-    kept = connection.connection
-    if kept and not kept.closed and not connection.in_atomic_block:
+    database = connections[DEFAULT_DB_ALIAS]
+    kept = database.connection
+    if kept and not kept.closed and not database.in_atomic_block:
         poll = select.poll()
         poll.register(kept, select.POLLIN)
         if poll.poll(0):
-            connection.close()
+            database.close()
 
 
 def wait_for_replication() -> None:

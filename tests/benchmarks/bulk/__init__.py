@@ -35,7 +35,7 @@ def run(postgres: Postgres, directory: Path, parts: Collection[str], rounds: int
     for name in parts:
         home = directory / name
         home.mkdir()
-        part: Part = import_module(f"{__name__}.{name}")  # type: ignore[assignment]
+        part: Part = import_module(f"{__name__}.{name}")
         with part.prepare(postgres, home) as comparisons:
             for comparison in comparisons:
                 print(_row(comparison, rounds), flush=True)
