@@ -3,15 +3,20 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from secrets import token_hex
 from typing import Any
 
 from django.contrib.admin import AdminSite, ModelAdmin
+from django.core.cache import cache
 from django.db.models import Model
 from django.http import HttpRequest
+from django.middleware.csrf import get_token
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.timesince import timesince
+from django.utils.translation import get_language
 
 from desk import buttons, registry
 from incidents import reports
@@ -21,6 +26,9 @@ from incidents.models import UNRESOLVED, Incident, Source, Status
 MAX_ROWS = 15
 DAYS = 30
 MAX_COUNTED = 1_000  # failures of a kind
+# Less than the period of board.js, so that no window goes back to what is older than the page that it opened with
+SHARED_SECONDS = 20
+TOKEN = token_hex(16)  # in place of the CSRF token of each user
 BAR_STEP, CHART_HEIGHT = 12, 96  # in the chart's own units
 
 
@@ -44,6 +52,27 @@ class Bar:
     x: int
     created_height: int
     resolved_height: int
+
+
+def content(request: HttpRequest, site: AdminSite) -> str:
+    """
+    Returns admin/board_content.html as of the last SHARED_SECONDS: windows that show the same share it.
+
+    The page that a person opens is not shared, so that it shows what the person has just done.
+    """
+    models: list[type[Model]] = [Incident, *(failures.model for failures in registry.failures)]
+    permissions = [
+        *(site.get_model_admin(model).has_view_permission(request) for model in models),
+        site.get_model_admin(Incident).has_change_permission(request),
+    ]
+    seen = "".join("01"[allowed] for allowed in permissions)
+    key = f"board:{get_language()}:{timezone.get_current_timezone_name()}:{seen}"
+    html = cache.get(key)
+    if html is None:
+        shared = {**context(request, site), "csrf_token": TOKEN}
+        html = render_to_string("admin/board_content.html", shared, request)
+        cache.set(key, html, SHARED_SECONDS)
+    return html.replace(TOKEN, get_token(request))
 
 
 def context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:

@@ -36,9 +36,9 @@ class AdminSite(admin.AdminSite):
         context = {"title": _("Open now"), **board.context(request, self), **(extra_context or {})}
         return super().index(request, context)
 
-    def board_view(self, request: HttpRequest) -> TemplateResponse:
+    def board_view(self, request: HttpRequest) -> HttpResponse:
         """Shows the content of the index alone, with which its script replaces an older one."""
-        return TemplateResponse(request, "admin/board_content.html", board.context(request, self))
+        return HttpResponse(board.content(request, self))
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         apps = {app["app_label"]: app for app in super().get_app_list(request, app_label)}

@@ -11,6 +11,7 @@ import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from io import BufferedWriter
 from string import ascii_uppercase
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
@@ -21,8 +22,10 @@ MAX_UNITS = 32_767  # of UTF-16 in a cell
 CUT = " […]"
 # Of XML in a sheet: from 2 GiB on a part needs the extension Zip64, which Excel refuses in a stream.
 MAX_BYTES = 2_000_000_000
+BUFFER = 65_536  # bytes
 
 EPOCH = datetime(1899, 12, 30)
+DAY = timedelta(days=1)
 # What XML 1.0 does not allow
 ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 # Excel would read _x0041_ as A.
@@ -73,9 +76,9 @@ class _Stream:
         return b"".join(parts)
 
 
-def write(title: str, columns: dict[str, int], chunks: Iterable[list[list[Any]]]) -> Iterator[bytes]:
+def write(title: str, columns: dict[str, int], rows: Iterable[list[Any]]) -> Iterator[bytes]:
     """
-    Sheets named `title`, as many as it takes, of chunks of rows: strings, numbers, naive timestamps.
+    Sheets named `title`, as many as it takes, of rows: strings, numbers, naive timestamps.
 
     `columns`: the name of each column and its width in characters.
     """
@@ -89,11 +92,13 @@ def write(title: str, columns: dict[str, int], chunks: Iterable[list[list[Any]]]
         archive.writestr("[Content_Types].xml", CONTENT_TYPES)
         archive.writestr("_rels/.rels", ROOT)
         archive.writestr("xl/styles.xml", STYLES)
-        rows = (row for chunk in chunks for row in chunk)
+        rows = iter(rows)
         sheets, row = 0, next(rows, None)
         while row or not sheets:
             sheets += 1
-            with archive.open(f"xl/worksheets/sheet{sheets}.xml", "w") as sheet:
+            # A call of zipfile takes longer than a row.
+            part = archive.open(f"xl/worksheets/sheet{sheets}.xml", "w")
+            with BufferedWriter(part, BUFFER) as sheet:
                 sheet.write(start)
                 number, size = 1, len(start)
                 while row and number < MAX_ROWS:
@@ -102,8 +107,8 @@ def write(title: str, columns: dict[str, int], chunks: Iterable[list[list[Any]]]
                         break
                     sheet.write(written)
                     number, size, row = number + 1, size + len(written), next(rows, None)
-                    if part := stream.take():
-                        yield part
+                    if stream.parts:
+                        yield stream.take()
                 sheet.write(SHEET_END.encode())
         numbers = range(1, sheets + 1)
         archive.writestr("xl/workbook.xml", _workbook([title, *(f"{title} {number}" for number in numbers[1:])]))
@@ -127,18 +132,27 @@ def _workbook(titles: list[str]) -> str:
 
 def _row(number: int, row: list[Any]) -> str:
     """Writes the row `number`, counted from 1. Gnumeric shows no cell without its reference."""
-    cells = (_cell(f"{letter}{number}", value) for letter, value in zip(ascii_uppercase, row, strict=False))
-    return f'<row r="{number}">{"".join(cells)}</row>'
+    cells = [f'<row r="{number}">']
+    for letter, value in zip(ascii_uppercase, row, strict=False):
+        match value:
+            case str():
+                cells.append(
+                    f'<c r="{letter}{number}" t="inlineStr"><is><t xml:space="preserve">{_text(value)}</t></is></c>'
+                )
+            case datetime():
+                cells.append(f'<c r="{letter}{number}" s="1"><v>{(value - EPOCH) / DAY}</v></c>')
+            case _:
+                cells.append(f'<c r="{letter}{number}"><v>{value}</v></c>')
+    cells.append("</row>")
+    return "".join(cells)
 
 
-def _cell(reference: str, value: Any) -> str:
-    match value:
-        case datetime():
-            return f'<c r="{reference}" s="1"><v>{(value - EPOCH) / timedelta(days=1)}</v></c>'
-        case str():
-            text = ESCAPED.sub("_x005F_", ILLEGAL.sub("", value))
-            if len(text) * 2 > MAX_UNITS and len(units := text.encode("utf-16-le")) > MAX_UNITS * 2:
-                text = units[: (MAX_UNITS - len(CUT)) * 2].decode("utf-16-le", "ignore") + CUT
-            return f'<c r="{reference}" t="inlineStr"><is><t xml:space="preserve">{escape(text)}</t></is></c>'
-        case _:
-            return f'<c r="{reference}"><v>{value}</v></c>'
+def _text(text: str) -> str:
+    # The checks before spare most texts what takes long.
+    if not text.isprintable():
+        text = ILLEGAL.sub("", text)
+    if "_x" in text:
+        text = ESCAPED.sub("_x005F_", text)
+    if len(text) * 2 > MAX_UNITS and len(units := text.encode("utf-16-le")) > MAX_UNITS * 2:
+        text = units[: (MAX_UNITS - len(CUT)) * 2].decode("utf-16-le", "ignore") + CUT
+    return escape(text)

@@ -1,8 +1,9 @@
 """What the desk reads of the incidents' history."""
 
 from collections.abc import Collection, Iterable
+from typing import Any
 
-from django.db.models import Case, OuterRef, Q, Subquery, When
+from django.db.models import Case, OuterRef, Q, QuerySet, Subquery, When
 
 from identity.models import User
 from incidents.models import UNRESOLVED, Channel, Incident, IncidentChange, Status
@@ -10,9 +11,9 @@ from incidents.models import UNRESOLVED, Channel, Incident, IncidentChange, Stat
 BY_USERS = (Channel.API, Channel.ADMIN, Channel.TELEGRAM)
 
 
-def taken_by(incident_ids: Iterable[int]) -> dict[int, str]:
+def with_takers(incidents: QuerySet[Incident]) -> QuerySet[Any, Any]:
     """
-    Finds who took each incident: the actor of its last change to `in_progress`, in one query.
+    Adds who took each incident as `taken_by`: the actor of its last change to `in_progress`; None if no one has.
 
     Resolved and closed incidents keep it, open ones have none: a reopened incident waits to be taken anew. An undo
     restores it.
@@ -24,9 +25,13 @@ def taken_by(incident_ids: Iterable[int]) -> dict[int, str]:
     taker = Case(
         When(taken_by__isnull=False, then="taken_by"), When(changes__status__1=Status.IN_PROGRESS, then="actor")
     )
-    incidents = Incident.objects.filter(pk__in=list(incident_ids))
-    rows = incidents.values_list("pk", Subquery(decisive.values(taker=taker)[:1]))
-    return {pk: taker for pk, taker in rows if taker}
+    return incidents.annotate(taken_by=Subquery(decisive.values(taker=taker)[:1]))
+
+
+def taken_by(incident_ids: Iterable[int]) -> dict[int, str]:
+    """Finds who took each incident, as `with_takers` does, in one query."""
+    incidents = with_takers(Incident.objects.filter(pk__in=list(incident_ids)))
+    return {pk: taker for pk, taker in incidents.values_list("pk", "taken_by") if taker}
 
 
 def last_status_changes(incident_ids: Iterable[int]) -> dict[int, int]:
@@ -36,9 +41,11 @@ def last_status_changes(incident_ids: Iterable[int]) -> dict[int, int]:
     return dict(incidents.values_list("pk", Subquery(status_changes.values("id")[:1])))
 
 
-def full_names(usernames: Iterable[str]) -> dict[str, str]:
-    """Finds the full names of those users who have one, in one query."""
-    users = User.objects.filter(username__in=set(usernames)).only("username", "last_name", "first_name", "patronymic")
+def full_names(usernames: Iterable[str] | None = None) -> dict[str, str]:
+    """Finds the full names of those users who have one, in one query; None: of all users."""
+    users = User.objects.only("username", "last_name", "first_name", "patronymic")
+    if usernames is not None:
+        users = users.filter(username__in=set(usernames))
     return {user.username: name for user in users if (name := user.get_full_name().strip())}
 
 

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
+from functools import cache
 from typing import Any
 
 import orjson
@@ -13,12 +14,14 @@ from psycopg.types.json import Jsonb
 
 from core.db.postgresql import fetch
 from core.log.context import current_request_id
+from incidents import table
 from incidents.actors import Actor, Named, Reader
 from incidents.listing.counts import PageStart, count_sql, find_page_start
 from incidents.listing.filters import IncidentQuery, filters_of, where_clause
 from incidents.listing.search import CONTAINS, FOUND, pattern
 from incidents.models import Incident, IncidentChange, IncidentCount, IncidentCountDelta
 from incidents.serializers import IncidentSerializer
+from incidents.table import FORMULA, Texts
 from incidents.text import normalize_line_breaks
 
 FIELDS = IncidentSerializer.Meta.fields
@@ -60,8 +63,53 @@ SELECT id, greatest(%(at)s, created_at), %(actor)s, %(channel)s,
   jsonb_build_object('status', jsonb_build_array(old, %(status)s::text)), %(request_id)s
 FROM changed ORDER BY id RETURNING id
 """
-MEDIAN = """percentile_cont(0.5) WITHIN GROUP (ORDER BY resolved_at - created_at)
-            FILTER (WHERE resolved_at > created_at)"""
+# Most were created in the same weeks: an index has those in a row, the others are looked up one by one.
+SUMS = """
+SELECT resolved_at >= %s, count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY resolved_at - created_at)
+    FILTER (WHERE resolved_at > created_at)
+FROM (
+    SELECT resolved_at, coalesce(
+        recent.created_at, (SELECT created_at FROM incidents_incident WHERE id = resolutions.incident)
+    ) AS created_at
+    FROM ({resolutions}) AS resolutions
+    LEFT JOIN incidents_incident AS recent ON recent.id = resolutions.incident AND recent.created_at >= %s
+) AS rows
+GROUP BY 1
+"""
+
+
+def _without_formula(text: str) -> str:
+    # A search alone is cheap, and few texts have a formula.
+    return f"CASE WHEN {text} ~ '{FORMULA}' THEN regexp_replace({text}, '{FORMULA}', '\\1''', 'g') ELSE {text} END"
+
+
+def _in_quotes(text: str) -> str:
+    return f"""replace({text}, '"', '""')"""
+
+
+def _seconds(at: str) -> str:
+    return f"date_trunc('second', {at})::text"
+
+
+# What `cells` and `csv_lines` of incidents/table.py write.
+CSV_LINES = f"""
+SELECT coalesce(string_agg(concat('"', concat_ws(%s,
+    pk,
+    {_in_quotes("status")},
+    {_in_quotes("source")},
+    {_in_quotes(_without_formula("description"))},
+    {_seconds("created_at AT TIME ZONE zone")},
+    {_seconds("updated_at AT TIME ZONE zone")},
+    {_in_quotes(_without_formula("taker"))},
+    {_seconds("created_at AT TIME ZONE 'UTC'")},
+    {_seconds("updated_at AT TIME ZONE 'UTC'")}
+), E'"\\r\\n'), '' ORDER BY pk DESC), ''), coalesce(min(pk), 0)
+FROM (
+    SELECT pk, %s::jsonb ->> status AS status, %s::jsonb ->> source AS source, description, created_at, updated_at,
+        coalesce(%s::jsonb ->> taken_by, taken_by, '') AS taker, %s AS zone
+    FROM ({{rows}}) AS incidents (pk, status, source, description, created_at, updated_at, taken_by)
+) AS rows
+"""  # noqa: S608
 # An INSERT locks the table before it takes an id, and until its transaction ends; readers, such as pg_dump, take other
 # locks. pg_locks shows those of all roles, where pg_stat_activity hides when a transaction of another role began.
 # The snapshot of max(id) is older than the list of locks: a transaction with a smaller id is in the list, or has ended
@@ -227,22 +275,40 @@ def _counts_and_deltas(
 
 def count_resolved_by_day(resolutions: QuerySet[Any, Any]) -> dict[date, int]:
     """Counts by the day of `resolved_at` in UTC."""
-    return dict(_group(resolutions, "(resolved_at AT TIME ZONE 'UTC')::date, count(*)"))
+    sql, params = resolutions.query.sql_with_params()
+    sql = f"SELECT (resolved_at AT TIME ZONE 'UTC')::date, count(*) FROM ({sql}) AS rows GROUP BY 1"  # noqa: S608
+    return dict(fetch(sql, params, prepare=False))
 
 
-def sum_up_resolutions(resolutions: QuerySet[Any, Any], middle: datetime) -> dict[bool, list[Any]]:
+def sum_up_resolutions(resolutions: QuerySet[Any, Any], since: datetime, middle: datetime) -> dict[bool, list[Any]]:
     """
-    Returns the number of resolutions and the median time that they took, by whether they were from `middle` on.
+    Returns the number of resolutions since then and the median time that they took, by whether from `middle` on.
 
     Those that took no time count for the number alone; without others the median is None.
     """
-    return {later: found for later, *found in _group(resolutions, f"resolved_at >= %s, count(*), {MEDIAN}", middle)}
+    sql, params = resolutions.query.sql_with_params()
+    found = fetch(SUMS.format(resolutions=sql), [middle, *params, since], prepare=False)
+    return {later: numbers for later, *numbers in found}
 
 
-def _group(rows: QuerySet[Any, Any], columns: str, *params: Any) -> list[tuple[Any, ...]]:
-    """Columns of an aggregation of the rows, by the first one; Django has none of an aggregation."""
-    sql, others = rows.query.sql_with_params()
-    return fetch(f"SELECT {columns} FROM ({sql}) AS rows GROUP BY 1", [*params, *others], prepare=False)  # noqa: S608
+def csv_lines(rows: QuerySet[Incident, Any], texts: Texts, separator: str) -> tuple[str, int]:
+    """Returns rows of `table.select` by descending ids as lines of CSV, and the last id, 0 if there are none."""
+    if not _knows_zone(texts.zone):
+        return table.csv_lines(rows, texts, separator)
+    sql, params = rows.query.sql_with_params()
+    labels, names = (Jsonb(found, orjson.dumps) for found in (texts.labels, texts.names))
+    with connection.cursor() as cursor:
+        given: list[Any] = [f'"{separator}"', labels, labels, names, str(texts.zone)]
+        cursor.execute(CSV_LINES.format(rows=sql), [*given, *params])
+        lines, last = cursor.fetchone()
+    return lines, last
+
+
+@cache
+def _knows_zone(zone: tzinfo) -> bool:
+    """Returns whether PostgreSQL has it: its time zones may be older than the service's."""
+    ((known,),) = fetch("SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = %s)", [str(zone)])
+    return known
 
 
 def newest_change_and_writers() -> tuple[int, list[str]]:

