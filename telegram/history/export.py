@@ -108,14 +108,30 @@ def _entries(events: Iterator[tuple[str, Any]]) -> Iterator[tuple[Fields, object
 
 def _items(events: Iterator[tuple[str, Any]]) -> Iterator[object]:
     """The items of an array whose start has been read."""
-    builder = ijson.ObjectBuilder()
-    add, outer = builder.event, builder.containers
+    # As ijson.ObjectBuilder does, in a third of its time
+    items: list[Any] = []
+    container: Any = items
+    outer: list[Any] = []
+    key = ""
     for event, value in events:
-        if not outer and event == "end_array":
-            return
-        add(event, value)
+        if event == "map_key":
+            key = value
+            continue
+        if event == "end_map" or event == "end_array":
+            if not outer:
+                return
+            container = outer.pop()
+        else:
+            item = {} if event == "start_map" else [] if event == "start_array" else value
+            if type(container) is dict:
+                container[key] = item
+            else:
+                container.append(item)
+            if event == "start_map" or event == "start_array":
+                outer.append(container)
+                container = item
         if not outer:
-            yield builder.value
+            yield items.pop()
 
 
 def _chat(header: Fields) -> Fields | None:
