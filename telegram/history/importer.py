@@ -6,12 +6,14 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import batched, groupby
 from operator import attrgetter
+from typing import Any
 
 from django.db import reset_queries, transaction
 from django.utils import timezone
 
 from incidents.models import Channel, Incident
 from incidents.services import Comment, import_incidents
+from incidents.store import store
 from telegram import chats
 from telegram.bot_api import client
 from telegram.models import Account, Card, Chat, ChatAlias, Message
@@ -22,6 +24,10 @@ from telegram.receiving import accounts
 from telegram.receiving.messages import username_of
 
 BATCH = 1_000
+MESSAGE_COLUMNS = (
+    "alias_id", "message_id", "incident_id", "role", "words", "has_text", "edited_at", "media_group_id", "thread_id",
+    "link",
+)  # fmt: skip
 
 
 class History:
@@ -63,7 +69,7 @@ class History:
         chat = Chat.objects.select_for_update(no_key=True).get(pk=alias.chat_id)
         incidents: list[tuple[Incident, str]] = []
         comments: list[Comment] = []
-        messages: list[Message] = []
+        messages: list[tuple[Report, Incident, Message.Role]] = []
         targets = _targets(alias, batch)
         for each in batch:
             report = self._read(each, chat) if each.message_id not in targets else None
@@ -80,11 +86,9 @@ class History:
                 incidents.append((target, actor))
                 role = Message.Role.REPORT
             targets[report.message_id] = target
-            messages.append(_message(alias, report, target, role))
+            messages.append((report, target, role))
         import_incidents(incidents, comments, channel=Channel.TELEGRAM)
-        for message in messages:
-            message.incident_id = message.incident.pk
-        Message.objects.bulk_create(messages)
+        store.insert_rows(Message, MESSAGE_COLUMNS, (_row(alias, *message) for message in messages))
         self.counts.update({"incidents": len(incidents), "comments": len(comments)})
 
     def _read(self, report: Report, chat: Chat) -> Report | None:
@@ -110,15 +114,17 @@ def _targets(alias: ChatAlias, batch: tuple[Report, ...]) -> dict[int, Incident]
     return {number: Incident(pk=pk) for number, pk in [*shown, *taken] if number is not None}
 
 
-def _message(alias: ChatAlias, report: Report, incident: Incident, role: Message.Role) -> Message:
-    return Message(
-        alias=alias,
-        message_id=report.message_id,
-        incident=incident,
-        role=role,
-        words=report.description,
-        has_text=report.has_text,
-        edited_at=report.edited,
-        thread_id=report.thread_id,
-        link=report.link or "",
+def _row(alias: ChatAlias, report: Report, incident: Incident, role: Message.Role) -> tuple[Any, ...]:
+    """The values of MESSAGE_COLUMNS."""
+    return (
+        alias.pk,
+        report.message_id,
+        incident.pk,
+        role,
+        report.description,
+        report.has_text,
+        report.edited,
+        "",
+        report.thread_id,
+        report.link or "",
     )
