@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from incidents.text import DESCRIPTION_MAX_LENGTH, is_blank, normalize_line_breaks
 from telegram.reading import texts
@@ -21,6 +22,11 @@ from telegram.reading.values import Fields, dictionary, integer, line, sequence,
 
 ANSWERED_MAX_LENGTH = 4_000  # of the message that a reply quotes
 ZERO_CHANNEL_ID = -(10**12)  # a supergroup's or channel's chat id is this minus the channel's id
+
+ANSWERED_PARTS = (
+    ("reply_to_checklist_task_id", "checklist", "tasks", "id", gettext_noop("task")),
+    ("reply_to_poll_option_id", "poll", "options", "persistent_id", gettext_noop("option")),
+)
 
 # Fields of messages whose chat and message id may coincide with those of others.
 NOT_IDENTIFYING = {"ephemeral_message_id", "business_connection_id", "guest_query_id"}
@@ -329,17 +335,14 @@ def _answered(message: Fields, reply: Fields) -> str:
 
 def _answered_part(message: Fields) -> Iterator[str]:
     """The task of a checklist, or the option of a poll, that a message replies to."""
-    reply = dictionary(message.get("reply_to_message")) or dictionary(message.get("external_reply"))
-    for asked, medium, parts, key, name in (
-        ("reply_to_checklist_task_id", "checklist", "tasks", "id", _("task")),
-        ("reply_to_poll_option_id", "poll", "options", "persistent_id", _("option")),
-    ):
+    for asked, medium, parts, key, name in ANSWERED_PARTS:
         number = message.get(asked)
         if not isinstance(number, int | str):
             continue
+        reply = dictionary(message.get("reply_to_message")) or dictionary(message.get("external_reply"))
         of_medium = map(dictionary, sequence(dictionary(reply.get(medium)).get(parts)))
         found = next((line(part.get("text")) for part in of_medium if part.get(key) == number), "")
-        yield quoted(found) if not is_blank(found) else mark(f"{name} {shortened(line(str(number)), 50)}")
+        yield quoted(found) if not is_blank(found) else mark(f"{_(name)} {shortened(line(str(number)), 50)}")
 
 
 def _origin(origin: object) -> str:
