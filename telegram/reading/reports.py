@@ -5,10 +5,11 @@ Pure functions of `Message` objects as the Bot API 10.3 has them (https://core.t
 are in the language that is active. Whatever a message holds, nothing but `NotUnderstoodError` is raised.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -247,8 +248,7 @@ def _copied_post(message: Fields) -> tuple[int, int] | None:
 # Words
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Content:
+class _Content(NamedTuple):
     """`words` are the author's, or else what stands for them; `mark` names what the words come with."""
 
     kind: str
@@ -262,7 +262,7 @@ class _Content:
 
 def _content(message: Fields, text: texts.Text, command: texts.Command | None = None) -> _Content:
     """Of a `command` that is given, its text alone is what the author typed."""
-    media = next((kind for kind in MEDIA if kind in message), None)
+    media = _kind(message, MEDIA)
     typed = text.words if command is None else command.text
     if not is_blank(typed):
         return _Content(
@@ -273,7 +273,7 @@ def _content(message: Fields, text: texts.Text, command: texts.Command | None = 
             unknown=bool(text.rich.unknown),
             needs_link=bool(media) or text.rich.has_media,
         )
-    if skipped := next((kind for kind in SKIPPED if kind in message), None):
+    if skipped := _kind(message, SKIPPED):
         skip = Skip(skipped.removesuffix("_winners"))
         return _Content(kind=skipped, words=SKIPPED[skipped](message[skipped]), skip=skip)
     if media:
@@ -286,6 +286,11 @@ def _content(message: Fields, text: texts.Text, command: texts.Command | None = 
     names = ", ".join(sorted(string(key) for key in message if key not in METADATA))
     words = _("[message of an unknown kind: %s]") % shortened(line(names) or "?", 200)
     return _Content(kind="unknown", words=words, unknown=True, needs_link=True)
+
+
+def _kind(message: Fields, kinds: Mapping[str, object]) -> str | None:
+    """The first of the kinds that the message has a field of."""
+    return None if kinds.keys().isdisjoint(message) else next(kind for kind in kinds if kind in message)
 
 
 def _carried(content: _Content, link: str | None) -> str:
