@@ -1,7 +1,8 @@
 """History of chats, taken from an export: it becomes the same incidents and comments as the bot would have made."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
 from itertools import batched, groupby
@@ -11,6 +12,7 @@ from typing import Any
 from django.db import reset_queries, transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import activate, get_language
 
 from incidents.models import Channel, Incident
 from incidents.services import Comment, import_incidents
@@ -46,14 +48,24 @@ class History:
 
     def record(self, found: Iterable[Report | NotUnderstoodError]) -> None:
         """In batches, each in a transaction. Raises what `found` raises, after what came before is recorded."""
-        for chat_id, reports in groupby(self._understood(found), key=attrgetter("chat_id")):
-            for batch in batched(reports, BATCH):
+        batches = self._batches(found)
+        # A thread reads the next batch while the database writes this one, in the language that is active here.
+        with ThreadPoolExecutor(1, initializer=activate, initargs=(get_language(),)) as reader:
+            following = reader.submit(next, batches, None)
+            while batch := following.result():
+                following = reader.submit(next, batches, None)
                 with transaction.atomic():
-                    self._record(chat_id, batch)
+                    self._record(*batch)
                     transaction.set_rollback(self.dry_run)
                 reset_queries()  # which DEBUG keeps: they hold the whole history
         if self.error:
             raise self.error
+
+    def _batches(self, found: Iterable[Report | NotUnderstoodError]) -> Iterator[tuple[int, tuple[Report, ...]]]:
+        """The chat's id and the reports of each batch."""
+        for chat_id, reports in groupby(self._understood(found), key=attrgetter("chat_id")):
+            for batch in batched(reports, BATCH):
+                yield chat_id, batch
 
     def _understood(self, found: Iterable[Report | NotUnderstoodError]) -> Iterable[Report]:
         try:
