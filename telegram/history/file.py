@@ -25,14 +25,21 @@ class RepairedFile:
     _REPEATED_BYTES = re.compile(rb"(\\u202[89])\x80[\xa8\xa9]")
     # A string, whose end may stand in the next chunk, or what may not stand between strings
     _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?P<end>"?)|[\x00-\x08\x0b\x0c\x0e-\x1f]', re.DOTALL)
+    _ESCAPE = (
+        r'\\["\\/bfnrt]'
+        r"|\\u(?![dD][89a-fA-F])[0-9A-Fa-f]{4}"
+        r"|\\u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2}"
+    )
     _IN_STRING = re.compile(
-        r"\\u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2}"
-        r"|\\u(?P<surrogate>[dD][89a-fA-F][0-9A-Fa-f]{2})"
-        r"|\\u[0-9A-Fa-f]{4}"
+        rf"{_ESCAPE}"
+        r"|\\u(?P<surrogate>[0-9A-Fa-f]{4})"
         r"|\\x(?P<code>[0-9A-Fa-f]{2})"
-        r'|\\["\\/bfnrt]'
         r"|(?P<stray>[\\\x00-\x1f])"
     )
+    # What needs no repair: strings, the last one without its end, and what may stand between them
+    _VALID_STRING = rf'"[^"\\\x00-\x1f]*+(?:(?:{_ESCAPE})[^"\\\x00-\x1f]*+)*+'
+    _BETWEEN = r'[^"\x00-\x08\x0b\x0c\x0e-\x1f]*+'
+    _VALID = re.compile(rf'{_BETWEEN}(?:{_VALID_STRING}"{_BETWEEN})*+(?P<begun>{_VALID_STRING})?')
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -55,9 +62,15 @@ class RepairedFile:
         if begun:
             chunk, self._rest = chunk[: begun.start()], chunk[begun.start() :]
         text = self._decoder.decode(self._REPEATED_BYTES.sub(rb"\1", chunk), final)
-        if self._in_string:
-            return self._STRING.sub(self._repair_string, f'"{text}')[1:].encode()
-        return self._STRING.sub(self._repair_string, text).encode()
+        if not self._in_string:
+            return self._repair_strings(text).encode()
+        return self._repair_strings(f'"{text}')[1:].encode()
+
+    def _repair_strings(self, text: str) -> str:
+        if valid := self._VALID.fullmatch(text):
+            self._in_string = valid["begun"] is not None
+            return text
+        return self._STRING.sub(self._repair_string, text)
 
     def _repair_string(self, found: re.Match[str]) -> str:
         if found["end"] is None:

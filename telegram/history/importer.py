@@ -1,17 +1,22 @@
 """History of chats, taken from an export: it becomes the same incidents and comments as the bot would have made."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
 from itertools import batched, groupby
 from operator import attrgetter
+from typing import Any
 
 from django.db import reset_queries, transaction
+from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import activate, get_language
 
 from incidents.models import Channel, Incident
 from incidents.services import Comment, import_incidents
+from incidents.store import store
 from telegram import chats
 from telegram.bot_api import client
 from telegram.models import Account, Card, Chat, ChatAlias, Message
@@ -22,6 +27,10 @@ from telegram.receiving import accounts
 from telegram.receiving.messages import username_of
 
 BATCH = 1_000
+MESSAGE_COLUMNS = (
+    "alias_id", "message_id", "incident_id", "role", "words", "has_text", "edited_at", "media_group_id", "thread_id",
+    "link",
+)  # fmt: skip
 
 
 class History:
@@ -39,14 +48,24 @@ class History:
 
     def record(self, found: Iterable[Report | NotUnderstoodError]) -> None:
         """In batches, each in a transaction. Raises what `found` raises, after what came before is recorded."""
-        for chat_id, reports in groupby(self._understood(found), key=attrgetter("chat_id")):
-            for batch in batched(reports, BATCH):
+        batches = self._batches(found)
+        # A thread reads the next batch while the database writes this one, in the language that is active here.
+        with ThreadPoolExecutor(1, initializer=activate, initargs=(get_language(),)) as reader:
+            following = reader.submit(next, batches, None)
+            while batch := following.result():
+                following = reader.submit(next, batches, None)
                 with transaction.atomic():
-                    self._record(chat_id, batch)
+                    self._record(*batch)
                     transaction.set_rollback(self.dry_run)
                 reset_queries()  # which DEBUG keeps: they hold the whole history
         if self.error:
             raise self.error
+
+    def _batches(self, found: Iterable[Report | NotUnderstoodError]) -> Iterator[tuple[int, tuple[Report, ...]]]:
+        """The chat's id and the reports of each batch."""
+        for chat_id, reports in groupby(self._understood(found), key=attrgetter("chat_id")):
+            for batch in batched(reports, BATCH):
+                yield chat_id, batch
 
     def _understood(self, found: Iterable[Report | NotUnderstoodError]) -> Iterable[Report]:
         try:
@@ -63,28 +82,26 @@ class History:
         chat = Chat.objects.select_for_update(no_key=True).get(pk=alias.chat_id)
         incidents: list[tuple[Incident, str]] = []
         comments: list[Comment] = []
-        messages: list[Message] = []
+        messages: list[tuple[Report, Incident, Message.Role]] = []
         targets = _targets(alias, batch)
         for each in batch:
             report = self._read(each, chat) if each.message_id not in targets else None
             if report is None or report.message_id is None:
                 self.counts["recorded before" if each.message_id in targets else "skipped"] += 1
                 continue
-            at, actor = min(report.date or timezone.now(), timezone.now()), self._actor(report.author)
+            now = timezone.now()
+            at, actor = min(report.date or now, now), self._actor(report.author)
             if target := targets.get(report.reply_to or 0):
                 comments.append(Comment(target, report.description, at, actor))
                 role = Message.Role.COMMENT
             else:
-                values = {"description": report.description, "source": chat.source}
-                target = Incident(**values, created_at=at, updated_at=timezone.now())
+                target = Incident(description=report.description, source=chat.source, created_at=at, updated_at=now)
                 incidents.append((target, actor))
                 role = Message.Role.REPORT
             targets[report.message_id] = target
-            messages.append(_message(alias, report, target, role))
+            messages.append((report, target, role))
         import_incidents(incidents, comments, channel=Channel.TELEGRAM)
-        for message in messages:
-            message.incident_id = message.incident.pk
-        Message.objects.bulk_create(messages)
+        store.insert_rows(Message, MESSAGE_COLUMNS, (_row(alias, *message) for message in messages))
         self.counts.update({"incidents": len(incidents), "comments": len(comments)})
 
     def _read(self, report: Report, chat: Chat) -> Report | None:
@@ -104,21 +121,26 @@ class History:
 
 def _targets(alias: ChatAlias, batch: tuple[Report, ...]) -> dict[int, Incident]:
     """The incidents of the messages and cards that the batch consists of, or replies to, as far as they are known."""
-    ids = {number for report in batch for number in (report.message_id, report.reply_to) if number is not None}
-    shown = Card.objects.filter(chat=alias.chat_id, message_id__in=ids).values_list("message_id", "incident")
-    taken = Message.objects.filter(alias=alias, message_id__in=ids).values_list("message_id", "incident")
+    ids = {report.message_id for report in batch if report.message_id is not None}
+    replied = {report.reply_to for report in batch if report.reply_to} - ids
+    # An export is in the order of its ids: the range of a batch holds little more than a list of them, and costs less.
+    known = Q(message_id__range=(min(ids), max(ids))) | Q(message_id__in=replied)
+    shown = Card.objects.filter(known, chat=alias.chat_id).values_list("message_id", "incident")
+    taken = Message.objects.filter(known, alias=alias).values_list("message_id", "incident")
     return {number: Incident(pk=pk) for number, pk in [*shown, *taken] if number is not None}
 
 
-def _message(alias: ChatAlias, report: Report, incident: Incident, role: Message.Role) -> Message:
-    return Message(
-        alias=alias,
-        message_id=report.message_id,
-        incident=incident,
-        role=role,
-        words=report.description,
-        has_text=report.has_text,
-        edited_at=report.edited,
-        thread_id=report.thread_id,
-        link=report.link or "",
+def _row(alias: ChatAlias, report: Report, incident: Incident, role: Message.Role) -> tuple[Any, ...]:
+    """The values of MESSAGE_COLUMNS."""
+    return (
+        alias.pk,
+        report.message_id,
+        incident.pk,
+        role,
+        report.description,
+        report.has_text,
+        report.edited,
+        "",
+        report.thread_id,
+        report.link or "",
     )

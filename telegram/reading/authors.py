@@ -70,4 +70,7 @@ def full_name(fields: Fields) -> str:
 
 
 def first_shown(*texts: str) -> str:
-    return next((text for text in texts if not is_blank(text)), "")
+    for text in texts:
+        if not is_blank(text):
+            return text
+    return ""

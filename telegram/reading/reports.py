@@ -5,12 +5,14 @@ Pure functions of `Message` objects as the Bot API 10.3 has them (https://core.t
 are in the language that is active. Whatever a message holds, nothing but `NotUnderstoodError` is raised.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from incidents.text import DESCRIPTION_MAX_LENGTH, is_blank, normalize_line_breaks
 from telegram.reading import texts
@@ -21,6 +23,11 @@ from telegram.reading.values import Fields, dictionary, integer, line, sequence,
 
 ANSWERED_MAX_LENGTH = 4_000  # of the message that a reply quotes
 ZERO_CHANNEL_ID = -(10**12)  # a supergroup's or channel's chat id is this minus the channel's id
+
+ANSWERED_PARTS = (
+    ("reply_to_checklist_task_id", "checklist", "tasks", "id", gettext_noop("task")),
+    ("reply_to_poll_option_id", "poll", "options", "persistent_id", gettext_noop("option")),
+)
 
 # Fields of messages whose chat and message id may coincide with those of others.
 NOT_IDENTIFYING = {"ephemeral_message_id", "business_connection_id", "guest_query_id"}
@@ -241,8 +248,7 @@ def _copied_post(message: Fields) -> tuple[int, int] | None:
 # Words
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Content:
+class _Content(NamedTuple):
     """`words` are the author's, or else what stands for them; `mark` names what the words come with."""
 
     kind: str
@@ -256,7 +262,7 @@ class _Content:
 
 def _content(message: Fields, text: texts.Text, command: texts.Command | None = None) -> _Content:
     """Of a `command` that is given, its text alone is what the author typed."""
-    media = next((kind for kind in MEDIA if kind in message), None)
+    media = _kind(message, MEDIA)
     typed = text.words if command is None else command.text
     if not is_blank(typed):
         return _Content(
@@ -267,7 +273,7 @@ def _content(message: Fields, text: texts.Text, command: texts.Command | None = 
             unknown=bool(text.rich.unknown),
             needs_link=bool(media) or text.rich.has_media,
         )
-    if skipped := next((kind for kind in SKIPPED if kind in message), None):
+    if skipped := _kind(message, SKIPPED):
         skip = Skip(skipped.removesuffix("_winners"))
         return _Content(kind=skipped, words=SKIPPED[skipped](message[skipped]), skip=skip)
     if media:
@@ -280,6 +286,11 @@ def _content(message: Fields, text: texts.Text, command: texts.Command | None = 
     names = ", ".join(sorted(string(key) for key in message if key not in METADATA))
     words = _("[message of an unknown kind: %s]") % shortened(line(names) or "?", 200)
     return _Content(kind="unknown", words=words, unknown=True, needs_link=True)
+
+
+def _kind(message: Fields, kinds: Mapping[str, object]) -> str | None:
+    """The first of the kinds that the message has a field of."""
+    return None if kinds.keys().isdisjoint(message) else next(kind for kind in kinds if kind in message)
 
 
 def _carried(content: _Content, link: str | None) -> str:
@@ -329,17 +340,14 @@ def _answered(message: Fields, reply: Fields) -> str:
 
 def _answered_part(message: Fields) -> Iterator[str]:
     """The task of a checklist, or the option of a poll, that a message replies to."""
-    reply = dictionary(message.get("reply_to_message")) or dictionary(message.get("external_reply"))
-    for asked, medium, parts, key, name in (
-        ("reply_to_checklist_task_id", "checklist", "tasks", "id", _("task")),
-        ("reply_to_poll_option_id", "poll", "options", "persistent_id", _("option")),
-    ):
+    for asked, medium, parts, key, name in ANSWERED_PARTS:
         number = message.get(asked)
         if not isinstance(number, int | str):
             continue
+        reply = dictionary(message.get("reply_to_message")) or dictionary(message.get("external_reply"))
         of_medium = map(dictionary, sequence(dictionary(reply.get(medium)).get(parts)))
         found = next((line(part.get("text")) for part in of_medium if part.get(key) == number), "")
-        yield quoted(found) if not is_blank(found) else mark(f"{name} {shortened(line(str(number)), 50)}")
+        yield quoted(found) if not is_blank(found) else mark(f"{_(name)} {shortened(line(str(number)), 50)}")
 
 
 def _origin(origin: object) -> str:

@@ -31,8 +31,8 @@ def flatten(rich_message: object, medium: Callable[[Fields], str]) -> RichText:
     `medium` names a block's photo, file or place. A block of an unknown type leaves a mark beside the text in it.
     """
     flattened = RichText()
-    writer = _Writer(flattened, medium)
-    flattened.text = writer.blocks(dictionary(rich_message).get("blocks"), 0)
+    if blocks := dictionary(rich_message).get("blocks"):
+        flattened.text = _Writer(flattened, medium).blocks(blocks, 0)
     return flattened
 
 

@@ -81,6 +81,8 @@ def _mentions_in_rich(rich: RichText) -> Iterator[str | int]:
 
 
 def _mentions(message: Fields, entities: list[_Entity]) -> Iterator[str | int]:
+    if not entities:
+        return
     # Without the addresses of links: entities name places in the text as it was typed.
     encoded = (string(message.get("text")) or string(message.get("caption"))).encode("utf-16-le")
     for kind, offset, length, entity in entities:

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from identity.models import User
 from incidents.models import Incident, IncidentChange
@@ -50,6 +52,28 @@ def test_replies_become_comments_across_batches(run, monkeypatch):
     run(entry(1), entry(2, "да", reply_to_message_id=1), entry(3, "нет", reply_to_message_id=2))
     assert descriptions() == ["x"]
     assert changes() == [{"comment": [None, "да"]}, {"comment": [None, "нет"]}]
+
+
+def test_the_number_of_statements_does_not_grow_with_a_batch(run):
+    counts = []
+    for first, size in ((1, 2), (1000, 200)):
+        entries = [entry(first + n, reply_to_message_id=first + n - n % 2) for n in range(size)]
+        with CaptureQueriesContext(connection) as queries:
+            run(*entries, arguments=["--dry-run"])
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+
+
+def test_a_batch_whose_ids_are_in_no_order(run):
+    run(entry(50), entry(7), entry(30, "да", reply_to_message_id=7))
+    told = run(entry(60), entry(7), entry(5), entry(30), entry(6, "нет", reply_to_message_id=50))
+    assert "2 incidents, 1 comments, 2 recorded before" in told
+    assert changes()[-1] == {"comment": [None, "нет"]}
+
+
+def test_the_words_are_in_the_language_of_the_chats(run):
+    run(entry(1, "", photo="a.jpg"), entry(2, "", photo="b.jpg"))
+    assert [line.split("\n")[0] for line in descriptions()] == ["[фото, без текста]"] * 2
 
 
 def test_a_repetition_records_nothing(run):
