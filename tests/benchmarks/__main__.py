@@ -69,7 +69,7 @@ def main() -> None:
             f"{date.today():%-d %B %Y}, {os.cpu_count()} CPUs ({cpu_model()}), "
             f"{psutil.virtual_memory().total / 2**30:.0f} GB, PostgreSQL {postgres.version.split()[0]} with fsync, "
             f"Python {platform.python_version()}, {PROCESSES} worker processes, {CONNECTIONS} connections, "
-            + (f"through {nginx.version()}" if options.nginx else "without nginx")
+            + (f"through {nginx.version()}" if options.nginx or options.bulk else "without nginx")
         )
         print(heading, flush=True)
         try:
