@@ -108,6 +108,13 @@ def test_this_week_and_the_last(become, django_assert_num_queries):
     assert (this.since, this.until, last.since, last.until) == (NOW - 7 * DAY, NOW, NOW - 14 * DAY, NOW - 7 * DAY)
 
 
+def test_what_was_created_before_both_weeks_counts_when_it_is_resolved(become):
+    become(NOW - MINUTE, 30 * DAY)
+    become(NOW - 7 * DAY - MINUTE, 20 * DAY)
+    this, last = last_weeks()
+    assert (this.resolved, this.median, last.resolved, last.median) == (1, 30 * DAY, 1, 20 * DAY)
+
+
 @pytest.mark.parametrize(
     ("steps", "hours"),
     [
