@@ -138,9 +138,12 @@ def test_connection_is_not_kept(server, monkeypatch, reply):
 
 
 def test_body_that_does_not_come_delays_nothing_for_long(server, monkeypatch):
+    timeouts, settimeout = [], socket.socket.settimeout
+    monkeypatch.setattr(socket.socket, "settimeout", lambda *args: timeouts.append(args[1]) or settimeout(*args))
     monkeypatch.setattr(http, "BODY_SECONDS", 0.1)
-    with server([b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", HOLD], [OK]) as receiver:
+    with server([b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", HOLD]) as receiver:
         assert send(receiver, 1) == [200]
+    assert timeouts[-1] <= 0.1
 
 
 def test_connection_that_was_closed_while_idle_is_not_used(server):
