@@ -32,6 +32,7 @@ BODY_SECONDS = 1.0  # The body is read for the sake of the connection alone.
 MAX_RESPONSE_BYTES = 64 * 1024  # of the interim responses and the final one
 BUFFER_BYTES = 8 * 1024
 STATUS_LINE = re.compile(rb"HTTP/1\.(\d) +([1-9]\d\d)(?: .*)?\r?\n")  # RFC 9112, 4
+CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]+)[ \t]*(?:;.*)?\r\n")  # RFC 9112, 7.1
 NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 
 
@@ -143,7 +144,9 @@ class _Connection:
         connection.sock = self
         connection.request("POST", self._target, body, {"Host": self._authority, **headers})
         version, status, received = self._read_head()
-        persistent = version == b"1" and "close" not in str(received.get_all("Connection")).lower()
+        # A line that is no header ends them for the parser: what follows it is unknown.
+        closes = received.defects or "close" in str(received.get_all("Connection")).lower()
+        persistent = version == b"1" and not closes
         with suppress(OSError, HTTPException, ValueError):
             if persistent and 200 <= status < 300:
                 self._read_body(status, received)
@@ -166,15 +169,33 @@ class _Connection:
                 return line[1], status, headers
 
     def _read_body(self, status: int, headers: HTTPMessage) -> None:
-        """Reads as far as a response of success goes (RFC 9112, 6.3). Raises ValueError where that is not known."""
+        """
+        Reads as far as a response of success goes. Raises ValueError where that is not certain (RFC 9112, 6.3).
+
+        What came after a wrong end would pass for the response to the next event.
+        """
         self.deadline = min(self.deadline, monotonic() + BODY_SECONDS)
-        if headers["Transfer-Encoding"]:
-            while size := int(self.readline().partition(b";")[0], 16):
-                self._read(size + 2)
-            while self.readline().strip():
+        match headers.get_all("Transfer-Encoding"), headers.get_all("Content-Length"):
+            case None, None | ["0"] if status == HTTPStatus.NO_CONTENT:
                 pass
-        elif status != HTTPStatus.NO_CONTENT:
-            self._read(int(headers["Content-Length"] or ""))
+            case None, [length] if status != HTTPStatus.NO_CONTENT and length.isascii() and length.isdecimal():
+                self._read(int(length))
+            case [coding], None if status != HTTPStatus.NO_CONTENT and coding.lower() == "chunked":
+                self._read_chunks()
+            case _:
+                raise ValueError
+
+    def _read_chunks(self) -> None:
+        size = None
+        while size != 0:
+            line = CHUNK_SIZE.fullmatch(self.readline())
+            if not line:
+                raise ValueError
+            size = int(line[1], 16)
+            if size and not self._read(size + 2).endswith(b"\r\n"):
+                raise ValueError
+        while self.readline().strip():
+            pass
 
     def is_usable(self) -> bool:
         """Tells whether it may be used again, unless the receiver has closed it or sent what was not asked for."""

@@ -12,8 +12,10 @@ class StrictSerializer(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         """Raises ValidationError with all errors at once."""
-        names = [name for name in data if name not in self.fields] if isinstance(data, dict) else []
-        unknown = {name: [ErrorDetail(_("This field does not exist."), code="unknown_field")] for name in names}
+        unknown = {}
+        if isinstance(data, dict) and (names := [name for name in data if name not in self.fields]):
+            message = ErrorDetail(_("This field does not exist."), code="unknown_field")
+            unknown = {name: [message] for name in names}
         try:
             value = super().to_internal_value(data)
         except ValidationError as exc:

@@ -13,7 +13,8 @@ from core.log import context as log
 from core.log.redaction import redact
 
 # No line shows them: https://docs.python.org/3/howto/logging.html#optimization
-logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+# Not logProcesses: this holds for gunicorn's own lines too, which show the process.
+logging.logThreads = logging.logMultiprocessing = False
 logging.logAsyncioTasks = False  # type: ignore[attr-defined]
 
 

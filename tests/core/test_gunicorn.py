@@ -1,6 +1,7 @@
 """gunicorn with docker/gunicorn.conf.py."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -48,6 +49,14 @@ def gunicorn(tmp_path_factory):
 
 def test_serves_on_a_unix_socket(gunicorn):
     assert gunicorn.send(ALIVE).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_lines_of_its_log_are_whole(gunicorn):
+    """The formatter of gunicorn shows the process, in the master and in the workers, which both load the service."""
+    gunicorn.send(ALIVE)
+    lines = gunicorn.log.read_text().splitlines()
+    assert [line for line in lines if not re.fullmatch(r"\[.{25}\] \[\d+\] \[[A-Z]+\] .+", line)] == []
+    assert {line.split("] ")[-1].split()[0] for line in lines} >= {"Starting", "Listening", "Booting"}
 
 
 @pytest.mark.parametrize(

@@ -84,3 +84,17 @@ def test_statement_in_a_failed_transaction_is_refused():
         with transaction.atomic():
             transaction.set_rollback(True)
             fetch("SELECT 1", [])
+
+
+def test_statements_of_the_orm_leave_the_prepared_ones_alone():
+    """They contain their values: a hundred of them would take the place of all others."""
+    sql = "SELECT %s || 'counted'"
+    for number in range(7):
+        fetch(sql, ["a"])
+        for name in range(110):
+            User.objects.filter(username=f"{number}-{name}").exists()
+        with pytest.raises(DataError), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / %s", [0])
+    statements = {statement for (statement,) in fetch("SELECT statement FROM pg_prepared_statements", [])}
+    assert "SELECT $1 || 'counted'" in statements
+    assert not any("identity_user" in statement for statement in statements)

@@ -86,6 +86,7 @@ def send(server, times):
     [
         OK,
         b"HTTP/1.1 204 No Content\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n12345",
         b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 60000\r\n\r\n" + b"x" * 60_000,
         b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -111,6 +112,16 @@ def test_connection_is_kept(server, reply):
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n123",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n5\r\n12",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabcd0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nno header\r\nConnection: close\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n",
         OK + OK,
         OK.replace(b"200", b"500"),
         OK.replace(b"200", b"408"),
@@ -127,9 +138,12 @@ def test_connection_is_not_kept(server, monkeypatch, reply):
 
 
 def test_body_that_does_not_come_delays_nothing_for_long(server, monkeypatch):
+    timeouts, settimeout = [], socket.socket.settimeout
+    monkeypatch.setattr(socket.socket, "settimeout", lambda *args: timeouts.append(args[1]) or settimeout(*args))
     monkeypatch.setattr(http, "BODY_SECONDS", 0.1)
-    with server([b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", HOLD], [OK]) as receiver:
+    with server([b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", HOLD]) as receiver:
         assert send(receiver, 1) == [200]
+    assert timeouts[-1] <= 0.1
 
 
 def test_connection_that_was_closed_while_idle_is_not_used(server):
