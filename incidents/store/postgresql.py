@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import orjson
+from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import Model, Q, QuerySet
 from django.db.models.expressions import RawSQL
@@ -295,7 +296,10 @@ def csv_lines(rows: QuerySet[Incident, Any], texts: Texts, separator: str) -> tu
     """Returns rows of `table.select` by descending ids as lines of CSV, and the last id, 0 if there are none."""
     if not _knows_zone(texts.zone):
         return table.csv_lines(rows, texts, separator)
-    sql, params = rows.query.sql_with_params()
+    try:
+        sql, params = rows.query.sql_with_params()
+    except EmptyResultSet:  # of conditions that no row can meet
+        return "", 0
     labels, names = (Jsonb(found, orjson.dumps) for found in (texts.labels, texts.names))
     with connection.cursor() as cursor:
         given: list[Any] = [f'"{separator}"', labels, labels, names, str(texts.zone)]

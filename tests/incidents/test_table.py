@@ -90,3 +90,5 @@ def test_a_zone_that_postgresql_does_not_know():
 
 def test_nothing():
     assert written(store) == written(table) == ("", 0)
+    texts = Texts(LABELS, {}, ZoneInfo("UTC"))
+    assert store.csv_lines(table.select(Incident.objects.filter(pk__in=[])), texts, ";") == ("", 0)
