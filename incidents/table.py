@@ -67,9 +67,10 @@ def csv_lines(rows: QuerySet[Incident, Any], texts: Texts, separator: str) -> tu
     lines = StringIO()
     # Unquoted, a text would be torn by a spreadsheet that splits at commas, semicolons and tabs alike.
     writer = csv.writer(lines, delimiter=separator, quoting=csv.QUOTE_ALL)
-    writer.writerows(map(_without_formula, row) for row in cells(found, texts))
+    writer.writerows(map(without_formula, row) for row in cells(found, texts))
     return lines.getvalue(), found[-1][0] if found else 0
 
 
-def _without_formula(value: Any) -> Any:
+def without_formula(value: Any) -> Any:
+    """Marks what a spreadsheet would take for a formula in a string; returns other values as they are."""
     return _formula.sub(r"\1'", value) if isinstance(value, str) else value

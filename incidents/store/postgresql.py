@@ -306,7 +306,8 @@ def csv_lines(rows: QuerySet[Incident, Any], texts: Texts, separator: str) -> tu
         sql, params = rows.query.sql_with_params()
     except EmptyResultSet:  # of conditions that no row can meet
         return "", 0
-    labels, names = (Jsonb(found, orjson.dumps) for found in (texts.labels, texts.names))
+    safe = {value: table.without_formula(label) for value, label in texts.labels.items()}
+    labels, names = (Jsonb(found, orjson.dumps) for found in (safe, texts.names))
     with connection.cursor() as cursor:
         given: list[Any] = [f'"{separator}"', labels, labels, names, str(texts.zone)]
         cursor.execute(CSV_LINES.format(rows=sql), [*given, *params])

@@ -10,7 +10,7 @@ import pytest
 
 from incidents import table
 from incidents.actors import Named
-from incidents.models import Incident
+from incidents.models import Incident, Status
 from incidents.services import change_incident
 from incidents.store import store
 from incidents.table import Texts
@@ -27,7 +27,7 @@ LABELS = {
     "open": "Открыт",
     "in_progress": 'В "работе"',
     "resolved": "Решён",
-    "closed": "Закрыт",
+    "closed": "-Закрыт; =",
     "operator": "Оператор",
     "monitoring": "Мониторинг",
     "partner": "Партнёр",
@@ -46,7 +46,7 @@ def test_hostile_texts(separator):
     texts = [*PIECES, *("".join(chance.choices(PIECES, k=chance.randrange(1, 9))) for _ in range(400))]
     # As a program may have written them that does not make one line break of all kinds.
     incidents = Incident.objects.bulk_create(
-        Incident(description=text, status="in_progress", source="partner") for text in texts
+        Incident(description=text, status=chance.choice(Status.values), source="partner") for text in texts
     )
     lines, last = written(store, separator=separator)
     assert (lines, last) == written(table, separator=separator)
