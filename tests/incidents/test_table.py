@@ -43,7 +43,9 @@ def written(by, zone="UTC", names=None, separator=";"):
 @pytest.mark.parametrize("separator", [";", ","])
 def test_hostile_texts(separator):
     chance = seeded()
-    texts = [*PIECES, *("".join(chance.choices(PIECES, k=chance.randrange(1, 9))) for _ in range(400))]
+    rows = ["\n" * 9_000, ";\t" * 4_500 + "=", "\v" * 9_000]
+    mixed = ("".join(chance.choices(PIECES, k=chance.randrange(1, 9))) for _ in range(400))
+    texts = [*PIECES, *(f"a{row}b" for row in rows), *mixed]
     # As a program may have written them that does not make one line break of all kinds.
     incidents = Incident.objects.bulk_create(
         Incident(description=text, status=chance.choice(Status.values), source="partner") for text in texts
