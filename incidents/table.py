@@ -15,10 +15,15 @@ from incidents.models import Incident
 
 # A spreadsheet takes a cell that begins so for a formula, and begins a cell also at the separators that it was told of,
 # whichever the file has: https://owasp.org/www-community/attacks/CSV_Injection
-# PostgreSQL has the same pattern: white space is written out, since \s differs.
-_SPACE = r" \t-\r\u001c-\u001f\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-FORMULA = rf'(^[{_SPACE}"]*|[,;\t\r\n][{_SPACE}"]*)(?=[=+@＝＋－＠-])|^(?=[\t\r\n])'
-_formula = re.compile(FORMULA)
+# White space is written out, since \s of PostgreSQL differs.
+_BLANK = r' "\u000b\u000c\u001c-\u001f\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000'
+_SIGN = "[=+@＝＋－＠-]"
+FORMULA = rf"(^[{_BLANK}\t\r\n]*|[,;\t\r\n][{_BLANK}\t\r\n]*)(?={_SIGN})|^(?=[\t\r\n])"  # for PostgreSQL
+# The same for Python, which would try FORMULA at each line break in a row of them: it reads a row only from its start.
+_ROW = rf"[{_BLANK}\t\r\n,;]"
+_formula = re.compile(
+    rf"^[{_BLANK}\t\r\n]*(?={_SIGN})|^(?=[\t\r\n])|(?={_ROW})(?<!{_ROW})[{_BLANK}]*[,;\t\r\n]{_ROW}*(?={_SIGN})"
+)
 
 
 @dataclass(frozen=True)
@@ -67,9 +72,10 @@ def csv_lines(rows: QuerySet[Incident, Any], texts: Texts, separator: str) -> tu
     lines = StringIO()
     # Unquoted, a text would be torn by a spreadsheet that splits at commas, semicolons and tabs alike.
     writer = csv.writer(lines, delimiter=separator, quoting=csv.QUOTE_ALL)
-    writer.writerows(map(_without_formula, row) for row in cells(found, texts))
+    writer.writerows(map(without_formula, row) for row in cells(found, texts))
     return lines.getvalue(), found[-1][0] if found else 0
 
 
-def _without_formula(value: Any) -> Any:
-    return _formula.sub(r"\1'", value) if isinstance(value, str) else value
+def without_formula(value: Any) -> Any:
+    """Marks what a spreadsheet would take for a formula in a string; returns other values as they are."""
+    return _formula.sub(r"\g<0>'", value) if isinstance(value, str) else value

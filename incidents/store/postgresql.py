@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cache
 from typing import Any
 
 import orjson
+from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import Model, Q, QuerySet
 from django.db.models.expressions import RawSQL
@@ -110,6 +111,12 @@ FROM (
     FROM ({{rows}}) AS incidents (pk, status, source, description, created_at, updated_at, taken_by)
 ) AS rows
 """  # noqa: S608
+# NULL if PostgreSQL does not know the zone
+SAME_TIMES = """
+SELECT bool_and(at AT TIME ZONE name = local)
+FROM pg_timezone_names, unnest(%s::timestamptz[], %s::timestamp[]) AS times (at, local)
+WHERE name = %s
+"""
 # An INSERT locks the table before it takes an id, and until its transaction ends; readers, such as pg_dump, take other
 # locks. pg_locks shows those of all roles, where pg_stat_activity hides when a transaction of another role began.
 # The snapshot of max(id) is older than the list of locks: a transaction with a smaller id is in the list, or has ended
@@ -293,10 +300,14 @@ def sum_up_resolutions(resolutions: QuerySet[Any, Any], since: datetime, middle:
 
 def csv_lines(rows: QuerySet[Incident, Any], texts: Texts, separator: str) -> tuple[str, int]:
     """Returns rows of `table.select` by descending ids as lines of CSV, and the last id, 0 if there are none."""
-    if not _knows_zone(texts.zone):
+    if not _has_zone(texts.zone):
         return table.csv_lines(rows, texts, separator)
-    sql, params = rows.query.sql_with_params()
-    labels, names = (Jsonb(found, orjson.dumps) for found in (texts.labels, texts.names))
+    try:
+        sql, params = rows.query.sql_with_params()
+    except EmptyResultSet:  # of conditions that no row can meet
+        return "", 0
+    safe = {value: table.without_formula(label) for value, label in texts.labels.items()}
+    labels, names = (Jsonb(found, orjson.dumps) for found in (safe, texts.names))
     with connection.cursor() as cursor:
         given: list[Any] = [f'"{separator}"', labels, labels, names, str(texts.zone)]
         cursor.execute(CSV_LINES.format(rows=sql), [*given, *params])
@@ -305,10 +316,17 @@ def csv_lines(rows: QuerySet[Incident, Any], texts: Texts, separator: str) -> tu
 
 
 @cache
-def _knows_zone(zone: tzinfo) -> bool:
-    """Returns whether PostgreSQL has it: its time zones may be older than the service's."""
-    ((known,),) = fetch("SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = %s)", [str(zone)])
-    return known
+def _has_zone(zone: tzinfo) -> bool:
+    """
+    Returns whether PostgreSQL has the same local times: its time zones may be older than the service's, or newer.
+
+    It also takes CET, EET, MET and WET for abbreviations of standard time.
+    """
+    until = datetime.now(UTC) + timedelta(days=365)
+    times = [until - timedelta(weeks=weeks) for weeks in range(50 * 52)]
+    local = [at.astimezone(zone).replace(tzinfo=None) for at in times]
+    ((same,),) = fetch(SAME_TIMES, [times, local, str(zone)])
+    return bool(same)
 
 
 def newest_change_and_writers() -> tuple[int, list[str]]:

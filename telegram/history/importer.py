@@ -39,7 +39,7 @@ class History:
     def __init__(self, *, dry_run: bool) -> None:
         self.dry_run = dry_run
         self.counts: Counter[str] = Counter()
-        self.error: NotUnderstoodError | None = None
+        self.error: NotUnderstoodError | OSError | None = None
         self.bot_id = client.bot_id()
         self.username = username_of(self.bot_id)
         linked = Account.objects.filter(user__is_active=True)
@@ -74,7 +74,7 @@ class History:
                     self.counts["not understood"] += 1
                 else:
                     yield report
-        except NotUnderstoodError as exc:  # of the file as a whole: the batch that was begun is recorded first
+        except (NotUnderstoodError, OSError) as exc:  # of the whole file: the batch that was begun is recorded first
             self.error = exc
 
     def _record(self, chat_id: int, batch: tuple[Report, ...]) -> None:

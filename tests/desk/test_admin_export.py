@@ -205,6 +205,13 @@ def test_a_list_of_every_length_takes_a_query_a_chunk(site, monkeypatch, django_
         assert b"".join(response.streaming_content)
 
 
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_a_search_that_can_find_nothing(site, form):
+    make_incident()
+    (header,) = table(site, form, "q=ab")  # too short
+    assert header == HEADERS
+
+
 def test_what_is_no_form_or_no_filter(site):
     assert site.get(f"{URL}export/pdf/").status_code == 404
     for query in ("created=bogus", "created_to=9999-12-31", "q=%00", "bogus=1"):

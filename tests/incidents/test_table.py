@@ -10,7 +10,7 @@ import pytest
 
 from incidents import table
 from incidents.actors import Named
-from incidents.models import Incident
+from incidents.models import Incident, Status
 from incidents.services import change_incident
 from incidents.store import store
 from incidents.table import Texts
@@ -27,12 +27,12 @@ LABELS = {
     "open": "Открыт",
     "in_progress": 'В "работе"',
     "resolved": "Решён",
-    "closed": "Закрыт",
+    "closed": "-Закрыт; =",
     "operator": "Оператор",
     "monitoring": "Мониторинг",
     "partner": "Партнёр",
 }
-ZONES = ("UTC", "Europe/Moscow", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns", "Pacific/Apia")
+ZONES = ("UTC", "Europe/Moscow", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns", "Pacific/Apia", "CET")
 
 
 def written(by, zone="UTC", names=None, separator=";"):
@@ -43,10 +43,12 @@ def written(by, zone="UTC", names=None, separator=";"):
 @pytest.mark.parametrize("separator", [";", ","])
 def test_hostile_texts(separator):
     chance = seeded()
-    texts = [*PIECES, *("".join(chance.choices(PIECES, k=chance.randrange(1, 9))) for _ in range(400))]
+    rows = ["\n" * 9_000, ";\t" * 4_500 + "=", "\v" * 9_000]
+    mixed = ("".join(chance.choices(PIECES, k=chance.randrange(1, 9))) for _ in range(400))
+    texts = [*PIECES, *(f"a{row}b" for row in rows), *mixed]
     # As a program may have written them that does not make one line break of all kinds.
     incidents = Incident.objects.bulk_create(
-        Incident(description=text, status="in_progress", source="partner") for text in texts
+        Incident(description=text, status=chance.choice(Status.values), source="partner") for text in texts
     )
     lines, last = written(store, separator=separator)
     assert (lines, last) == written(table, separator=separator)
@@ -81,12 +83,15 @@ def test_times(zone):
     assert written(store, zone) == written(table, zone)
 
 
-def test_a_zone_that_postgresql_does_not_know():
+@pytest.mark.parametrize("name", ["Europe/Nowhere", "Asia/Omsk"])
+def test_a_zone_that_postgresql_does_not_know_or_has_other_rules_for(name):
     make_incident(created_at=datetime(2024, 1, 15, 10, 30, tzinfo=UTC))
     with (Path(TZPATH[0]) / "Europe/Moscow").open("rb") as file:
-        zone = ZoneInfo.from_file(file, key="Europe/Nowhere")
+        zone = ZoneInfo.from_file(file, key=name)
     assert "2024-01-15 13:30:00" in written(store, zone)[0]
 
 
 def test_nothing():
     assert written(store) == written(table) == ("", 0)
+    texts = Texts(LABELS, {}, ZoneInfo("UTC"))
+    assert store.csv_lines(table.select(Incident.objects.filter(pk__in=[])), texts, ";") == ("", 0)

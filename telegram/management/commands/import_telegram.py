@@ -32,7 +32,8 @@ class Command(BaseCommand):
                 with tqdm.wrapattr(raw, "read", total=file.stat().st_size, desc=file.name, disable=None) as read:
                     history.record(export.read(read, only=chat, zone=zone))
         except OSError as exc:
-            raise CommandError(f"The file cannot be read: {exc.strerror}.") from None
+            reason = f"The file cannot be read: {exc.strerror}."
+            raise CommandError(f"{reason} Until there: {self._told(history)}.") from None
         except NotUnderstoodError as exc:
             raise CommandError(f"{exc} Until there: {self._told(history)}.") from None
         self.stdout.write(f"{'Nothing was written. ' if dry_run else ''}{self._told(history).capitalize()}.")

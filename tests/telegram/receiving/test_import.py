@@ -2,16 +2,19 @@
 
 import json
 from datetime import UTC, datetime
+from errno import EIO
+from itertools import islice
+from os import strerror
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 
 from identity.models import User
 from incidents.models import Incident, IncidentChange
 from telegram import chats
-from telegram.history import importer
+from telegram.history import export, importer
 from telegram.models import Account, Card, Chat, Message
 from tests.helpers.telegram_messages import ANNA, DATE, GROUP
 from tests.helpers.updates import descriptions, edit, everything, write
@@ -151,6 +154,35 @@ def test_a_file_that_ends_early_keeps_what_came_before(run, tmp_path):
     with pytest.raises(CommandError, match="1 incidents"):
         call_command("import_telegram", str(path))
     assert len(descriptions()) == 2
+
+
+def test_a_file_that_fails_keeps_what_came_before(run, monkeypatch):
+    monkeypatch.setattr(importer, "BATCH", 2)
+
+    def failing(*args, **options):
+        yield from islice(read(*args, **options), 3)
+        raise OSError(EIO, strerror(EIO))
+
+    read = export.read
+    monkeypatch.setattr(export, "read", failing)
+    with pytest.raises(CommandError, match=r"cannot be read: .+ Until there: 3 incidents"):
+        run(*map(entry, range(1, 8)))
+    assert descriptions() == ["x"] * 3
+
+
+def test_a_database_that_fails_keeps_the_batches_before(run, monkeypatch):
+    monkeypatch.setattr(importer, "BATCH", 2)
+    write_rows = importer.store.insert_rows
+
+    def failing(model, *args):
+        if model is Message and Message.objects.exists():
+            raise DatabaseError
+        write_rows(model, *args)
+
+    monkeypatch.setattr(importer.store, "insert_rows", failing)
+    with pytest.raises(DatabaseError):
+        run(*map(entry, range(1, 8)))
+    assert descriptions() == ["x"] * 2 and Message.objects.count() == 2
 
 
 @pytest.mark.parametrize("name", ["missing.json", "."])
