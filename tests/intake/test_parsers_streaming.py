@@ -94,6 +94,16 @@ def test_a_number_with_too_many_digits_is_unreadable(pieces, before):
             read(before + b"1" * digits + after, kind=Format.ALERTMANAGER)
 
 
+@pytest.mark.parametrize("after", ["", "x", "}", '{"alerts": []}'])
+def test_white_space_hides_nothing_behind_the_object(pieces, after):
+    body = b'{"alerts": [{"fingerprint": "A"}]}' + b" " * 3 * streaming.WINDOW_SIZE + after.encode()
+    if after:
+        with pytest.raises(UnreadableError):
+            read(body, kind=Format.ALERTMANAGER)
+    else:
+        assert parts(body) == [Report("A", "A")]
+
+
 def test_a_large_call_of_alertmanager_is_never_built_whole():
     body = b'{"alerts": [' + b"{}," * 500_000 + b"{}]}"
     payload, _notices = read(body, kind=Format.ALERTMANAGER)
