@@ -206,6 +206,23 @@ def test_a_part_that_fails_stands_alone(alertmanager, monkeypatch):
     assert len(statuses()) == 3
 
 
+@pytest.mark.parametrize("others", [2, 9])
+def test_a_part_that_the_database_refuses_stands_alone(alertmanager, monkeypatch, others):
+    new_incident = episodes.new_incident
+
+    def make(**values):
+        incident = new_incident(**values)
+        if "refused" in incident.description:
+            incident.source = "unknown"
+        return incident
+
+    monkeypatch.setattr(episodes, "new_incident", make)
+    delivery = alertmanager.alerts(alert("refused"), *(alert(str(number)) for number in range(others)))
+    assert (len(statuses()), delivery.state, delivery.faults) == (others, "faulty", 1)
+    assert delivery.notes.startswith("#1: IntegrityError")
+    assert Episode.objects.count() == IncidentChange.objects.count() == others
+
+
 def test_a_call_of_many_parts_is_processed_in_several_transactions(alertmanager, monkeypatch):
     monkeypatch.setattr(episodes, "PARTS", 2)
     alerts = [alert(str(number)) for number in range(5)]
