@@ -245,8 +245,13 @@ class _Batch:
         return None
 
     def _identify(self, made: _Episode, report: Report) -> None:
-        """Takes the problem's id from a replay, whose path was missing before: calls to come are repeats, or end it."""
-        if made.fingerprint.startswith("delivery:") and report.fingerprint:
+        """
+        Takes the problem's id from a replay, whose path was missing before: calls to come are repeats, or end it.
+
+        Unless the problem came by its id since: what is known of its end stays.
+        """
+        separate = made.fingerprint.startswith(f"delivery:{self.delivery.pk}:")
+        if separate and report.fingerprint and report.fingerprint not in self.latest:
             Episode.objects.filter(pk=cast("int", made.id)).update(fingerprint=report.fingerprint, closed_at=None)
             made.fingerprint, made.closed_at = report.fingerprint, None
             self.latest[made.fingerprint] = made

@@ -189,6 +189,28 @@ def test_a_replay_with_the_right_path_joins_what_was_separate(db):
     assert statuses() == ["resolved", "open", "open"]
 
 
+def test_a_replay_with_the_right_path_begins_no_problem_anew(db):
+    generic = make_caller("generic", "generic", description_path="text", resolved="state=ok")
+    first = generic.deliver({"text": "Печь погасла", "id": 7})
+    type(generic.sender).objects.update(dedup_path="id")
+    generic.deliver({"text": "Печь погасла", "id": 7})
+    generic.deliver({"state": "ok", "id": 7})
+    inbox.replay([first.pk])
+    inbox.process_pending()
+    assert statuses() == ["open", "resolved"]
+    assert generic.deliver({"text": "Печь погасла", "id": 7}).state == "processed"
+    assert statuses() == ["open", "resolved", "open"]
+
+
+def test_a_replay_begins_no_problem_anew_whatever_its_id(alertmanager):
+    first = alertmanager.alerts(alert("delivery:7"))
+    alertmanager.alerts(resolved("delivery:7"))
+    inbox.replay([first.pk])
+    inbox.process_pending()
+    alertmanager.alerts(alert("delivery:7", "10:10:00"))
+    assert statuses() == ["resolved", "open"]
+
+
 def test_a_part_that_fails_stands_alone(alertmanager, monkeypatch):
     new_incident = episodes.new_incident
 
