@@ -7,7 +7,7 @@ behind that. A decision depends on the call and the episodes before it: processi
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import chain, islice
@@ -183,7 +183,7 @@ class _Batch:
     def _insert(self, episodes: Sequence[_Episode]) -> None:
         if len(episodes) <= FEW:
             for episode in episodes:
-                episode.id = Episode.objects.create(**dict(zip(COLUMNS, values_of(episode), strict=True))).pk
+                episode.id = Episode.objects.create(**asdict(episode)).pk
             return
         for episode, pk in zip(episodes, store.reserve_ids(Episode, len(episodes)), strict=True):
             episode.id = pk
@@ -245,8 +245,13 @@ class _Batch:
         return None
 
     def _identify(self, made: _Episode, report: Report) -> None:
-        """Takes the problem's id from a replay, whose path was missing before: calls to come are repeats, or end it."""
-        if made.fingerprint.startswith("delivery:") and report.fingerprint:
+        """
+        Takes the problem's id from a replay, whose path was missing before: calls to come are repeats, or end it.
+
+        Unless the problem came by its id since: what is known of its end stays.
+        """
+        separate = made.fingerprint.startswith(f"delivery:{self.delivery.pk}:")
+        if separate and report.fingerprint and report.fingerprint not in self.latest:
             Episode.objects.filter(pk=cast("int", made.id)).update(fingerprint=report.fingerprint, closed_at=None)
             made.fingerprint, made.closed_at = report.fingerprint, None
             self.latest[made.fingerprint] = made
@@ -269,12 +274,10 @@ class _Batch:
             return Reason.NOTHING_TO_RESOLVE
         if (latest.opened_by_id or 0) > self.delivery.pk or _precedes(ends_at, latest.started_at):
             return Reason.LATE
-        if latest.id is None:
+        if latest.id is None or latest.incident_id in self.changed:
             self._write()
         latest.ended_at, latest.closed_at, latest.closed_by_id = ends_at, self.delivery.received_at, self.delivery.pk
         self.ended.append(latest)
-        if latest.incident_id in self.changed:
-            self._write()
         self.changed[cast("int", latest.incident_id)] = Status.RESOLVED
         return None
 

@@ -33,11 +33,11 @@ def parse(payload: Mapping[str, Any]) -> Iterator[Part]:
 
 def _parse_alert(index: int, alert: Any, group_status: Any) -> Iterator[Part]:
     if not isinstance(alert, dict):
-        yield Fault(index, Reason.NOT_AN_OBJECT, alert)
+        yield Fault(index, Reason.NOT_AN_OBJECT)
         return
     labels = {} if alert.get("labels") is None else alert["labels"]
     if not isinstance(labels, dict):
-        yield Fault(index, Reason.LABELS, alert)
+        yield Fault(index, Reason.LABELS)
         return
     annotations = alert.get("annotations")
     if not isinstance(annotations, dict):
@@ -53,11 +53,11 @@ def _parse_alert(index: int, alert: Any, group_status: Any) -> Iterator[Part]:
         case "resolved" if identity:
             yield Resolution(identity, timestamp(alert.get("endsAt")), index)
         case "firing":
-            yield Fault(index, Reason.EMPTY, alert)
+            yield Fault(index, Reason.EMPTY)
         case "resolved":
-            yield Fault(index, Reason.RESOLVED_WITHOUT_ID, alert)
+            yield Fault(index, Reason.RESOLVED_WITHOUT_ID)
         case _:
-            yield Fault(index, Reason.UNKNOWN_STATUS, alert)
+            yield Fault(index, Reason.UNKNOWN_STATUS)
 
 
 def _lines(alert: Mapping[str, Any], labels: Mapping[str, Any], annotations: Mapping[str, Any]) -> Iterator[str]:

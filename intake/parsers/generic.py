@@ -71,7 +71,7 @@ def parse(payload: Mapping[str, Any], paths: Paths) -> Iterator[Part]:
         return
     identity = fingerprint(find(payload, paths.dedup))
     if _is_resolved(payload, paths.resolved):
-        yield Resolution(identity) if identity else Fault(0, Reason.RESOLVED_WITHOUT_ID, payload)
+        yield Resolution(identity) if identity else Fault(0, Reason.RESOLVED_WITHOUT_ID)
         return
     if paths.dedup and not identity:
         yield Notice(Reason.NO_ID)

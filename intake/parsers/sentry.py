@@ -19,13 +19,13 @@ FIRING = ("created", "unresolved", "triggered", "critical", "warning")
 def parse(payload: Mapping[str, Any]) -> Iterator[Part]:
     action, data = payload.get("action"), payload.get("data")
     if not isinstance(action, str) or not isinstance(data, dict):
-        yield Fault(0, Reason.UNKNOWN_CALL, payload)
+        yield Fault(0, Reason.UNKNOWN_CALL)
         return
     identity, lines, status = _subject(data)
     if not lines:  # an installation, a comment
         yield Ignored(Reason.NO_REPORT)
     elif action == "resolved" or status == "resolved":
-        yield Resolution(identity) if identity else Fault(0, Reason.RESOLVED_WITHOUT_ID, payload)
+        yield Resolution(identity) if identity else Fault(0, Reason.RESOLVED_WITHOUT_ID)
     elif action in FIRING:
         if not identity:
             yield Notice(Reason.NO_ID)

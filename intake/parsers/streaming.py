@@ -163,6 +163,8 @@ class _Window:
             self.text, self.at = self.text[self.at :] + more, 0
         if skipped := WHITE_SPACE.match(self.text, self.at):
             self.at = skipped.end()
+        if self.at == len(self.text) and self.rest.read(1):  # a window of white space
+            raise ValueError
         return self.text[self.at : self.at + 1]
 
     def _steps(self, end: str) -> Iterator[None]:

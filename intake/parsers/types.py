@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
@@ -66,7 +65,6 @@ class Fault:
 
     index: int | None
     error: Reason
-    part: Any = None
 
 
 @dataclass(frozen=True)

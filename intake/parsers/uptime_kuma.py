@@ -27,7 +27,7 @@ def parse(payload: Mapping[str, Any]) -> Iterator[Part]:
     heartbeat, monitor = ({} if payload.get(field) is None else payload[field] for field in ("heartbeat", "monitor"))
     message = text(payload.get("msg")).strip()
     if not isinstance(heartbeat, dict) or not isinstance(monitor, dict) or not (heartbeat or message):
-        yield Fault(0, Reason.UNKNOWN_CALL, payload)
+        yield Fault(0, Reason.UNKNOWN_CALL)
         return
     if is_test(payload):
         yield Ignored(Reason.TEST_MESSAGE)
@@ -42,8 +42,8 @@ def parse(payload: Mapping[str, Any]) -> Iterator[Part]:
         lines = (message or text(monitor.get("name")), text(monitor.get("description")), link(monitor.get("url")))
         yield Report(identity, describe(lines, fallback=identity or "DOWN"), at)
     elif status == UP:
-        yield Resolution(identity, at) if identity else Fault(0, Reason.RESOLVED_WITHOUT_ID, payload)
+        yield Resolution(identity, at) if identity else Fault(0, Reason.RESOLVED_WITHOUT_ID)
     elif status in (PENDING, MAINTENANCE):
         yield Ignored(Reason.NO_REPORT)
     else:
-        yield Fault(0, Reason.UNKNOWN_STATUS, payload)
+        yield Fault(0, Reason.UNKNOWN_STATUS)

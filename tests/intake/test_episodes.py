@@ -189,6 +189,28 @@ def test_a_replay_with_the_right_path_joins_what_was_separate(db):
     assert statuses() == ["resolved", "open", "open"]
 
 
+def test_a_replay_with_the_right_path_begins_no_problem_anew(db):
+    generic = make_caller("generic", "generic", description_path="text", resolved="state=ok")
+    first = generic.deliver({"text": "Печь погасла", "id": 7})
+    type(generic.sender).objects.update(dedup_path="id")
+    generic.deliver({"text": "Печь погасла", "id": 7})
+    generic.deliver({"state": "ok", "id": 7})
+    inbox.replay([first.pk])
+    inbox.process_pending()
+    assert statuses() == ["open", "resolved"]
+    assert generic.deliver({"text": "Печь погасла", "id": 7}).state == "processed"
+    assert statuses() == ["open", "resolved", "open"]
+
+
+def test_a_replay_begins_no_problem_anew_whatever_its_id(alertmanager):
+    first = alertmanager.alerts(alert("delivery:7"))
+    alertmanager.alerts(resolved("delivery:7"))
+    inbox.replay([first.pk])
+    inbox.process_pending()
+    alertmanager.alerts(alert("delivery:7", "10:10:00"))
+    assert statuses() == ["resolved", "open"]
+
+
 def test_a_part_that_fails_stands_alone(alertmanager, monkeypatch):
     new_incident = episodes.new_incident
 
@@ -204,6 +226,23 @@ def test_a_part_that_fails_stands_alone(alertmanager, monkeypatch):
     monkeypatch.undo()
     replay_all()
     assert len(statuses()) == 3
+
+
+@pytest.mark.parametrize("others", [2, 9])
+def test_a_part_that_the_database_refuses_stands_alone(alertmanager, monkeypatch, others):
+    new_incident = episodes.new_incident
+
+    def make(**values):
+        incident = new_incident(**values)
+        if "refused" in incident.description:
+            incident.source = "unknown"
+        return incident
+
+    monkeypatch.setattr(episodes, "new_incident", make)
+    delivery = alertmanager.alerts(alert("refused"), *(alert(str(number)) for number in range(others)))
+    assert (len(statuses()), delivery.state, delivery.faults) == (others, "faulty", 1)
+    assert delivery.notes.startswith("#1: IntegrityError")
+    assert Episode.objects.count() == IncidentChange.objects.count() == others
 
 
 def test_a_call_of_many_parts_is_processed_in_several_transactions(alertmanager, monkeypatch):

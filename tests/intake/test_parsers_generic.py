@@ -86,7 +86,7 @@ def test_no_path_for_ids_is_no_warning():
 
 
 def test_resolved_without_id():
-    assert call(state="ok") == [Fault(0, Reason.RESOLVED_WITHOUT_ID, {"event": {"state": "ok"}})]
+    assert call(state="ok") == [Fault(0, Reason.RESOLVED_WITHOUT_ID)]
 
 
 @pytest.mark.parametrize("text", [None, "", "  "])

@@ -113,4 +113,4 @@ def test_resolved_without_id():
     "payload", [{}, {"action": "created"}, {"action": 7, "data": {}}, {"action": "created", "data": []}]
 )
 def test_other_calls(payload):
-    assert list(parse(payload)) == [Fault(0, Reason.UNKNOWN_CALL, payload)]
+    assert list(parse(payload)) == [Fault(0, Reason.UNKNOWN_CALL)]

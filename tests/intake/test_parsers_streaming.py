@@ -1,6 +1,7 @@
 """Large bodies are read piece by piece, with the same outcome."""
 
 import json
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -94,13 +95,36 @@ def test_a_number_with_too_many_digits_is_unreadable(pieces, before):
             read(before + b"1" * digits + after, kind=Format.ALERTMANAGER)
 
 
+@pytest.mark.parametrize("after", ["", "x", "}", '{"alerts": []}'])
+def test_white_space_hides_nothing_behind_the_object(pieces, after):
+    body = b'{"alerts": [{"fingerprint": "A"}]}' + b" " * 3 * streaming.WINDOW_SIZE + after.encode()
+    if after:
+        with pytest.raises(UnreadableError):
+            read(body, kind=Format.ALERTMANAGER)
+    else:
+        assert parts(body) == [Report("A", "A")]
+
+
 def test_a_large_call_of_alertmanager_is_never_built_whole():
     body = b'{"alerts": [' + b"{}," * 500_000 + b"{}]}"
     payload, _notices = read(body, kind=Format.ALERTMANAGER)
     assert isinstance(payload["alerts"], Iterator)
     faults = parse(Format.ALERTMANAGER, payload)
-    assert next(faults) == Fault(0, Reason.EMPTY, {})
+    assert next(faults) == Fault(0, Reason.EMPTY)
     assert sum(1 for _ in faults) == 500_000
+
+
+def test_alerts_that_are_faults_do_not_stay_in_memory():
+    one = b'{"values": [' + b"{}," * 1_000 + b"{}]}"
+    payload, _notices = read(b'{"alerts": [' + (one + b",") * 200 + one + b"]}", kind=Format.ALERTMANAGER)
+    tracemalloc.start()
+    try:
+        faults = list(parse(Format.ALERTMANAGER, payload))
+        kept, _peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(faults) == 201
+    assert kept < 1_000_000
 
 
 def test_of_an_object_with_too_many_values_the_first_are_read(monkeypatch):

@@ -87,4 +87,4 @@ def test_up_without_any_id():
 
 @pytest.mark.parametrize("payload", [{}, {"heartbeat": [], "monitor": {}, "msg": "x"}, {"monitor": "x", "msg": "x"}])
 def test_other_calls(payload):
-    assert list(parse(payload)) == [Fault(0, Reason.UNKNOWN_CALL, payload)]
+    assert list(parse(payload)) == [Fault(0, Reason.UNKNOWN_CALL)]
