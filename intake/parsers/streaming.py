@@ -168,7 +168,7 @@ class _Window:
         return self.text[self.at : self.at + 1]
 
     def _steps(self, end: str) -> Iterator[None]:
-        """Stops before each item of what was begun, and goes past its end."""
+        """Yields before each item of the list or object, and goes past its end."""
         if self.peek() != end:
             yield
             while self.peek() == ",":
