@@ -122,7 +122,9 @@ def database(sqlite: Path) -> dict[str, Any]:
         prepared = "off"
     # For core.db.postgresql.fetch; the ORM prepares nothing.
     prepare = {"prepare_threshold": None if prepared == "off" else 5}
-    options = POSTGRESQL_OPTIONS | prepare | entry.get("OPTIONS", {})
+    # Of several hosts one is the primary: to begin with another would make each write fail.
+    primary = {"target_session_attrs": "read-write"} if "," in entry["HOST"] else {}
+    options = POSTGRESQL_OPTIONS | prepare | primary | entry.get("OPTIONS", {})
     return entry | {"OPTIONS": options, "PREPARED_STATEMENTS": prepared}
 
 

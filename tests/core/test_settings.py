@@ -160,6 +160,22 @@ def test_host_in_database_url(url, host, port):
     assert (database["HOST"], database["PORT"].strip(",")) == (host, port)
 
 
+@pytest.mark.parametrize(
+    ("url", "attribute"),
+    [
+        *(("postgres://h/db", None), ("postgres://a,b/db", "read-write")),
+        *(
+            ("postgres://a,b/db?target_session_attrs=any", "any"),
+            ("postgres://h/db?target_session_attrs=primary", "primary"),
+        ),
+    ],
+)
+def test_of_several_hosts_the_primary_is_wanted(url, attribute):
+    assert (
+        setting("settings.DATABASES['default']['OPTIONS']", DATABASE_URL=url).get("target_session_attrs") == attribute
+    )
+
+
 @pytest.mark.parametrize("path", ["db.sqlite3", "/var/db.sqlite3"])
 def test_path_in_database_url(path):
     assert setting("settings.DATABASES['default']['NAME']", DATABASE_URL=f"sqlite:///{path}") == path

@@ -9,12 +9,17 @@ from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connec
 from psycopg.types.datetime import TimestampBinaryLoader
 
 DOWN = (OperationalError, InterfaceError)
+# They are internal errors to Django. A limit of the server's ends a transaction together with its session.
+ENDED = (
+    psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.TransactionTimeout,
+)
 
 
 def is_unavailable(exc: BaseException) -> bool:
     """Returns whether the database is unreachable, full or read-only, as after a failover: a retry may succeed."""
-    # psycopg's ReadOnlySqlTransaction is an InternalError.
-    return isinstance(exc, DOWN) or isinstance(exc.__cause__, psycopg.errors.ReadOnlySqlTransaction)
+    return isinstance(exc, DOWN) or isinstance(exc.__cause__, ENDED)
 
 
 _thread = local()
