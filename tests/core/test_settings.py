@@ -176,6 +176,24 @@ def test_of_several_hosts_the_primary_is_wanted(url, attribute):
     )
 
 
+def test_replica_is_absent_by_default():
+    assert setting("[list(settings.DATABASES), settings.DATABASE_ROUTERS]", POSTGRES_HOST="db") == [["default"], []]
+
+
+@pytest.mark.parametrize(("hosts", "balance"), [("standby", None), ("a,b:5433", "random")])
+def test_replica(hosts, balance):
+    url = f"postgres://reader:x@{hosts}/incidents?sslmode=require"
+    environment = {"POSTGRES_HOST": "db", "POSTGRES_PREPARED_STATEMENTS": "off", "DATABASE_REPLICA_URL": url}
+    entry = setting("settings.DATABASES['replica']", **environment)
+    assert (entry["USER"], entry["OPTIONS"]["sslmode"], entry["OPTIONS"]["prepare_threshold"]) == (
+        "reader",
+        "require",
+        None,
+    )
+    assert entry["OPTIONS"].get("load_balance_hosts") == balance
+    assert "target_session_attrs" not in entry["OPTIONS"]
+
+
 @pytest.mark.parametrize("path", ["db.sqlite3", "/var/db.sqlite3"])
 def test_path_in_database_url(path):
     assert setting("settings.DATABASES['default']['NAME']", DATABASE_URL=f"sqlite:///{path}") == path
@@ -189,6 +207,10 @@ def test_path_in_database_url(path):
         *({"TIME_ZONE_DISPLAY": "s3cret"}, {"TIME_ZONE_DISPLAY": "../s3cret"}),
         *({"ACCESS_TOKEN_LIFETIME_MINUTES": "1.5"}, {"REFRESH_TOKEN_LIFETIME_DAYS": "9" * 30}),
         *({"DATABASE_URL": f"postgres://u:s3cret{rest}"} for rest in ("@h:port/db", "@h", "", "@h:1/", "@h:/x@y")),
+        {"POSTGRES_HOST": "h", "DATABASE_REPLICA_URL": "mysql://u:s3cret@h/db"},
+        {"POSTGRES_HOST": "h", "DATABASE_REPLICA_URL": "postgres://u:s3cret@h:5432/incidents"},
+        *({"DATABASE_REPLICA_URL": "postgres://u:s3cret@h/db"}, {"DATABASE_REPLICA_WAIT_MS": "5001"}),
+        {"POSTGRES_HOST": "h", "DATABASE_REPLICA_URL": "sqlite:///s3cret"},
         *({"DATABASE_URL": "mysql://u:s3cret@h/db"}, {"POSTGRES_HOST": "h", "POSTGRES_PORT": "0"}),
     ],
 )

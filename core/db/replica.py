@@ -1,0 +1,149 @@
+"""
+Reads from a standby that streams from the primary. They show all that was acknowledged before they began.
+
+Each asks the primary how far its log of writes goes, by the statement that checks the token where there is one, and
+waits until the standby has replayed that much. So nothing has to be remembered of who wrote what: a client needs no
+header, an operator no cookie, and a token that was revoked is refused at once. What the standby cannot give in time,
+the primary does.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from time import monotonic, sleep
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connections
+from prometheus_client import Counter
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from core.db.postgresql import DOWN, fetch, thread
+from core.db.time_limit import deadline
+from core.metrics import own_registry
+
+logger = logging.getLogger(__name__)
+
+REPLICA = "replica"  # in DATABASES, if there is one
+ANSWER_SECONDS = 0.5  # in which it is connected to and says how far it is, besides what it is waited for
+REST_SECONDS = 5.0  # for which this process leaves alone one that is behind or does not answer
+
+# What is acknowledged is flushed. Empty on a standby, which a failover leaves behind for a moment.
+POSITION = "SELECT CASE WHEN pg_is_in_recovery() THEN '' ELSE pg_current_wal_flush_lsn()::text END"
+# Asked in a statement of its own: the snapshot of the next one is taken later. NULL on a primary
+REPLAYED = "SELECT coalesce(pg_last_wal_replay_lsn() >= %s::pg_lsn, false)"
+LAG = """
+SELECT lag > 0, greatest(lag, 0)::float8, extract(epoch FROM now() - pg_last_xact_replay_timestamp())::float8
+FROM (SELECT pg_wal_lsn_diff(%s::pg_lsn, pg_last_wal_replay_lsn()) AS lag) AS replica
+"""
+
+
+class _State:
+    """Of this process."""
+
+    rests_until = 0.0  # by monotonic()
+    is_used = True
+
+
+def is_configured() -> bool:
+    return REPLICA in settings.DATABASES
+
+
+def read[T](function: Callable[[], T], ask: Callable[..., Any] = fetch) -> T:
+    """
+    Returns what `function` reads, on the replica if it is as far as the primary was at the call.
+
+    `function` may be called a second time, on the primary. `ask` fetches from the primary like
+    `core.db.postgresql.fetch`, and may check the client besides.
+    """
+    if not is_configured():
+        return function()
+    if monotonic() >= _State.rests_until:
+        ((position,),) = ask(POSITION, {})
+        try:
+            with _reading(REPLICA):
+                if position and _has_replayed(position):
+                    result = function()
+                    _reads().labels(REPLICA).inc()
+                    _use(True)
+                    return result
+            _use(False, "It is behind.")
+        except DOWN as exc:
+            # A conflict with what it replays ends a statement, and says nothing of the next one.
+            if not isinstance(exc.__cause__, psycopg.errors.SerializationFailure):
+                _use(False, str(exc))
+    _reads().labels("primary").inc()
+    return function()
+
+
+@contextmanager
+def _reading(alias: str) -> Iterator[None]:
+    before, thread.alias = thread.alias, alias
+    try:
+        yield
+    finally:
+        thread.alias = before
+
+
+def _has_replayed(position: str) -> bool:
+    database = connections[REPLICA]
+    if database.connection and database.connection.is_dead():
+        database.close()
+    end, pause = monotonic() + settings.REPLICA_WAIT_SECONDS, 0.001
+    with deadline(settings.REPLICA_WAIT_SECONDS + ANSWER_SECONDS):
+        while True:
+            ((replayed,),) = fetch(REPLAYED, [position])
+            if replayed or monotonic() + pause > end:
+                return bool(replayed)
+            sleep(pause)
+            pause *= 2
+
+
+def _use(is_used: bool, why: str = "") -> None:
+    if not is_used:
+        _State.rests_until = monotonic() + REST_SECONDS
+    if is_used != _State.is_used:
+        _State.is_used = is_used
+        logger.warning("Reads go to the %s", "replica again" if is_used else f"primary, not to the replica: {why}")
+
+
+@cache
+def _reads() -> Counter:
+    # Without a replica there is no such metric.
+    return Counter("database_reads_total", "Reads that may go to a replica.", ["database"], registry=own_registry)
+
+
+def metrics() -> Iterable[Metric]:
+    """Of the replica that this process is connected to, where there are several."""
+    up = GaugeMetricFamily("database_replica_up", "Whether the replica answers.")
+    lag = GaugeMetricFamily("database_replica_lag_bytes", "What the replica has not replayed of the log of writes.")
+    age = GaugeMetricFamily("database_replica_lag_seconds", "Age of what it replayed last, 0 where nothing is left.")
+    ((position,),) = fetch(POSITION, {})
+    answers = 0
+    with suppress(*DOWN), deadline(ANSWER_SECONDS), _reading(REPLICA):
+        ((is_behind, size, seconds),) = fetch(LAG, [position or "0/0"])
+        answers = 1
+        if size is not None:  # of a standby, which the server may no longer be
+            lag.add_metric([], size)
+            age.add_metric([], seconds or 0 if is_behind else 0)
+    up.add_metric([], answers)
+    return up, lag, age
+
+
+class Router:
+    """Django's queries go where `read` says; all writes to the primary."""
+
+    def db_for_read(self, model: Any, **hints: Any) -> str:
+        return thread.alias
+
+    def db_for_write(self, model: Any, **hints: Any) -> str:
+        return DEFAULT_DB_ALIAS
+
+    def allow_relation(self, one: Any, other: Any, **hints: Any) -> bool:
+        return True
+
+    def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
+        return db == DEFAULT_DB_ALIAS
