@@ -1,10 +1,12 @@
 """A primary that dies, freezes or becomes a standby: the service finds the new one without a restart."""
 
+from pathlib import Path
+
 import pytest
 import requests
 
 from tests.helpers.forwarder import Forwarder
-from tests.helpers.servers import Gunicorn, Postgres, wait_until
+from tests.helpers.servers import Gunicorn, Jobs, Postgres, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -64,6 +66,17 @@ def test_kept_connection_to_a_standby_is_given_up(postgres, standby, api, connec
         forwarder.target = postgres.port
         wait_until(lambda: is_ready(service))
         assert reports(service, api) == [201] * 8
+
+
+def test_jobs_give_up_a_kept_connection_to_a_standby(postgres, standby, service, tmp_path):
+    ran = "SELECT count(*) FROM core_heartbeat WHERE ran_at IS NOT NULL"
+    with Forwarder(standby.port) as forwarder, postgres.connect() as admin:
+        with Jobs(service.env | {"DATABASE_URL": url_of(forwarder)}, tmp_path / "jobs.log") as jobs:
+            wait_until(lambda: "read-only transaction" in Path(jobs.env["LOG_FILE"]).read_text())
+            assert admin.execute(ran).fetchone() == (0,)
+            forwarder.target = postgres.port
+            wait_until(lambda: admin.execute(ran).fetchone() > (0,))
+            assert jobs.process.poll() is None
 
 
 def test_ready_reaches_the_new_primary_behind_a_host_that_is_frozen(postgres, standby, api, connected_to):
