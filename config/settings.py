@@ -132,7 +132,8 @@ FILE_UPLOAD_HANDLERS: list[str] = []  # No form has a file: uploads are discarde
 _kept = {"CONN_MAX_AGE": 0 if DEBUG else None}
 DATABASES = {"default": env.database(BASE_DIR / "db.sqlite3") | _kept}
 if _replica := env.replica(DATABASES["default"]):
-    DATABASES["replica"] = _replica | _kept
+    # Not kept for good, so that one of several that comes back gets its share.
+    DATABASES["replica"] = _replica | {"CONN_MAX_AGE": 0 if DEBUG else 300}
     DATABASE_ROUTERS = ["core.db.replica.Router"]
 REPLICA_WAIT_SECONDS = env.integer("DATABASE_REPLICA_WAIT_MS", 100, least=0, most=5_000) / 1000
 

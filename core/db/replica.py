@@ -16,12 +16,12 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
 from prometheus_client import Counter
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from core.db.postgresql import DOWN, fetch, thread
+from core.db.postgresql import fetch, thread
 from core.db.time_limit import deadline
 from core.metrics import own_registry
 
@@ -29,9 +29,12 @@ logger = logging.getLogger(__name__)
 
 REPLICA = "replica"  # in DATABASES, if there is one
 ANSWER_SECONDS = 0.5  # in which it is connected to and says how far it is, besides what it is waited for
-REST_SECONDS = 5.0  # for which this process leaves alone one that is behind or does not answer
+# For which this process leaves alone a replica that is behind, or that does not answer
+BEHIND_SECONDS, DOWN_SECONDS = 1.0, 5.0
 
-# What is acknowledged is flushed. Empty on a standby, which a failover leaves behind for a moment.
+# What is acknowledged is flushed. What is not may be flushed up to the middle of a record, which no standby can replay:
+# the WAL writer goes by pages. It writes the rest within half a second, or the next commit does.
+# Empty on a standby, which a failover leaves behind for a moment
 POSITION = "SELECT CASE WHEN pg_is_in_recovery() THEN '' ELSE pg_current_wal_flush_lsn()::text END"
 # Asked in a statement of its own: the snapshot of the next one is taken later. NULL on a primary
 REPLAYED = "SELECT coalesce(pg_last_wal_replay_lsn() >= %s::pg_lsn, false)"
@@ -61,27 +64,33 @@ def read[T](function: Callable[[], T], ask: Callable[..., Any] = fetch) -> T:
     """
     if not is_configured():
         return function()
+    failure: Exception | None = None
     if monotonic() >= _State.rests_until:
         ((position,),) = ask(POSITION, {})
         try:
-            with _reading(REPLICA):
-                if position and _has_replayed(position):
+            with _reading_from_replica():
+                if _has_replayed(position):
                     result = function()
                     _reads().labels(REPLICA).inc()
-                    _use(True)
+                    _use()
                     return result
-            _use(False, "It is behind.")
-        except DOWN as exc:
-            # A conflict with what it replays ends a statement, and says nothing of the next one.
-            if not isinstance(exc.__cause__, psycopg.errors.SerializationFailure):
-                _use(False, str(exc))
+            _leave_alone(BEHIND_SECONDS, "It is behind.")
+        except (DatabaseError, InterfaceError) as exc:
+            failure = exc
+    result = function()  # It raises what is no fault of the replica.
     _reads().labels("primary").inc()
-    return function()
+    # A conflict with what it replays ends a statement, and says nothing of the next one.
+    if failure and not isinstance(failure.__cause__, psycopg.errors.SerializationFailure):
+        _leave_alone(DOWN_SECONDS, str(failure))
+    return result
 
 
 @contextmanager
-def _reading(alias: str) -> Iterator[None]:
-    before, thread.alias = thread.alias, alias
+def _reading_from_replica() -> Iterator[None]:
+    database = connections[REPLICA]
+    if database.connection and database.connection.is_dead():
+        database.close()
+    before, thread.alias = thread.alias, REPLICA
     try:
         yield
     finally:
@@ -89,25 +98,31 @@ def _reading(alias: str) -> Iterator[None]:
 
 
 def _has_replayed(position: str) -> bool:
-    database = connections[REPLICA]
-    if database.connection and database.connection.is_dead():
-        database.close()
     end, pause = monotonic() + settings.REPLICA_WAIT_SECONDS, 0.001
     with deadline(settings.REPLICA_WAIT_SECONDS + ANSWER_SECONDS):
-        while True:
+        while position:
             ((replayed,),) = fetch(REPLAYED, [position])
-            if replayed or monotonic() + pause > end:
-                return bool(replayed)
+            if replayed:
+                return True
+            if monotonic() + pause > end:
+                break
             sleep(pause)
             pause *= 2
+    return False
 
 
-def _use(is_used: bool, why: str = "") -> None:
-    if not is_used:
-        _State.rests_until = monotonic() + REST_SECONDS
-    if is_used != _State.is_used:
-        _State.is_used = is_used
-        logger.warning("Reads go to the %s", "replica again" if is_used else f"primary, not to the replica: {why}")
+def _use() -> None:
+    if not _State.is_used:
+        _State.is_used = True
+        logger.warning("Reads go to the replica again")
+
+
+def _leave_alone(seconds: float, why: str) -> None:
+    _State.rests_until = monotonic() + seconds
+    connections[REPLICA].close()  # The next one may be to another of several.
+    if _State.is_used:
+        _State.is_used = False
+        logger.warning("Reads go to the primary, not to the replica: %s", why)
 
 
 @cache
@@ -123,7 +138,7 @@ def metrics() -> Iterable[Metric]:
     age = GaugeMetricFamily("database_replica_lag_seconds", "Age of what it replayed last, 0 where nothing is left.")
     ((position,),) = fetch(POSITION, {})
     answers = 0
-    with suppress(*DOWN), deadline(ANSWER_SECONDS), _reading(REPLICA):
+    with suppress(DatabaseError, InterfaceError), deadline(ANSWER_SECONDS), _reading_from_replica():
         ((is_behind, size, seconds),) = fetch(LAG, [position or "0/0"])
         answers = 1
         if size is not None:  # of a standby, which the server may no longer be

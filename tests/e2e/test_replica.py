@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from tests.helpers.servers import ROOT, Postgres, free_port, wait_until
+from tests.helpers.servers import ROOT, Gunicorn, Postgres, free_port, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -39,7 +39,9 @@ def standby(postgres, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def environment(standby):
-    return {"DATABASE_REPLICA_URL": f"postgres://postgres@127.0.0.1:{standby.port}/postgres"}
+    url = f"postgres://postgres@127.0.0.1:{standby.port}/postgres"
+    # However busy the machine, a standby that replays is waited for.
+    return {"DATABASE_REPLICA_URL": url, "DATABASE_REPLICA_WAIT_MS": "2000"}
 
 
 @pytest.fixture
@@ -157,6 +159,27 @@ def test_operator_sees_the_own_report_on_the_board_and_in_the_list(postgres, sta
             desk.get(add)
             desk.post(add, data=form | {"csrfmiddlewaretoken": desk.cookies["csrftoken"]})
             assert text in desk.get(f"{service.url}/api/admin/incidents/incident/").text, number
+
+
+@pytest.mark.parametrize("sql", ["SELECT pg_switch_wal()", "CHECKPOINT", "VACUUM incidents_incident"])
+def test_replica_is_used_whatever_the_primary_writes_into_its_log(postgres, api, incidents, served, sql):
+    with postgres.connect() as admin:
+        admin.execute(sql)
+    before = served()
+    assert {api.get(incidents).status_code for _ in range(8)} == {200}
+    assert served() == before | {"replica": before["replica"] + 8}
+
+
+def test_primary_serves_what_the_replica_refuses(postgres, standby, service, api, incidents, tmp_path):
+    """A user of the replica who may not read the table."""
+    with postgres.connect() as admin:
+        admin.execute("CREATE ROLE stranger LOGIN")
+    replica = f"postgres://stranger@127.0.0.1:{standby.port}/postgres"
+    environment = service.env | {"DATABASE_REPLICA_URL": replica}
+    with Gunicorn(0, tmp_path / "gunicorn.log", migrate=False, **environment) as gunicorn:
+        url = f"{gunicorn.url}/api/v1/incidents/"
+        assert [requests.get(url, headers=api.headers, timeout=9).status_code for _ in range(8)] == [200] * 8
+        assert requests.get(f"{url}?page=2000000", headers=api.headers, timeout=9).status_code == 404
 
 
 def test_token_that_was_revoked_is_refused_at_once(postgres, standby, service, incidents):
