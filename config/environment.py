@@ -130,9 +130,10 @@ def replica(primary: Mapping[str, Any]) -> dict[str, Any] | None:
     entry = _database_of_url("DATABASE_REPLICA_URL", url)
     if any(each["ENGINE"].endswith("sqlite3") for each in (primary, entry)):
         raise ImproperlyConfigured("DATABASE_REPLICA_URL is for a standby of PostgreSQL: SQLite has none.")
-    if all(entry[name] == str(primary[name]) for name in ("HOST", "PORT", "NAME")):
+    if "," not in entry["HOST"] and all(entry[name] == str(primary[name]) for name in ("HOST", "PORT", "NAME")):
         raise ImproperlyConfigured("DATABASE_REPLICA_URL must name another server than the primary.")
-    return _with_options(entry, {"load_balance_hosts": "random"}) | {"TEST": {"MIRROR": "default"}}
+    any_standby = {"load_balance_hosts": "random", "target_session_attrs": "prefer-standby"}
+    return _with_options(entry, any_standby) | {"TEST": {"MIRROR": "default"}}
 
 
 def _with_options(entry: dict[str, Any], of_several_hosts: dict[str, Any]) -> dict[str, Any]:

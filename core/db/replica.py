@@ -36,11 +36,13 @@ BEHIND_SECONDS, DOWN_SECONDS = 1.0, 5.0
 # the WAL writer goes by pages. It writes the rest within half a second, or the next commit does.
 # Empty on a standby, which a failover leaves behind for a moment
 POSITION = "SELECT CASE WHEN pg_is_in_recovery() THEN '' ELSE pg_current_wal_flush_lsn()::text END"
-# Asked in a statement of its own: the snapshot of the next one is taken later. NULL on a primary
-REPLAYED = "SELECT coalesce(pg_last_wal_replay_lsn() >= %s::pg_lsn, false)"
+# Asked in a statement of its own: the snapshot of the next one is taken later. NULL if it is no standby, or no longer
+REPLAYED = "SELECT CASE WHEN pg_is_in_recovery() THEN coalesce(pg_last_wal_replay_lsn() >= %s::pg_lsn, false) END"
 LAG = """
 SELECT lag > 0, greatest(lag, 0)::float8, extract(epoch FROM now() - pg_last_xact_replay_timestamp())::float8
-FROM (SELECT pg_wal_lsn_diff(%s::pg_lsn, pg_last_wal_replay_lsn()) AS lag) AS replica
+FROM (
+  SELECT CASE WHEN pg_is_in_recovery() THEN pg_wal_lsn_diff(%s::pg_lsn, pg_last_wal_replay_lsn()) END AS lag
+) AS replica
 """
 
 
@@ -74,7 +76,7 @@ def read[T](function: Callable[[], T], ask: Callable[..., Any] = fetch) -> T:
                     _reads().labels(REPLICA).inc()
                     _use()
                     return result
-            _leave_alone(BEHIND_SECONDS, "It is behind.")
+            _leave_alone(BEHIND_SECONDS, "It is behind, or no standby.")
         except (DatabaseError, InterfaceError) as exc:
             failure = exc
     result = function()  # It raises what is no fault of the replica.
@@ -102,8 +104,8 @@ def _has_replayed(position: str) -> bool:
     with deadline(settings.REPLICA_WAIT_SECONDS + ANSWER_SECONDS):
         while position:
             ((replayed,),) = fetch(REPLAYED, [position])
-            if replayed:
-                return True
+            if replayed is not False:
+                return bool(replayed)
             if monotonic() + pause > end:
                 break
             sleep(pause)

@@ -180,8 +180,10 @@ def test_replica_is_absent_by_default():
     assert setting("[list(settings.DATABASES), settings.DATABASE_ROUTERS]", POSTGRES_HOST="db") == [["default"], []]
 
 
-@pytest.mark.parametrize(("hosts", "balance"), [("standby", None), ("a,b:5433", "random")])
-def test_replica(hosts, balance):
+@pytest.mark.parametrize(
+    ("hosts", "balance", "attribute"), [("standby", None, None), ("a,b:5433", "random", "prefer-standby")]
+)
+def test_replica(hosts, balance, attribute):
     url = f"postgres://reader:x@{hosts}/incidents?sslmode=require"
     environment = {"POSTGRES_HOST": "db", "POSTGRES_PREPARED_STATEMENTS": "off", "DATABASE_REPLICA_URL": url}
     entry = setting("settings.DATABASES['replica']", **environment)
@@ -191,7 +193,7 @@ def test_replica(hosts, balance):
         None,
     )
     assert entry["OPTIONS"].get("load_balance_hosts") == balance
-    assert "target_session_attrs" not in entry["OPTIONS"]
+    assert entry["OPTIONS"].get("target_session_attrs") == attribute
 
 
 @pytest.mark.parametrize("path", ["db.sqlite3", "/var/db.sqlite3"])

@@ -170,6 +170,17 @@ def test_replica_is_used_whatever_the_primary_writes_into_its_log(postgres, api,
     assert served() == before | {"replica": before["replica"] + 8}
 
 
+def test_of_all_servers_a_standby_is_chosen(postgres, standby, service, api, tmp_path):
+    hosts = f"127.0.0.1:{postgres.port},127.0.0.1:{standby.port}"
+    environment = service.env | {"DATABASE_URL": f"postgres://postgres@{hosts}/postgres"}
+    environment["DATABASE_REPLICA_URL"] = environment["DATABASE_URL"]
+    with Gunicorn(0, tmp_path / "gunicorn.log", migrate=False, **environment) as gunicorn:
+        for _ in range(8):
+            assert requests.get(f"{gunicorn.url}/api/v1/incidents/", headers=api.headers, timeout=9).status_code == 200
+        metrics = requests.get(f"{gunicorn.url}/api/metrics/", headers=api.headers, timeout=9).text
+    assert SERVED.findall(metrics) == [("replica", "8.0")]
+
+
 def test_primary_serves_what_the_replica_refuses(postgres, standby, service, api, incidents, tmp_path):
     """A user of the replica who may not read the table."""
     with postgres.connect() as admin:
