@@ -29,21 +29,19 @@ logger = logging.getLogger(__name__)
 
 REPLICA = "replica"  # in DATABASES, if there is one
 ANSWER_SECONDS = 0.5  # in which it is connected to and says how far it is, besides what it is waited for
+# In which one that was as far is not asked again. A busy thread saves most questions, and one that freezes is found out.
+SURE_SECONDS = 0.1
 # For which this process leaves alone a replica that is behind, or that does not answer
 BEHIND_SECONDS, DOWN_SECONDS = 1.0, 5.0
 
 # What is acknowledged is flushed. What is not may be flushed up to the middle of a record, which no standby can replay:
 # the WAL writer goes by pages. It writes the rest within half a second, or the next commit does.
-# Empty on a standby, which a failover leaves behind for a moment
-POSITION = "SELECT CASE WHEN pg_is_in_recovery() THEN '' ELSE pg_current_wal_flush_lsn()::text END"
+# 0 on a standby, which a failover leaves behind for a moment
+POSITION = "SELECT CASE WHEN pg_is_in_recovery() THEN 0 ELSE (pg_current_wal_flush_lsn() - '0/0')::bigint END"
 # Asked in a statement of its own: the snapshot of the next one is taken later. NULL if it is no standby, or no longer
-REPLAYED = "SELECT CASE WHEN pg_is_in_recovery() THEN coalesce(pg_last_wal_replay_lsn() >= %s::pg_lsn, false) END"
-LAG = """
-SELECT lag > 0, greatest(lag, 0)::float8, extract(epoch FROM now() - pg_last_xact_replay_timestamp())::float8
-FROM (
-  SELECT CASE WHEN pg_is_in_recovery() THEN pg_wal_lsn_diff(%s::pg_lsn, pg_last_wal_replay_lsn()) END AS lag
-) AS replica
-"""
+REPLAYED = "SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0')::bigint END"
+# How long ago it replayed the last commit, by its clock
+AGE = "SELECT extract(epoch FROM now() - pg_last_xact_replay_timestamp())::float8"
 
 
 class _State:
@@ -99,13 +97,21 @@ def _reading_from_replica() -> Iterator[None]:
         thread.alias = before
 
 
-def _has_replayed(position: str) -> bool:
+def _has_replayed(position: int) -> bool:
+    database = connections[REPLICA]
     end, pause = monotonic() + settings.REPLICA_WAIT_SECONDS, 0.001
     with deadline(settings.REPLICA_WAIT_SECONDS + ANSWER_SECONDS):
+        database.ensure_connection()
+        if position <= database.connection.replayed and monotonic() < database.connection.replayed_at + SURE_SECONDS:
+            return bool(position)
         while position:
-            ((replayed,),) = fetch(REPLAYED, [position])
-            if replayed is not False:
-                return bool(replayed)
+            ((replayed,),) = fetch(REPLAYED, [])
+            if replayed is None:
+                break
+            if replayed >= position:
+                if not database.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]:  # A pooler may change the server.
+                    database.connection.replayed, database.connection.replayed_at = replayed, monotonic()
+                return True
             if monotonic() + pause > end:
                 break
             sleep(pause)
@@ -141,11 +147,12 @@ def metrics() -> Iterable[Metric]:
     ((position,),) = fetch(POSITION, {})
     answers = 0
     with suppress(DatabaseError, InterfaceError), deadline(ANSWER_SECONDS), _reading_from_replica():
-        ((is_behind, size, seconds),) = fetch(LAG, [position or "0/0"])
+        ((replayed,),) = fetch(REPLAYED, [])
+        ((seconds,),) = fetch(AGE, [])
         answers = 1
-        if size is not None:  # of a standby, which the server may no longer be
-            lag.add_metric([], size)
-            age.add_metric([], seconds or 0 if is_behind else 0)
+        if replayed is not None:
+            lag.add_metric([], max(0, position - replayed))
+            age.add_metric([], seconds or 0 if replayed < position else 0)
     up.add_metric([], answers)
     return up, lag, age
 

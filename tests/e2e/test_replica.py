@@ -225,7 +225,8 @@ def test_replica_that_is_down_costs_no_request(standby, service, api, desk, inci
 def test_replica_that_is_frozen_costs_no_request(standby, api, incidents):
     standby.freeze()
     try:
-        assert [api.get(incidents, timeout=5).status_code for _ in range(8)] == [200] * 8
+        # The first may have begun to read there.
+        assert [api.get(incidents, timeout=15).status_code for _ in range(8)] == [200] * 8
     finally:
         standby.thaw()
 

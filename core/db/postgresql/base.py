@@ -28,6 +28,8 @@ class Connection(psycopg.Connection[Any]):
     """A statement fails if it has no answer in time (core.db.time_limit), or if its commit is on no standby."""
 
     is_replicated = True
+    # Of a standby, for core.db.replica: the position up to which it said that it has replayed, and when, by monotonic()
+    replayed, replayed_at = 0, 0.0
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Called for each statement, commit and rollback. Raises OperationalError."""
