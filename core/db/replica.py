@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 REPLICA = "replica"  # in DATABASES, if there is one
 ANSWER_SECONDS = 0.5  # in which it is connected to and says how far it is, besides what it is waited for
-# In which one that was as far is not asked again. A busy thread saves most questions, and one that freezes is found out.
+# In which one that was as far is not asked again: a busy thread saves most questions, and a frozen one is found out.
 SURE_SECONDS = 0.1
 # For which this process leaves alone a replica that is behind, or that does not answer
 BEHIND_SECONDS, DOWN_SECONDS = 1.0, 5.0
