@@ -15,6 +15,7 @@ from core.api.json import JSONRenderer
 from core.api.pagination import PageNumbers
 from core.api.preconditions import Preconditions
 from core.api.serializers import validate_all
+from core.db import replica
 from identity.views import CheckedBearerView
 from incidents import examples, idempotency
 from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
@@ -91,7 +92,8 @@ class IncidentViewSet(CheckedBearerView, viewsets.GenericViewSet[Incident]):
             partial(pages.get_page_size, request),
         )
         read = partial(store.read_page, query, reader=self.bearer)
-        return json_response(pages.body(pages.paginate(read, request)))
+        rows = replica.read(partial(pages.paginate, read, request), self.bearer.fetch)
+        return json_response(pages.body(rows))
 
     @extend_schema(
         summary="Record an incident",

@@ -8,12 +8,12 @@ from typing import Any
 
 import orjson
 from django.core.exceptions import EmptyResultSet
-from django.db import DEFAULT_DB_ALIAS, connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Model, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from psycopg.types.json import Jsonb
 
-from core.db.postgresql import fetch
+from core.db.postgresql import fetch, thread
 from core.log.context import current_request_id
 from incidents import table
 from incidents.actors import Actor, Named, Reader
@@ -308,7 +308,7 @@ def csv_lines(rows: QuerySet[Incident, Any], texts: Texts, separator: str) -> tu
         return "", 0
     safe = {value: table.without_formula(label) for value, label in texts.labels.items()}
     labels, names = (Jsonb(found, orjson.dumps) for found in (safe, texts.names))
-    with connection.cursor() as cursor:
+    with connections[thread.alias].cursor() as cursor:
         given: list[Any] = [f'"{separator}"', labels, labels, names, str(texts.zone)]
         cursor.execute(CSV_LINES.format(rows=sql), [*given, *params])
         lines, last = cursor.fetchone()

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from tests.benchmarks.postgres import Postgres
 
-PARTS = ("storm", "history", "export", "webhooks", "memory", "board", "single")
+PARTS = ("storm", "history", "export", "webhooks", "memory", "board", "single", "replicas")
 
 
 class Comparison(NamedTuple):
