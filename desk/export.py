@@ -44,7 +44,6 @@ def response(form: str, incidents: QuerySet[Incident]) -> StreamingHttpResponse:
     # What depends on the language and the time zone of the request, which are gone when the rows are read.
     labels = {value: str(label) for value, label in (*Status.choices, *Source.choices)}
     texts = Texts(labels, full_names(), timezone.get_current_timezone())
-    stream: Iterator[str] | Iterator[bytes]
     if form == "csv":
         stream = _csv(list(columns), separator, incidents, texts)
     else:
@@ -56,9 +55,9 @@ def response(form: str, incidents: QuerySet[Incident]) -> StreamingHttpResponse:
 # A query for each chunk: a cursor would need a transaction as long as the download.
 
 
-def _csv(header: list[str], separator: str, incidents: QuerySet[Incident], texts: Texts) -> Iterator[str]:
+def _csv(header: list[str], separator: str, incidents: QuerySet[Incident], texts: Texts) -> Iterator[bytes]:
     # Excel tells UTF-8 by the byte order mark.
-    yield "\ufeff" + separator.join(f'"{name}"' for name in header) + "\r\n"
+    yield ("\ufeff" + separator.join(f'"{name}"' for name in header) + "\r\n").encode()
     newest = select(incidents.order_by("-pk"))
     lines, last = store.csv_lines(newest[:CHUNK], texts, separator)
     while lines:
