@@ -46,7 +46,6 @@ def response(form: str, incidents: QuerySet[Incident]) -> StreamingHttpResponse:
     # What depends on the language and the time zone of the request, which are gone when the rows are read.
     labels = {value: str(label) for value, label in (*Status.choices, *Source.choices)}
     texts = Texts(labels, full_names(), timezone.get_current_timezone())
-    stream: Iterator[str] | Iterator[bytes]
     if form == "csv":
         stream = _csv(list(columns), separator, incidents, texts)
     else:
@@ -59,9 +58,9 @@ def response(form: str, incidents: QuerySet[Incident]) -> StreamingHttpResponse:
 # finish is read from the primary.
 
 
-def _csv(header: list[str], separator: str, incidents: QuerySet[Incident], texts: Texts) -> Iterator[str]:
+def _csv(header: list[str], separator: str, incidents: QuerySet[Incident], texts: Texts) -> Iterator[bytes]:
     # Excel tells UTF-8 by the byte order mark.
-    yield "\ufeff" + separator.join(f'"{name}"' for name in header) + "\r\n"
+    yield ("\ufeff" + separator.join(f'"{name}"' for name in header) + "\r\n").encode()
     newest = select(incidents.order_by("-pk"))
     lines, last = replica.read(partial(store.csv_lines, newest[:CHUNK], texts, separator))
     while lines:

@@ -94,7 +94,7 @@ def _seconds(at: str) -> str:
 
 # What `cells` and `csv_lines` of incidents/table.py write.
 CSV_LINES = f"""
-SELECT coalesce(string_agg(concat('"', concat_ws(%s,
+SELECT convert_to(coalesce(string_agg(concat('"', concat_ws(%s,
     pk,
     {_in_quotes("status")},
     {_in_quotes("source")},
@@ -104,7 +104,7 @@ SELECT coalesce(string_agg(concat('"', concat_ws(%s,
     {_in_quotes(_without_formula("taker"))},
     {_seconds("created_at AT TIME ZONE 'UTC'")},
     {_seconds("updated_at AT TIME ZONE 'UTC'")}
-), E'"\\r\\n'), '' ORDER BY pk DESC), ''), coalesce(min(pk), 0)
+), E'"\\r\\n'), '' ORDER BY pk DESC), ''), 'UTF8'), coalesce(min(pk), 0)
 FROM (
     SELECT pk, %s::jsonb ->> status AS status, %s::jsonb ->> source AS source, description, created_at, updated_at,
         coalesce(%s::jsonb ->> taken_by, taken_by, '') AS taker, %s AS zone
@@ -298,20 +298,18 @@ def sum_up_resolutions(resolutions: QuerySet[Any, Any], since: datetime, middle:
     return {later: numbers for later, *numbers in found}
 
 
-def csv_lines(rows: QuerySet[Incident, Any], texts: Texts, separator: str) -> tuple[str, int]:
+def csv_lines(rows: QuerySet[Incident, Any], texts: Texts, separator: str) -> tuple[bytes, int]:
     """Returns rows of `table.select` by descending ids as lines of CSV, and the last id, 0 if there are none."""
     if not _has_zone(texts.zone):
         return table.csv_lines(rows, texts, separator)
     try:
         sql, params = rows.query.sql_with_params()
     except EmptyResultSet:  # of conditions that no row can meet
-        return "", 0
+        return b"", 0
     safe = {value: table.without_formula(label) for value, label in texts.labels.items()}
     labels, names = (Jsonb(found, orjson.dumps) for found in (safe, texts.names))
-    with connections[thread.alias].cursor() as cursor:
-        given: list[Any] = [f'"{separator}"', labels, labels, names, str(texts.zone)]
-        cursor.execute(CSV_LINES.format(rows=sql), [*given, *params])
-        lines, last = cursor.fetchone()
+    given: list[Any] = [f'"{separator}"', labels, labels, names, str(texts.zone)]
+    ((lines, last),) = fetch(CSV_LINES.format(rows=sql), [*given, *params])
     return lines, last
 
 

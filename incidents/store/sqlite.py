@@ -116,7 +116,7 @@ def sum_up_resolutions(resolutions: QuerySet[Any, Any], since: datetime, middle:
     return {later: [len(took), median(filter(None, took)) if any(took) else None] for later, took in times.items()}
 
 
-def csv_lines(rows: QuerySet[Incident, Any], texts: Texts, separator: str) -> tuple[str, int]:
+def csv_lines(rows: QuerySet[Incident, Any], texts: Texts, separator: str) -> tuple[bytes, int]:
     """Returns rows of `table.select` by descending ids as lines of CSV, and the last id, 0 if there are none."""
     return table.csv_lines(rows, texts, separator)
 
