@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
@@ -28,7 +29,7 @@ MINUTES = float(os.environ.get("MINUTES", "0"))
 RECOVERY_SECONDS = 180
 NODES = ("postgres1", "postgres2", "postgres3")
 
-# A disk that can be full, and a container that reaches the processes and disks of the others. It keeps the disks mounted.
+# Disks that can be full, and a container that reaches all processes and disks. It keeps the disks mounted.
 TORTURE = """
 services:
   hand:
@@ -58,6 +59,10 @@ class Cluster(Production):
     def sql(self, query: str) -> str:
         user = ("--env", f"PGPASSWORD={self.password}", "db", "psql", "-AtX", "-U", "incidents")
         return self.compose("exec", "-T", *user, "-c", query, "incidents").stdout.strip()
+
+    def remove(self) -> None:
+        super().remove()
+        run("docker", "image", "rm", "--force", f"incidents-ha:{self.name}", check=False)
 
     def container(self, service: str) -> str:
         return f"{self.name}-{service}-1"
@@ -299,7 +304,7 @@ def test_nothing_acknowledged_is_lost(cluster):
         wait()
         rounds += 1
         times = acknowledged[before:]
-        gap = max(later - earlier for earlier, later in zip(times, times[1:], strict=False))
+        gap = max(later - earlier for earlier, later in pairwise(times))
         found = faults(cluster, {pk for writer in writers for pk in list(writer.known)})
         ready = max(readiness.waits[first:], default=0.0)
         cells = (rounds, fault.__name__, f"{gap:.1f}", f"{ready:.1f}", len(times), *found)
