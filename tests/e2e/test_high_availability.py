@@ -247,10 +247,12 @@ def switchover(cluster: Cluster, wait: Callable[[], None]) -> None:
 
 
 def disk_full(cluster: Cluster, wait: Callable[[], None]) -> None:
+    """PostgreSQL refuses writes and runs on, so Patroni sees nothing: a person hands over, as the documentation says."""
     leader = cluster.leader()
     fill = f"dd if=/dev/zero of=/disks/{leader}/filler bs=1M"
     cluster.compose("exec", "-T", "hand", "sh", "-c", fill, check=False)
-    time.sleep(10)
+    time.sleep(5)
+    cluster.patronictl("switchover", "--force", "--leader", leader)
     wait()
     cluster.compose("exec", "-T", "hand", "rm", f"/disks/{leader}/filler")
 
