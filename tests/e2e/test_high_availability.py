@@ -247,7 +247,7 @@ def switchover(cluster: Cluster, wait: Callable[[], None]) -> None:
 
 
 def disk_full(cluster: Cluster, wait: Callable[[], None]) -> None:
-    """PostgreSQL refuses writes and runs on, so Patroni sees nothing: a person hands over, as the documentation says."""
+    """PostgreSQL refuses writes and runs on, so Patroni sees nothing: a person hands over, as documented."""
     leader = cluster.leader()
     fill = f"dd if=/dev/zero of=/disks/{leader}/filler bs=1M"
     cluster.compose("exec", "-T", "hand", "sh", "-c", fill, check=False)
