@@ -180,6 +180,18 @@ def both_standbys_killed(cluster: Cluster, wait: Callable[[], None]) -> None:
     run("docker", "start", *standbys)
 
 
+def both_standbys_killed_strict(cluster: Cluster, wait: Callable[[], None]) -> None:
+    cluster.patronictl("edit-config", "--force", "--set", "synchronous_mode_strict=true")
+    leader = cluster.leader()
+    standbys = [cluster.container(node) for node in NODES if node != leader]
+    run("docker", "kill", *standbys)
+    time.sleep(25)  # more than two rounds of Patroni, which would have let the leader go on alone
+    assert requests.get(f"{cluster.url}/api/health/ready/", timeout=20).status_code == 503
+    run("docker", "start", *standbys)
+    wait()
+    cluster.patronictl("edit-config", "--force", "--set", "synchronous_mode_strict=false")
+
+
 def patroni_killed(cluster: Cluster, wait: Callable[[], None]) -> None:
     cluster.signal("KILL", cluster.leader(), "patroni")
     wait()
@@ -261,6 +273,7 @@ SHORT = [leader_killed, patroni_frozen, both_standbys_killed, leader_cut_off, sw
 FAULTS = [
     *SHORT,
     standby_killed,
+    both_standbys_killed_strict,
     patroni_killed,
     postgresql_killed,
     postgresql_frozen,
