@@ -285,9 +285,9 @@ FAULTS = [
 ]
 
 
-@pytest.fixture
-def cluster(tmp_path):
-    cluster = Cluster(tmp_path)
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
     try:
         cluster.up()
         cluster.patronictl("edit-config", "--force", "-p", "max_wal_size=256MB", "-p", "max_slot_wal_keep_size=256MB")
@@ -296,6 +296,24 @@ def cluster(tmp_path):
     finally:
         print(cluster.compose("logs", "--tail", "100", "db", *NODES, check=False).stdout)
         cluster.remove()
+
+
+def test_only_haproxy_is_between_the_service_and_the_cluster(cluster):
+    for container in cluster.containers("db", *NODES, "etcd1", "etcd2", "etcd3"):
+        service = container["Config"]["Labels"]["com.docker.compose.service"]
+        host = container["HostConfig"]
+        assert host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"] and not host["CapAdd"], service
+        assert host["SecurityOpt"] == ["no-new-privileges:true"] and host["PidsLimit"] and host["Memory"], service
+        assert container["Config"]["User"] == "postgres" and not host["PortBindings"], service
+        networks = {name.split("_")[-1] for name in container["NetworkSettings"]["Networks"]}
+        assert networks == ({"back", "cluster"} if service == "db" else {"cluster"}), service
+    for password in (cluster.password, cluster.password[::-1]):
+        assert password not in cluster.compose("logs").stdout
+        assert password not in run("docker", "history", "--no-trunc", f"incidents-ha:{cluster.name}").stdout
+
+
+def test_dump_of_the_leader(cluster):
+    assert cluster.compose("exec", "-T", "--user", "root", "db", "backup").stdout.strip().endswith(".dump")
 
 
 def test_nothing_acknowledged_is_lost(cluster):
