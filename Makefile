@@ -28,8 +28,8 @@ test: .venv/test ## Run the tests on SQLite, then on a PostgreSQL that they star
 e2e: .venv/test .venv-e2e/complete .venv-senders/complete ## Run the tests that need other programs: Chromium, Node.js, Docker (.ci/run installs them)
 	.venv/bin/pytest -m e2e
 
-torture: .venv/test ## Kill workers, gunicorn and PostgreSQL under load: MINUTES=10
-	MINUTES=$(MINUTES) .venv/bin/pytest -s tests/e2e/test_torture.py
+torture: .venv/test ## Kill workers, gunicorn and PostgreSQL under load: MINUTES=10 (HA=1: nodes of a cluster in containers)
+	MINUTES=$(MINUTES) .venv/bin/pytest -s tests/e2e/$(if $(HA),test_high_availability.py,test_torture.py)
 
 bench: .venv-bench/complete ## Compare the service with FastAPI and others (wrk): ARGS="--rows 1000,1000000 --nginx --help"
 	@.venv-bench/bin/python -m tests.benchmarks $(ARGS)
@@ -115,7 +115,7 @@ lock: .poetry/bin/poetry ## Resolve the dependencies of pyproject.toml and expor
 	@.poetry/bin/pip install -qq --disable-pip-version-check "poetry~=2.5" poetry-plugin-export
 
 # Production in containers
-PRODUCTION := docker compose --env-file .env.prod -f docker-compose.prod.yml
+PRODUCTION := docker/compose
 
 deploy: ## Production in containers, with .env.prod: start it (ARGS="--scale web=2"), later replace the replicas one by one
 	@docker/deploy $(ARGS)

@@ -86,9 +86,9 @@ class Project:
     def compose(self, *arguments, check=True, **environment):
         return self.run("docker", "compose", "-f", self.file, *arguments, check=check, **environment)
 
-    def containers(self, service=""):
+    def containers(self, *services):
         """`docker inspect` of each running container."""
-        ids = self.compose("ps", "--quiet", *filter(None, [service])).stdout.split()
+        ids = self.compose("ps", "--quiet", *services).stdout.split()
         return json.loads(run("docker", "inspect", *ids).stdout)
 
     def sql(self, query: str) -> str:
