@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test e2e torture bench check static lint format migrate superuser audit lock deploy backup restore
+.PHONY: help install run test e2e torture bench check static lint format migrate superuser audit lock deploy backup restore upgrade-postgres
 HOST ?= 127.0.0.1
 PORT ?= 8000
 MINUTES ?= 10
@@ -10,7 +10,7 @@ POETRY := POETRY_VIRTUALENVS_CREATE=false .poetry/bin/poetry
 EXPORT = $(POETRY) export
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: .venv/run ## Create .venv with the service's dependencies
 
@@ -123,7 +123,15 @@ deploy: ## Production in containers, with .env.prod: start it (ARGS="--scale web
 backup: ## Write a verified dump of the production database to the volume "backups"
 	@$(PRODUCTION) exec -T --user root db backup
 
-restore: ## Restore a dump into an empty production database: FILE=... (FORCE=1 replaces a full one)
+# AT and VERSION reach the scripts through the environment.
+restore: ## Restore a dump into an empty production database: FILE=... (FORCE=1 replaces a full one), or a moment: AT='... +03'
+ifdef AT
+	@docker/restore-at "$$AT"
+else
 	@$(PRODUCTION) up --detach --wait --no-recreate db
 	@$(PRODUCTION) exec -T --user root --env FORCE=$(FORCE) db restore "$(FILE)"
 	@$(PRODUCTION) run --rm -T --no-deps migrate
+endif
+
+upgrade-postgres: ## Move the production database to another major version of PostgreSQL: VERSION=18
+	@docker/upgrade-postgres "$$VERSION"
