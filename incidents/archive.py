@@ -196,7 +196,8 @@ def restore(path: Path) -> Iterator[Counter[str]]:
                     break
                 totals.update(last["counts"])
                 with transaction.atomic():
-                    yield _restore(rows)
+                    counts = _restore(rows)
+                yield counts
             digest.update(b"".join(member.lines))
     if not complete:
         raise ArchiveError("The file has no end: its last batch may be missing, which is still in the database.")
