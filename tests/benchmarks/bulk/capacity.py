@@ -40,16 +40,16 @@ class Load(NamedTuple):
 
 @contextmanager
 def prepare(postgres: Postgres, directory: Path) -> Iterator[list[Comparison]]:
-    token = fill_service(postgres, "replicas", ROWS)
+    token = fill_service(postgres, "capacity", ROWS)
     command = [f"{SERVICE_BIN}/python", "manage.py", "add_sender", "bench", "--format", "alertmanager"]
-    secret = run_step(command, environment(postgres, "replicas")).split()[-1]
+    secret = run_step(command, environment(postgres, "capacity")).split()[-1]
     instances = {}
     try:
         for number in NUMBERS:
             gunicorn = GUNICORN.replace(f"--workers {PROCESSES}", f"--workers {number}")
             contender = replace(CONTENDERS[0], name=f"service_{number}", command=f"{gunicorn} config.wsgi:application")
             instances[number] = Instance(contender, postgres, ROWS, directory / contender.name, token, False)
-            instances[number].start("replicas")
+            instances[number].start("capacity")
 
         def measured(operation: str, number: int) -> Load:
             instance = instances[number]
