@@ -22,7 +22,7 @@ from tests.benchmarks.contenders import CONTENDERS, GUNICORN, PROCESSES, Instanc
 from tests.benchmarks.fill import SERVICE_BIN, environment, fill_service
 from tests.benchmarks.measure import parse_wrk, start_wrk
 from tests.benchmarks.postgres import Postgres
-from tests.benchmarks.processes import cpu_seconds, run_step
+from tests.benchmarks.processes import FailedError, cpu_seconds, run_step
 
 ROWS, SECONDS = 1_000, 4
 OPERATIONS = ("list", "get", "change", "create", "alert")
@@ -91,7 +91,8 @@ def load(instance: Instance, operation: str) -> Load:
     time.sleep(SECONDS - 0.2)
     generator = sum(psutil.Process(wrk.pid).cpu_times()[:2]) * SECONDS / (SECONDS - 0.2)
     result = parse_wrk(wrk.communicate()[0])
-    assert not result["errors"], json.dumps(result)
+    if result["errors"] or not result["requests"]:
+        raise FailedError(f"{operation}: {json.dumps(result)}")
     after = [cpu_seconds(pid) for pid in pids]
     spent = [
         sum(total - first.get(pid, 0) for pid, total in last.items()) for first, last in zip(before, after, strict=True)
