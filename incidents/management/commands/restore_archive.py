@@ -10,7 +10,7 @@ from incidents.store import store
 
 
 class Command(BaseCommand):
-    help = "Writes the incidents of a file of `archive` back, with their ids. What is in the database already is left alone."
+    help = "Writes the incidents of a file of `archive` back, with their ids. Those that are there are left alone."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
