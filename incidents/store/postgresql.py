@@ -343,6 +343,14 @@ def reserve_ids(model: type[Model], count: int) -> Sequence[int]:
         return [pk for (pk,) in cursor.fetchall()]
 
 
+def reserve_ids_until(model: type[Model], pk: int) -> None:
+    """Lets new rows have larger ids, in a database that did not give this one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_get_serial_sequence(%s, 'id')", [model._meta.db_table])
+        (sequence,) = cursor.fetchone()
+        cursor.execute("SELECT setval(%s, %s) WHERE nextval(%s) < %s", [sequence, pk, sequence, pk])
+
+
 def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Writes rows without model instances, which take twice as long."""
     sql = f"COPY {model._meta.db_table} ({', '.join(columns)}) FROM STDIN"
@@ -360,6 +368,13 @@ def update_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Seque
     sql = f"UPDATE {table} SET {values} FROM json_to_recordset(%s) AS new ({typed}) WHERE {table}.id = new.id"  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(sql, [orjson.dumps([dict(zip(names, row, strict=True)) for row in rows]).decode()])
+
+
+def delete_rows(model: type[Model], column: str, values: Sequence[int]) -> int:
+    """Deletes the rows with one of the values, without those that belong to them; returns how many there were."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {model._meta.db_table} WHERE {column} = ANY(%s)", [list(values)])  # noqa: S608
+        return cursor.rowcount
 
 
 def update_statistics() -> None:
