@@ -3,13 +3,10 @@
 import mimetypes
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from telegram.reading.rich import flatten
 from telegram.reading.values import Fields, dictionary, integer, line, sequence, string
 
-NAME_MAX_LENGTH = 255
-EXTENSION_MAX_LENGTH = 20  # of what counts as one
 UNIQUE_ID_MAX_LENGTH = 255
 # The kinds of media that are files, and the extension of one that has no name. Stickers report nothing.
 EXTENSIONS = {
@@ -30,7 +27,8 @@ class File:
     A file that getFile can be asked for.
 
     `unique_id` is the same for the same file, whenever and to whichever bot it is sent. `kind` is a key of EXTENSIONS.
-    `size` in bytes and `content_type` are what the sender's app says; None and "" where it says nothing.
+    `name` is what the sender's app calls it, where it does: any text, such as a path. `size` is in bytes, None where
+    it is not known.
     """
 
     id: str
@@ -38,7 +36,6 @@ class File:
     kind: str
     name: str
     size: int | None
-    content_type: str
 
 
 def files_of(message: Fields) -> list[File]:
@@ -97,26 +94,12 @@ def _file(kind: str, medium: Fields, name: str) -> File | None:
     file_id = string(medium.get("file_id"))
     if not file_id:
         return None
-    content_type = line(medium.get("mime_type"))[:255]
-    extension = EXTENSIONS[kind] or mimetypes.guess_extension(content_type) or ""
+    extension = EXTENSIONS[kind] or mimetypes.guess_extension(line(medium.get("mime_type"))) or ""
     size = integer(medium.get("file_size"))
     return File(
         id=file_id,
         unique_id=(string(medium.get("file_unique_id")) or file_id)[:UNIQUE_ID_MAX_LENGTH],
         kind=kind,
-        name=_name(medium.get("file_name")) or name + extension,
+        name=line(medium.get("file_name")) or name + extension,
         size=size if size is not None and size >= 0 else None,
-        content_type=content_type,
     )
-
-
-def _name(value: object) -> str:
-    """The last part of a path, shortened before its extension."""
-    name = line(value).replace("\\", "/").rpartition("/")[2].strip()
-    if not name.strip("."):
-        return ""
-    if len(name) <= NAME_MAX_LENGTH:
-        return name
-    extension = PurePosixPath(name).suffix
-    extension = extension if len(extension) <= EXTENSION_MAX_LENGTH else ""
-    return name[: NAME_MAX_LENGTH - len(extension)] + extension
