@@ -204,6 +204,9 @@ class Attachment(models.Model):
         indexes = [
             models.Index(fields=["incident", "id"], name="attachment_of_incident"),
             models.Index(fields=["file"], name="attachment_file"),
+            # For the cards that are to tell of new ones
+            models.Index(fields=["-created_at", "incident"], name="attachment_newest"),
+            models.Index(fields=["state", "id"], name="attachment_not_stored", condition=~Q(state="stored")),
             models.Index(fields=["id"], name="attachment_thumbnail_due", condition=Q(thumbnail_due=True)),
             models.Index(
                 fields=["id"], name="attachment_to_delete", condition=Q(deleted_at__isnull=False) & ~Q(file="")

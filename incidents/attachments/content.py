@@ -62,7 +62,7 @@ class Content(NamedTuple):
     type: str
 
 
-def read_content(file: File[Any]) -> Content:
+def read_content(file: "File[Any]") -> Content:
     """Reads the file in pieces, once."""
     digest, size, head = hashlib.sha256(), 0, b""
     file.seek(0)

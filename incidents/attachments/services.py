@@ -31,7 +31,7 @@ class StoredFile(NamedTuple):
     content: Content
 
 
-def save_file(file: File[Any], content: Content | None = None) -> StoredFile:
+def save_file(file: "File[Any]", content: Content | None = None) -> StoredFile:
     """Saves the file to the storage, by a name of ours: a folder for each day in UTC, and a random name."""
     content = content or read_content(file)
     name = f"{datetime.now(UTC):%Y/%m/%d}/{uuid4().hex}"
@@ -73,9 +73,12 @@ def announce_attachment(
     return attachment
 
 
-def store_attachment(attachment: Attachment, file: File[Any]) -> bool:
-    """Gives an attachment that is pending its file; returns False, and keeps nothing, if it is pending no longer."""
-    stored = save_file(file)
+def store_attachment(attachment: Attachment, stored: StoredFile) -> bool:
+    """
+    Gives an attachment that is pending the file that `save_file` saved.
+
+    Returns False, and deletes the file, if it is pending no longer.
+    """
     pending = Attachment.objects.filter(pk=attachment.pk, state=Attachment.State.PENDING)
     if pending.update(state=Attachment.State.STORED, error="", **_columns(stored)):
         return True
