@@ -15,6 +15,7 @@ class TelegramConfig(AppConfig):
         from telegram.bot_api import checks as alert_checks  # noqa: F401  # registers its own
         from telegram.metrics import waits
         from telegram.receiving import checks, poller, updates  # noqa: F401
+        from telegram.receiving.fetching import Fetcher
         from telegram.sending.sender import Sender
         from telegram.status import health_detail
 
@@ -23,6 +24,7 @@ class TelegramConfig(AppConfig):
         health.register("telegram", health_detail)
         if settings.TELEGRAM_BOT_TOKEN:
             jobs.register(jobs.Job("telegram_send", Sender().step, every=timedelta(seconds=1)))
+            jobs.register(jobs.Job("telegram_files", Fetcher().step, every=timedelta(seconds=1)))
             jobs.register(jobs.Job("telegram_bot", poller.refresh_bot, every=timedelta(minutes=10)))
             if not settings.TELEGRAM_WEBHOOK_URL:
                 jobs.register(jobs.Job("telegram_poll", poller.poll, every=timedelta(seconds=5)))

@@ -151,14 +151,14 @@ def read_file(path: str, *, until: float) -> Iterator[bytes]:
     of time.monotonic().
     """
     token = settings.TELEGRAM_BOT_TOKEN
-    # A server in the mode `--local` gives the place in its file system, where its folder of a bot is called by the token.
+    # A server with `--local` gives the place in its file system, where its folder of a bot is called by the token.
     url = f"{settings.TELEGRAM_API_URL.rstrip('/')}/file/bot{token}/{quote(path.rpartition(f'/{token}/')[2])}"
     headers = {"Accept-Encoding": "identity"}
     try:
         with requests.get(url, headers=headers, timeout=TIMEOUT, stream=True, allow_redirects=False) as response:
             if response.status_code != 200:
                 raise _refusal("file", response, {})
-            # What has come so far: reading whole chunks, a server that sends a byte now and then would pass each timeout.
+            # What is there, not whole chunks: a server that sends a byte now and then would never exceed TIMEOUT.
             while chunk := response.raw.read1(CHUNK_SIZE, decode_content=False):
                 yield chunk
                 if monotonic() > until:

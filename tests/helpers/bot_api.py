@@ -3,8 +3,8 @@ A Bot API server that keeps to the documented limits (https://core.telegram.org/
 
 `with BotAPI() as api:` serves on `api.url`. Tests act as people do (`write`, `press`, `deliver`, `upload`), look at
 `calls` and `messages`, and let single calls fail (`fail`, `lose`; `damage` for files, whose download counts as the
-method `download`). Its clock is `api.now`, in seconds, and `api.watch` is called at each point of a call: functions that
-a test may replace.
+method `download`). Its clock is `api.now`, in seconds, and `api.watch` is called at each point of a call: functions
+that a test may replace.
 """
 
 import itertools
