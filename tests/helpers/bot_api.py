@@ -461,7 +461,10 @@ class _Handler(BaseHTTPRequestHandler):
     server: BotAPI
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        length = int(self.headers["Content-Length"] or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:  # the client died
+            return
         _, bot, method = self.path.split("/")
         status, response, params = 200, {}, json.loads(body or "null")
         try:
