@@ -1,8 +1,8 @@
 """
 Fetches the files that came with messages: each until it is stored, or certain not to come.
 
-What is to be fetched stands in the database, so that a process may die anywhere: the next one fetches the file again. The
-file is saved first, and then named by a compare-and-swap on the attachment's state.
+What is to be fetched stands in the database, so that a process may die anywhere: the next one fetches the file again.
+The file is saved first, and then named by a compare-and-swap on the attachment's state.
 """
 
 import logging

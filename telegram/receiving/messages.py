@@ -229,6 +229,8 @@ class Reader:
         incident_id, before = album[0].incident_id, _words(album)
         self._remember(alias, report, incident_id, Role.PART)
         self._describe(incident_id, before, _words(_album(alias, album[0].media_group_id)), report)
+        # The card tells how many parts there are.
+        card_states.outdate(Card.objects.filter(incident=incident_id, chat=alias.chat), timezone.now())
         return incident_id
 
     # Edits

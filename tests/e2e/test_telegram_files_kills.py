@@ -181,9 +181,8 @@ def check(service, kills):
         " JOIN incidents_attachment a ON a.incident_id = i.id"
     )
     incidents = service.query("SELECT count(*) FROM incidents_incident")[0][0]
-    entries = service.query(
-        "SELECT count(*) FROM incidents_incidentchange WHERE CAST(changes AS text) LIKE '%\"attachment\"%'"
-    )
+    announced = """CAST(changes AS text) LIKE '%"attachment"%'"""
+    entries = service.query(f"SELECT count(*) FROM incidents_incidentchange WHERE {announced}")
     orphans = service.files() - {file for *_, file in rows}
     print(f"\n{len(service.sent)} files, {incidents} incidents, {len(rows)} attachments, {len(orphans)} files unnamed")
     found = [(description.split("\n")[0], state, digest) for description, state, digest, _ in rows]

@@ -38,6 +38,13 @@ def test_the_description_of_a_person_stays(group):
     assert history()[-1] == {"comment": [None, "Течь"]}
 
 
+def test_a_late_part_brings_the_card_up_to_date(group):
+    write(**part(10, caption="Течь"))
+    Card.objects.update(due_at=None)
+    write(**part(11))
+    assert Card.objects.get().due_at
+
+
 def test_the_album_of_another_id_is_another(group):
     write(**part(10))
     write(**part(11, media_group_id="b"))
