@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'default_permissions': (),
-                'indexes': [models.Index(fields=['incident', 'id'], name='attachment_of_incident'), models.Index(fields=['file'], name='attachment_file'), models.Index(condition=models.Q(('thumbnail_due', True)), fields=['id'], name='attachment_thumbnail_due'), models.Index(condition=models.Q(('deleted_at__isnull', False), models.Q(('file', ''), _negated=True)), fields=['id'], name='attachment_to_delete')],
+                'indexes': [models.Index(fields=['incident', 'id'], name='attachment_of_incident'), models.Index(fields=['file'], name='attachment_file'), models.Index(fields=['-created_at', 'incident'], name='attachment_newest'), models.Index(condition=models.Q(('state', 'stored'), _negated=True), fields=['state', 'id'], name='attachment_not_stored'), models.Index(condition=models.Q(('thumbnail_due', True)), fields=['id'], name='attachment_thumbnail_due'), models.Index(condition=models.Q(('deleted_at__isnull', False), models.Q(('file', ''), _negated=True)), fields=['id'], name='attachment_to_delete')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['photo', 'video', 'voice', 'audio', 'file'])), name='attachment_kind_known'), models.CheckConstraint(condition=models.Q(('state__in', ['pending', 'failed']), models.Q(('deleted_at', None), ('size__gte', 0), ('state', 'stored'), models.Q(('file', ''), _negated=True), models.Q(('sha256', ''), _negated=True), models.Q(('content_type', ''), _negated=True)), _connector='OR'), name='attachment_stored_or_not')],
             },
         ),
