@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('incidents', '0022_attachment_indexes'),
+        ('incidents', '0021_attachment'),
         ('telegram', '0008_fill_card_states'),
     ]
 
