@@ -24,7 +24,7 @@ import orjson
 from django.db import models, transaction
 from django.db.models import Exists, ForeignKey, OuterRef, Q, QuerySet
 
-from incidents.models import IdempotencyKey, Incident, IncidentChange, Status
+from incidents.models import Attachment, IdempotencyKey, Incident, IncidentChange, Status
 from incidents.store import store
 
 FORMAT, VERSION = "archive of incidents", 1
@@ -43,8 +43,8 @@ class Table(NamedTuple):
 
 # Apps above append to them. The tables are restored in their order.
 tables: list[Table] = [Table(Incident), Table(IncidentChange)]
-# Rows that keep their incident from being archived
-holds: list[Callable[[], QuerySet[Any]]] = [IdempotencyKey.objects.all]
+# Rows that keep their incident from being archived: the file has no room for attachments
+holds: list[Callable[[], QuerySet[Any]]] = [IdempotencyKey.objects.all, Attachment.objects.all]
 
 
 class ArchiveError(Exception):

@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 from django.conf import settings
+from django.core.files.storage import Storage, storages
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -143,8 +144,8 @@ class IncidentChange(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("History is append-only")
 
-    def display_changes(self) -> list[tuple[str, str | None, str]]:
-        """Returns the name, old and new value of each changed field, for people. A comment counts as a field."""
+    def display_changes(self) -> list[tuple[str, str | None, str | None]]:
+        """Returns the name, old and new value of each changed field, for people. So do comments and attachments."""
         fields = [field for field in Incident._meta.concrete_fields if field.name in self.changes]
         changes = [
             (
@@ -155,7 +156,75 @@ class IncidentChange(models.Model):
         ]
         if "comment" in self.changes:
             changes.append((gettext("comment"), *self.changes["comment"]))
+        if "attachment" in self.changes:
+            changes.append((gettext("attachment"), *self.changes["attachment"]))
         return changes
+
+
+def attachment_storage() -> Storage:
+    return storages["attachments"]
+
+
+class Attachment(models.Model):
+    """A file that came with a report. Written by `attachments.services`; the file is never in the database."""
+
+    class Kind(models.TextChoices):
+        PHOTO = "photo", _("photo")
+        VIDEO = "video", _("video")
+        VOICE = "voice", _("voice message")
+        AUDIO = "audio", _("audio")
+        FILE = "file", _("file")
+
+    class State(models.TextChoices):
+        STORED = "stored", _("stored")
+        PENDING = "pending", _("waits to be fetched")
+        FAILED = "failed", _("failed")
+
+    incident = models.ForeignKey(Incident, models.PROTECT, related_name="attachments", db_index=False)
+    # Its entry in the history: {"attachment": [null, name]}
+    change = models.OneToOneField(IncidentChange, models.PROTECT, related_name="attachment")
+    kind = models.CharField(max_length=8, choices=Kind)
+    name = models.CharField(max_length=255)  # for people, without a path; never the name of the stored file
+    state = models.CharField(max_length=8, choices=State)
+    # Why there is no file, for people, in English
+    error = models.CharField(max_length=255, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    # Of the stored file: the type is told by its content, and the size may be announced before it is fetched.
+    file = models.FileField(storage=attachment_storage, blank=True)
+    content_type = models.CharField(max_length=100, blank=True)
+    size = models.BigIntegerField(null=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+    thumbnail = models.FileField(storage=attachment_storage, blank=True)
+    thumbnail_due = models.BooleanField(default=False)  # a job makes it
+    # Set when a person deletes the file. A job deletes what is still named by `file` and `thumbnail` then.
+    deleted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()  # who may see or change an incident, may so its attachments
+        indexes = [
+            models.Index(fields=["incident", "id"], name="attachment_of_incident"),
+            models.Index(fields=["file"], name="attachment_file"),
+            # For the cards that are to tell of new ones
+            models.Index(fields=["-created_at", "incident"], name="attachment_newest"),
+            models.Index(fields=["state", "id"], name="attachment_not_stored", condition=~Q(state="stored")),
+            models.Index(fields=["id"], name="attachment_thumbnail_due", condition=Q(thumbnail_due=True)),
+            models.Index(
+                fields=["id"], name="attachment_to_delete", condition=Q(deleted_at__isnull=False) & ~Q(file="")
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind__in=["photo", "video", "voice", "audio", "file"]), name="attachment_kind_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["pending", "failed"])
+                | Q(state="stored", deleted_at=None, size__gte=0) & ~Q(file="") & ~Q(sha256="") & ~Q(content_type=""),
+                name="attachment_stored_or_not",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class IdempotencyKey(models.Model):

@@ -117,7 +117,7 @@ def add_comment(
     """
     changes = {"comment": [replaces, normalize_line_breaks(text)]}
     entry = IncidentChange(incident_id=incident_id, at=timezone.now(), channel=channel, changes=changes)
-    store.insert_comment(entry, actor)
+    store.insert_entry(entry, actor)
     return entry
 
 

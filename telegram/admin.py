@@ -23,14 +23,14 @@ from desk.retry import RetryAdmin
 from identity.admin import Section, sections
 from identity.models import User
 from identity.time_zones import TimeZoneInput, validate_time_zone
-from incidents.models import Incident
+from incidents.models import Attachment, Incident
 from intake.admin import incidents_of
 from intake.models import Delivery
 from telegram import card_states
 from telegram.bot_api import client
-from telegram.models import Account, Bot, Card, Chat, Message
+from telegram.models import Account, Bot, Card, Chat, File, Message
 from telegram.reading.reports import message_link
-from telegram.receiving import accounts
+from telegram.receiving import accounts, fetching
 from telegram.sending import reminders, sender
 
 EMPTY = "—"
@@ -161,6 +161,59 @@ class CardAdmin(RetryAdmin):
         return _link(_card_link(card))
 
 
+class FileStateFilter(admin.SimpleListFilter):
+    title = _("state")
+    parameter_name = "state"
+    STATES = {"failed": fetching.FAILED, "pending": Q(attachment__state=Attachment.State.PENDING)}
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, Any]]:
+        return [("failed", _("failed")), ("pending", _("waits to be fetched"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[File]) -> QuerySet[File]:
+        return queryset.filter(self.STATES.get(self.value() or "", Q()))
+
+
+@admin.register(File)
+class FileAdmin(RetryAdmin):
+    """Files of messages: those that could not be fetched are fetched again by a press."""
+
+    list_display = ("attachment", "incident", "state", "retry_button", "reason", "from_message", "due_at")
+    phone_hidden = ("reason", "from_message", "due_at")
+    list_filter = (FileStateFilter,)
+    list_select_related = ("attachment__incident", "message")
+    ordering = ("-attachment",)
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    fields = readonly_fields = (
+        "attachment", "incident", "state", "reason", "due_at", "from_message", "retry_button"
+    )  # fmt: skip
+
+    def has_change_permission(self, request: HttpRequest, obj: File | None = None) -> bool:
+        return False
+
+    def needs_retry(self, obj: File) -> bool:
+        return obj.attachment.state == Attachment.State.FAILED and obj.attachment.deleted_at is None
+
+    def retry(self, queryset: QuerySet[File]) -> None:
+        fetching.retry(queryset)
+
+    @admin.display(description=_("incident"))
+    def incident(self, file: File) -> str:
+        return str(file.attachment.incident)
+
+    @admin.display(description=_("state"))
+    def state(self, file: File) -> str:
+        return file.attachment.get_state_display()
+
+    @admin.display(description=_("error"))
+    def reason(self, file: File) -> str:
+        return file.attachment.error or file.error
+
+    @admin.display(description=_("message"))
+    def from_message(self, file: File) -> SafeString | str:
+        return _link(file.message.link)
+
+
 @admin.register(Account)
 class AccountAdmin(ListAdmin):
     """Accounts are linked by a code that the user sends to the bot, and unlinked here."""
@@ -216,6 +269,7 @@ origins.append(messages_and_cards)
 failures += [
     Failures(_("chats that refuse messages"), Chat, ~Q(pause_reason=""), {"pause_reason__gt": ""}),
     Failures(_("cards that failed"), Card, Q(state=Card.State.FAILED), {"state": "failed"}),
+    Failures(_("files that could not be fetched"), File, fetching.FAILED, {"state": "failed"}),
 ]
 incidents_of.append(incidents_of_messages)
 sections.append(

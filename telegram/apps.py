@@ -17,6 +17,7 @@ class TelegramConfig(AppConfig):
         from telegram.metrics import waits
         from telegram.models import Card, Message
         from telegram.receiving import checks, poller, updates  # noqa: F401
+        from telegram.receiving.fetching import Fetcher
         from telegram.sending.sender import Sender
         from telegram.status import health_detail
 
@@ -30,6 +31,7 @@ class TelegramConfig(AppConfig):
         health.register("telegram", health_detail)
         if settings.TELEGRAM_BOT_TOKEN:
             jobs.register(jobs.Job("telegram_send", Sender().step, every=timedelta(seconds=1)))
+            jobs.register(jobs.Job("telegram_files", Fetcher().step, every=timedelta(seconds=1)))
             jobs.register(jobs.Job("telegram_bot", poller.refresh_bot, every=timedelta(minutes=10)))
             if not settings.TELEGRAM_WEBHOOK_URL:
                 jobs.register(jobs.Job("telegram_poll", poller.poll, every=timedelta(seconds=5)))

@@ -76,10 +76,14 @@ def replace(card: Card) -> None:
     _row(card).update(state=State.NEW, message_id=None, replaced=True)
 
 
-def fail(card: Card, error: str, shows: datetime | None = None) -> None:
-    """Marks the card as failed until the incident changes (if it was sent) or someone presses Retry."""
-    changes = {"error": error[:255], "due_at": None, "send_began_at": None, "shows": shows or card.shows}
-    _row(card).update(state=State.FAILED, **changes)
+def fail(card: Card, error: str, **columns: Any) -> None:
+    """
+    Marks the card as failed until the incident changes (if it was sent) or someone presses Retry.
+
+    `columns` are of what it should show.
+    """
+    changes = {"error": error[:255], "due_at": None, "send_began_at": None}
+    _row(card).update(state=State.FAILED, **changes, **columns)
     logger.error("The card of incident %d failed in the chat %s: %s", card.incident_id, card.chat, error)
 
 

@@ -4,7 +4,8 @@ from math import nan
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from telegram.status import last_poll_age, oldest_unsent_age
+from telegram.receiving.fetching import pending
+from telegram.status import last_poll_age, oldest_unfetched_age, oldest_unsent_age
 
 
 def waits() -> Iterable[Metric]:
@@ -17,5 +18,11 @@ def waits() -> Iterable[Metric]:
         ),
         GaugeMetricFamily(
             "telegram_oldest_unsent_seconds", "How long the oldest unsent card has waited.", oldest_unsent_age()
+        ),
+        GaugeMetricFamily("telegram_unfetched_files", "Files of messages that wait to be fetched.", pending().count()),
+        GaugeMetricFamily(
+            "telegram_oldest_unfetched_seconds",
+            "How long the file that waits longest to be fetched has waited.",
+            oldest_unfetched_age(),
         ),
     )

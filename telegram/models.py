@@ -1,9 +1,10 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from incidents.models import Incident, Source
+from incidents.models import Attachment, Incident, Source
 from intake.models import Delivery
 
 
@@ -166,6 +167,7 @@ class Card(models.Model):
     message_id = models.BigIntegerField(null=True)  # null until Telegram has accepted it
     # The incident's updated_at that it shows; null: nothing yet
     shows = models.DateTimeField(null=True)
+    attachments = models.PositiveIntegerField(default=0, db_default=0)  # how many it tells of
     state = models.CharField(_("state"), max_length=8, choices=State, default=State.NEW, db_default=State.NEW)
     send_began_at = models.DateTimeField(null=True)  # of the call under way
     sends_unknown = models.PositiveSmallIntegerField(default=0)  # of the message that is to be sent
@@ -199,6 +201,32 @@ class Card(models.Model):
     def is_sent(self) -> bool:
         """Whether it is in the chat. A negative id stood for a message of the group that the chat was."""
         return self.message_id is not None and self.message_id > 0
+
+
+class File(models.Model):
+    """
+    Where an attachment is to be had from: a file that came with a message.
+
+    A job fetches those whose attachment is pending; state and size are the attachment's.
+    """
+
+    attachment = models.OneToOneField(
+        Attachment, models.PROTECT, primary_key=True, related_name="telegram_file", verbose_name=_("attachment")
+    )
+    message = models.ForeignKey(Message, models.PROTECT, related_name="files", db_index=False)
+    file_id = models.TextField()  # of this bot
+    unique_id = models.CharField(max_length=255)
+    due_at = models.DateTimeField(_("due at"), default=timezone.now)  # while it is pending, not before then
+    failures = models.PositiveSmallIntegerField(default=0)  # in a row
+    error = models.CharField(_("error"), max_length=255, blank=True)  # of the last attempt
+
+    class Meta:
+        verbose_name = _("file")
+        verbose_name_plural = _("files")
+        constraints = [models.UniqueConstraint(fields=["message", "unique_id"], name="file_once")]
+
+    def __str__(self) -> str:
+        return str(self.attachment)
 
 
 class Account(models.Model):

@@ -14,6 +14,7 @@ from incidents.models import Channel
 from intake.models import Delivery
 from telegram.bot_api import client
 from telegram.models import Bot, Card, Chat
+from telegram.receiving.fetching import failed_files, pending
 from telegram.sending.outdated import notify_id, sendable
 
 POLL_ALARM = timedelta(minutes=5)
@@ -52,6 +53,13 @@ def oldest_unsent_age() -> float:
     if not settings.TELEGRAM_BOT_TOKEN:
         return 0.0
     return _age(Card.objects.filter(due_at__lte=timezone.now()).aggregate(oldest=Min("due_at"))["oldest"]) or 0.0
+
+
+def oldest_unfetched_age() -> float:
+    """Seconds since the message came whose file waits longest to be fetched; 0 if none waits, or Telegram is off."""
+    if not settings.TELEGRAM_BOT_TOKEN:
+        return 0.0
+    return _age(pending().aggregate(oldest=Min("attachment__created_at"))["oldest"]) or 0.0
 
 
 def report() -> Iterator[Line]:
@@ -187,11 +195,30 @@ def _waiting() -> Iterator[Line]:
             f"Cards that failed: {failed}.",
             "See them in the admin, with what Telegram said; choose them there, and send them again.",
         )
+    yield from _files()
     deliveries = Delivery.objects.filter(channel=Channel.TELEGRAM)
     yield Line(f"Updates that wait to be processed: {deliveries.filter(state=Delivery.State.PENDING).count()}.")
     if faulty := deliveries.filter(state=Delivery.State.FAULTY).count():
         yield Line(
             f"Updates that were not understood: {faulty}.", "See the deliveries in the admin; they can be replayed."
+        )
+
+
+def _files() -> Iterator[Line]:
+    waiting = pending()
+    if (age := oldest_unfetched_age()) > POLL_ALARM.total_seconds():
+        last = waiting.exclude(error="").order_by("-due_at").values_list("error", flat=True).first()
+        why = f" The last attempt: {last}." if last else ""
+        yield Line(
+            f"Files that wait to be fetched: {waiting.count()}, the oldest for {_words(age)}.{why}",
+            "They are tried again by themselves; is `run_jobs` running?",
+        )
+    else:
+        yield Line(f"Files that wait to be fetched: {waiting.count()}.")
+    if failed := failed_files().count():
+        yield Line(
+            f"Files that could not be fetched: {failed}.",
+            "See them in the admin, with the reason; choose them there, and fetch them again.",
         )
 
 

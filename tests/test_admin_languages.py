@@ -16,11 +16,12 @@ from django.utils.translation import gettext, override
 
 from identity.models import User
 from incidents.actors import Named
+from incidents.attachments.services import announce_attachment
 from incidents.models import Incident, IncidentChange
 from incidents.services import add_comment, change_incident
 from intake.models import Sender
 from telegram import chats
-from telegram.models import Account, Card, Message
+from telegram.models import Account, Card, File, Message
 from tests.helpers.identity import PASSWORD
 from tests.helpers.incidents import make_incident
 from tests.helpers.intake import alert, make_caller
@@ -98,7 +99,12 @@ def objects(settings):
     chat.title, chat.allowed, chat.pause_reason = "Дежурные", True, ""
     chat.save()
     card = Card.objects.create(incident=incident, chat=chat, state="failed", message_id=9)
-    Message.objects.create(alias=chat.aliases.get(), message_id=1, incident=incident, role="report", words="а")
+    message = Message.objects.create(
+        alias=chat.aliases.get(), message_id=1, incident=incident, role="report", words="а"
+    )
+    announced = {"incident_id": incident.pk, "kind": "photo", "name": "фото", "actor": Named("Анна")}
+    attachment = announce_attachment(**announced, channel="telegram")
+    file = File.objects.create(attachment=attachment, message=message, file_id="7", unique_id="7")
     account = Account.objects.create(telegram_id=7, user=root)
     subscription = Subscription.objects.create(name="Учёт", url="https://hooks.example/", failing_since=timezone.now())
     event = Event.objects.create(
@@ -111,7 +117,7 @@ def objects(settings):
         failure="timeout",
     )
     group = Group.objects.get(name="operators")
-    made = (root, group, incident, caller.sender, delivery, chat, card, account, subscription, event)
+    made = (root, group, incident, caller.sender, delivery, chat, card, file, account, subscription, event)
     return {type(one): one for one in made}
 
 

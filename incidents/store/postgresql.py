@@ -32,8 +32,9 @@ ENTRY = """
 change AS (
   INSERT INTO incidents_incidentchange (incident_id, at, actor, channel, changes, request_id, taken_by)
   SELECT id, %(at)s, username, %(channel)s, %(changes)s, %(request_id)s, %(taken_by)s FROM incident, actor
+  RETURNING id
 )
-SELECT username, id FROM actor, incident
+SELECT username, incident.id, change.id FROM actor, incident, change
 """
 INSERT = f"""
 incident AS (
@@ -137,7 +138,7 @@ def insert_incident(incident: Incident, entry: IncidentChange, actor: Actor) -> 
     incident._state.adding = False
 
 
-def insert_comment(entry: IncidentChange, actor: Actor) -> None:
+def insert_entry(entry: IncidentChange, actor: Actor) -> None:
     """Writes the entry. Raises what `actor.accept` raises."""
     _insert(COMMENT, entry, actor, {"id": entry.incident_id})
 
@@ -154,6 +155,8 @@ def _insert(sql: str, entry: IncidentChange, actor: Actor, params: Mapping[str, 
     """Returns the incident's id."""
     rows = _write(sql, entry, actor, params)
     entry.actor = actor.accept(rows[0][0] if rows else None)
+    entry.pk = rows[0][2]
+    entry._state.adding = False
     return rows[0][1]
 
 

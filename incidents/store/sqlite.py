@@ -32,7 +32,7 @@ def insert_incident(incident: Incident, entry: IncidentChange, actor: Actor) -> 
         entry.save()
 
 
-def insert_comment(entry: IncidentChange, actor: Actor) -> None:
+def insert_entry(entry: IncidentChange, actor: Actor) -> None:
     """Writes the entry. Raises what `actor.check` raises."""
     with transaction.atomic():
         entry.actor = actor.check()

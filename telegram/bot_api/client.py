@@ -3,12 +3,14 @@
 import logging
 import threading
 from collections import deque
+from collections.abc import Iterator
 from time import monotonic
 from typing import Any
+from urllib.parse import quote
 
 import requests
 from django.conf import settings
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import HTTPError, NewConnectionError
 
 from core.log.redaction import redact
 
@@ -16,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 MESSAGE_LIMIT = 4096  # UTF-16 code units, as Telegram counts
 TIMEOUT = (5, 10)  # seconds to connect, and between two bytes of the response
+FILE_LIMIT = 20 << 20  # bytes, of a file that getFile gives
+CHUNK_SIZE = 1 << 16  # bytes of a file, read at once at most
 
 
 class TelegramError(Exception):
@@ -136,17 +140,43 @@ def request(method: str, params: dict[str, Any], *, timeout: tuple[float, float]
     if response.ok and isinstance(body, dict) and body.get("ok"):
         return body.get("result")
     unreadable = response.ok and not isinstance(body, dict)
-    if not isinstance(body, dict):
-        body = {}
+    raise _refusal(method, response, body if isinstance(body, dict) else {}, unknown=unreadable)
+
+
+def read_file(path: str, *, until: float) -> Iterator[bytes]:
+    """
+    The bytes of a file by the `file_path` that getFile gave, in chunks.
+
+    Raises TelegramError, where fewer bytes come than the response announces too, and at the time `until` on the clock
+    of time.monotonic().
+    """
+    token = settings.TELEGRAM_BOT_TOKEN
+    # A server with `--local` gives the place in its file system, where its folder of a bot is called by the token.
+    url = f"{settings.TELEGRAM_API_URL.rstrip('/')}/file/bot{token}/{quote(path.rpartition(f'/{token}/')[2])}"
+    headers = {"Accept-Encoding": "identity"}
+    try:
+        with requests.get(url, headers=headers, timeout=TIMEOUT, stream=True, allow_redirects=False) as response:
+            if response.status_code != 200:
+                raise _refusal("file", response, {})
+            # What is there, not whole chunks: a server that sends a byte now and then would never exceed TIMEOUT.
+            while chunk := response.raw.read1(CHUNK_SIZE, decode_content=False):
+                yield chunk
+                if monotonic() > until:
+                    raise TelegramError("file: it comes too slowly", transient=True)
+    except (requests.RequestException, HTTPError) as exc:
+        raise TelegramError(f"file: {type(exc).__name__}", transient=True) from None
+
+
+def _refusal(method: str, response: requests.Response, body: dict[str, Any], *, unknown: bool = False) -> TelegramError:
     seconds = response.headers.get("Retry-After", "")
     retry_after = _parameter(body, "retry_after")
     description = redact(str(body.get("description") or response.reason))
-    raise TelegramError(
+    return TelegramError(
         f"{method}: {response.status_code} {description}",
         transient=response.status_code == 429 or response.status_code >= 500,
         status=response.status_code,
         description=description,
-        unknown=unreadable,
+        unknown=unknown,
         retry_after=int(seconds) if retry_after is None and seconds.isdecimal() else retry_after,
         supergroup=_parameter(body, "migrate_to_chat_id"),
     )

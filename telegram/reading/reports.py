@@ -17,6 +17,7 @@ from django.utils.translation import gettext_noop
 from incidents.text import DESCRIPTION_MAX_LENGTH, is_blank, normalize_line_breaks
 from telegram.reading import texts
 from telegram.reading.authors import Author, author_of, chat_name, user_name
+from telegram.reading.files import File, files_of
 from telegram.reading.kinds import MEDIA, METADATA, PICTURES, SERVICE, SKIPPED, is_live, mark
 from telegram.reading.rich import quoted
 from telegram.reading.values import Fields, dictionary, integer, line, sequence, shortened, string, timestamp
@@ -103,6 +104,10 @@ class Report:
     copy_of: tuple[int, int] | None
     link: str | None
     _fields: Fields = field(repr=False, compare=False)
+
+    @property
+    def files(self) -> list[File]:
+        return files_of(self._fields)
 
     def as_comment(self) -> "Report":
         """Returns the report as a comment: there, each part of an album stands for itself."""

@@ -14,6 +14,7 @@ from telegram.models import Bot, Card, Chat, ChatAlias, Message
 from telegram.reading.reports import NotUnderstoodError, Report, Skip, album_description
 from telegram.reading.texts import Command
 from telegram.receiving import accounts
+from telegram.receiving.attachments import attach
 from telegram.sending import cards
 
 Role = Message.Role
@@ -92,7 +93,9 @@ class Reader:
 
     def _take(self, report: Report, *, is_edit: bool) -> Skip | None:
         if message := self._taken(report):
-            return self._edit(message, report) if is_edit else None
+            skip = self._edit(message, report) if is_edit else None
+            attach(message, report)
+            return skip
         if self._is_copy(report) or self._join_album(self.alias, report):
             return None
         return self._command(report) if report.command else self._plain(report)
@@ -204,7 +207,7 @@ class Reader:
 
     def _remember(self, alias: ChatAlias, report: Report, incident_id: int, role: Role) -> None:
         is_album = role in (Role.REPORT, Role.PART)
-        Message.objects.create(
+        message = Message.objects.create(
             alias=alias,
             message_id=report.message_id,
             delivery=self.delivery,
@@ -219,6 +222,7 @@ class Reader:
             direct_topic_id=report.direct_topic_id,
             link=report.link or "",
         )
+        attach(message, report, is_new=True)
 
     # Albums are messages with the same media_group_id. They may come in any order and however late.
 

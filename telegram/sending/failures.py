@@ -33,6 +33,8 @@ DESCRIPTIONS: list[tuple[str, Action]] = [
     ),
     ("thread not found|topic not found|TOPIC_(CLOSED|DELETED|ID_INVALID)|not a forum", Action.WITHOUT_THREAD),
     ("SLOWMODE_WAIT", Action.LATER),
+    # Of getFile. Any fault of Telegram's own is told so: on_update_file in Client.cpp of tdlib/telegram-bot-api
+    ("file is temporarily unavailable", Action.LATER),
     ("not enough rights|no rights|need administrator rights|not a member|chat not found", Action.CHAT_PAUSED),
     ("chat was (upgraded|deactivated|deleted)|user is deactivated|PEER_ID_INVALID", Action.CHAT_PAUSED),
     (r"CHAT_\w*(FORBIDDEN|RESTRICTED|REQUIRED)|CHANNEL_(PRIVATE|INVALID)", Action.CHAT_PAUSED),
@@ -41,7 +43,7 @@ DESCRIPTIONS: list[tuple[str, Action]] = [
 
 
 def action_of(error: TelegramError) -> Action:
-    """What is to be done after a call that sends or edits a message."""
+    """What is to be done after a call that sends or edits a message, or asks for a file."""
     if error.supergroup is not None:
         return Action.MIGRATED
     if error.unknown:

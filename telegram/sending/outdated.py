@@ -4,10 +4,10 @@ from collections import deque
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
 from django.utils import timezone
 
-from incidents.models import Channel, Incident, IncidentChange
+from incidents.models import Attachment, Channel, Incident, IncidentChange
 from telegram import card_states, chats
 from telegram.bot_api import client
 from telegram.models import Card, Chat, Message
@@ -58,9 +58,17 @@ def mark_changed(since: datetime | None) -> None:
     """Makes those cards due whose incident changed since they were sent; `since` bounds the search."""
     in_chat = Card.objects.filter(state__in=(Card.State.SHOWN, Card.State.FAILED), message_id__isnull=False)
     outdated = in_chat.exclude(shows=F("incident__updated_at"))
+    attachments = Attachment.objects.all()
     if since:
         outdated = outdated.filter(incident__updated_at__gte=since)
-    card_states.outdate(outdated, timezone.now() + DEBOUNCE)
+        attachments = attachments.filter(created_at__gte=since)
+    due_at = timezone.now() + DEBOUNCE
+    card_states.outdate(outdated, due_at)
+    # Attachments leave the incident's updated_at as it is.
+    of_incident = Attachment.objects.filter(incident=OuterRef("incident")).order_by().values("incident")
+    count = Subquery(of_incident.values(count=Count("pk"))[:1])
+    with_new = in_chat.filter(incident__in=attachments.values("incident"))
+    card_states.outdate(with_new.exclude(attachments=count), due_at)
 
 
 def add_cards(chat: Chat) -> int:

@@ -9,7 +9,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -202,8 +202,9 @@ def _card(chat: Chat, card_id: int) -> Call | None:
     """The call that brings a card up to date."""
     card = Card.objects.select_related("incident").get(pk=card_id)
     card.chat = chat
-    text, markup = render(card)
-    shows = card.incident.updated_at
+    attachments = card.incident.attachments.count()
+    text, markup = render(card, attachments)
+    shows = {"shows": card.incident.updated_at, "attachments": attachments}
     succeeded, failed = partial(_card_shown, card, shows), partial(_card_failed, card, shows)
     if card.is_sent:
         params = {"message_id": card.message_id, "text": text, "reply_markup": markup}
@@ -224,7 +225,7 @@ def _card(chat: Chat, card_id: int) -> Call | None:
     return Call(chat, "sendMessage", params, succeeded, failed)
 
 
-def render(card: Card) -> tuple[str, dict[str, Any]]:
+def render(card: Card, attachments: int) -> tuple[str, dict[str, Any]]:
     """The text and the buttons of a card, of the incident's present state in the chat's language."""
     incident, language = card.incident, card.chat.language
     history = IncidentChange.objects.filter(incident=incident).order_by("pk")
@@ -232,7 +233,6 @@ def render(card: Card) -> tuple[str, dict[str, Any]]:
     handlers = history.filter(changes__has_key="status").exclude(changes__status__0=None)
     # By the author's clock, as `created_at`; `updated_at` of an unchanged incident is when it was recorded.
     changed_at = history.filter(changes__has_any_keys=WRITABLE).values_list("at", flat=True).last()
-    album = incident.messages.exclude(media_group_id="").count()
     text = card_text(
         number=incident.pk,
         status=Status(incident.status),
@@ -244,14 +244,14 @@ def render(card: Card) -> tuple[str, dict[str, Any]]:
         updated_at=changed_at or incident.created_at,
         language=language,
         zone=zone_of(card.chat),
-        attachments=album,
+        attachments=attachments,
     )
     return text, keyboard(incident.pk, Status(incident.status), language)
 
 
-def _card_shown(card: Card, shows: datetime, result: Any) -> None:
+def _card_shown(card: Card, shows: dict[str, Any], result: Any) -> None:
     with transaction.atomic():
-        columns: dict[str, Any] = {"shows": shows}
+        columns = dict(shows)
         if card.incident.status not in UNRESOLVED:
             columns |= {"remind_at": None, "remind_from": None}
         elif card.remind_at is None and card.remind_from is None:
@@ -262,7 +262,7 @@ def _card_shown(card: Card, shows: datetime, result: Any) -> None:
             card_states.sent(card, result["message_id"], **columns)
 
 
-def _card_failed(card: Card, shows: datetime, action: Action, error: client.TelegramError) -> bool:
+def _card_failed(card: Card, shows: dict[str, Any], action: Action, error: client.TelegramError) -> bool:
     """Handles failures of this card. Returns True to retry immediately."""
     sending = not card.is_sent
     match action:
@@ -290,7 +290,7 @@ def _card_failed(card: Card, shows: datetime, action: Action, error: client.Tele
         case Action.MIGRATED | Action.CHAT_PAUSED | Action.CHAT_THROTTLED | Action.BOT_PAUSED:
             card_states.put_back(card)  # these concern the chat, or the bot
         case _:
-            card_states.fail(card, str(error), shows)
+            card_states.fail(card, str(error), **shows)
     return False
 
 

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from core.models import Heartbeat
 from identity.models import User
+from incidents.models import Attachment
 from intake import inbox
 from telegram import chats
 from telegram.models import Card
@@ -24,6 +25,7 @@ from tests.helpers.bot_api import BOT, TOKEN
 from tests.helpers.incidents import make_incident
 from tests.helpers.intake import alert, make_caller
 from tests.helpers.telegram_messages import GROUP
+from tests.helpers.updates import write
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -131,12 +133,22 @@ def test_telegram(staff, settings):
     settings.TELEGRAM_BOT_TOKEN = TOKEN
     assert isnan(read(staff)["telegram_last_poll_seconds",])
     assert read(staff)["telegram_oldest_unsent_seconds",] == 0
+    assert read(staff)["telegram_unfetched_files",] == read(staff)["telegram_oldest_unfetched_seconds",] == 0
     ago = timezone.now() - timedelta(minutes=2)
     Heartbeat.objects.create(job="telegram_poll", ran_at=ago)
     Card.objects.create(incident=make_incident(), chat=chats.add(BOT["id"], GROUP["id"]).chat, due_at=ago)
     samples = read(staff)
     assert 119 < samples["telegram_last_poll_seconds",] < 180
     assert 119 < samples["telegram_oldest_unsent_seconds",] < 180
+
+
+def test_files_of_messages_that_wait(staff, settings):
+    settings.TELEGRAM_BOT_TOKEN, settings.TELEGRAM_INTAKE_CHATS = TOKEN, [str(GROUP["id"])]
+    write(document={"file_id": "id1", "file_unique_id": "unique1"})
+    Attachment.objects.update(created_at=timezone.now() - timedelta(minutes=2))
+    samples = read(staff)
+    assert samples["telegram_unfetched_files",] == 1
+    assert 119 < samples["telegram_oldest_unfetched_seconds",] < 180
 
 
 def test_telegram_that_was_turned_off_is_not_late(staff):

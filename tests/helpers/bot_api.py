@@ -1,9 +1,10 @@
 """
 A Bot API server that keeps to the documented limits (https://core.telegram.org/bots/api), in this process.
 
-`with BotAPI() as api:` serves on `api.url`. Tests act as people do (`write`, `press`, `deliver`), look at `calls` and
-`messages`, and let single calls fail (`fail`, `lose`). Its clock is `api.now`, in seconds, and `api.watch` is called at
-each point of a call: functions that a test may replace.
+`with BotAPI() as api:` serves on `api.url`. Tests act as people do (`write`, `press`, `deliver`, `upload`), look at
+`calls` and `messages`, and let single calls fail (`fail`, `lose`; `damage` for files, whose download counts as the
+method `download`). Its clock is `api.now`, in seconds, and `api.watch` is called at each point of a call: functions
+that a test may replace.
 """
 
 import itertools
@@ -17,11 +18,13 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Queue
 from typing import Any, Self
+from urllib.parse import quote
 
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1"
 BOT: dict[str, Any] = {"id": 110201543, "is_bot": True, "first_name": "Reports", "username": "our_bot"}
 DAY = 24 * 3600
 QUERY_LIFETIME = 15 * 60
+FILE_LIMIT = 20 << 20  # MAX_DOWNLOAD_FILE_SIZE of https://github.com/tdlib/telegram-bot-api
 # What is delivered where allowed_updates was never named
 NOT_BY_DEFAULT = {"chat_member", "message_reaction", "message_reaction_count"}
 
@@ -51,6 +54,13 @@ class LostError(Exception):
         self.done = done
 
 
+class DamageError(Exception):
+    """A file comes otherwise: `body`, with the headers given; then the connection ends. `pause` is before each byte."""
+
+    def __init__(self, body: bytes, *, pause: float = 0, headers: dict[str, str] | None = None) -> None:
+        self.body, self.pause, self.headers = body, pause, headers or {}
+
+
 def units(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
@@ -65,7 +75,7 @@ class BotAPI(ThreadingHTTPServer):
         self.me = BOT | {"can_join_groups": True, "can_read_all_group_messages": True}
         self.now: Callable[[], float] = time.time
         # With a point, a method, its parameters and, but for the first point, its result: "asked", nothing has happened
-        # yet; "done", it took effect; "responded". It may raise LostError.
+        # yet; "done", it took effect; "half", of a download; "responded". It may raise LostError.
         self.watch: Callable[[str, str, dict[str, Any], Any], None] = lambda *call: None
         self.limits = limits
         self.chance = random.Random(seed)
@@ -79,6 +89,7 @@ class BotAPI(ThreadingHTTPServer):
         self.migrated: dict[int, int] = {}
         self.topics: dict[tuple[int, int], str] = {}  # "open", "closed"
         self.queries: dict[str, float] = {}
+        self.files: dict[str, dict[str, Any]] = {}  # by file_id: file_path, and the content
         self.webhook: dict[str, Any] = {"url": ""}
         self.allowed_updates: list[str] | None = None
         self._updates: deque[tuple[float, dict[str, Any]]] = deque()
@@ -117,6 +128,14 @@ class BotAPI(ThreadingHTTPServer):
         pressed = {"id": query, "from": user, "message": message, "chat_instance": "1", "data": data}
         self.deliver("callback_query", pressed)
         return query
+
+    def upload(self, content: bytes, folder: str = "documents", **fields: Any) -> dict[str, Any]:
+        """A file for a message; `fields` are those of its kind."""
+        number = len(self.files)
+        file_id, unique_id = f"BQACAgIAAxkBAAI{number}", f"AgAD{number}"
+        path = f"{folder}/file_{number}.bin"
+        self.files[file_id] = {"file_unique_id": unique_id, "file_path": path, "content": content}
+        return {"file_id": file_id, "file_unique_id": unique_id, "file_size": len(content)} | fields
 
     def deliver(self, kind: str, payload: Any) -> dict[str, Any]:
         """The update; it waits unless `allowed_updates` leaves its kind out."""
@@ -170,6 +189,10 @@ class BotAPI(ThreadingHTTPServer):
     def lose(self, method: str, *, done: bool = True) -> None:
         """Of the next such call the response is lost, whether it took effect or not."""
         self._faults[method].append(LostError(done=done))
+
+    def damage(self, body: bytes, **options: Any) -> None:
+        """The next download ends early, or is another one: see DamageError."""
+        self._faults["download"].append(DamageError(body, **options))
 
     def called(self, method: str) -> list[dict[str, Any]]:
         """The parameters of each call of a method so far."""
@@ -333,6 +356,21 @@ class BotAPI(ThreadingHTTPServer):
             self.answers.append(params)
             return True
 
+    def _get_file(self, params: dict[str, Any]) -> Any:
+        file = self.files.get(params.get("file_id", ""))
+        if file is None:
+            raise RefusedError(400, "wrong file_id or the file is temporarily unavailable")
+        if len(file["content"]) > FILE_LIMIT:
+            raise RefusedError(400, "file is too big")
+        known = {key: value for key, value in file.items() if key != "content"}
+        return {"file_id": params["file_id"], "file_size": len(file["content"])} | known
+
+    def _download(self, params: dict[str, Any]) -> Any:
+        found = [file["content"] for file in self.files.values() if quote(file["file_path"]) == params["path"]]
+        if not found:
+            raise RefusedError(404, "Not Found")
+        return found[0]
+
     # Rules
 
     def _chat(self, params: dict[str, Any], *, present: bool = True) -> int:
@@ -423,7 +461,10 @@ class _Handler(BaseHTTPRequestHandler):
     server: BotAPI
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        length = int(self.headers["Content-Length"] or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:  # the client died
+            return
         _, bot, method = self.path.split("/")
         status, response, params = 200, {}, json.loads(body or "null")
         try:
@@ -446,6 +487,38 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
             if status == 200:
                 self.server.watch("responded", method, params, result)
+
+    def do_GET(self) -> None:
+        _, _, bot, path = self.path.split("/", 3)
+        params, headers, pause = {"path": path}, {}, 0.0
+        try:
+            self.server.watch("asked", "download", params, None)
+            body = self.server.respond(bot.removeprefix("bot"), "download", params)
+        except (RefusedError, RawError) as exc:
+            self.send_error(exc.status)
+            return
+        except DamageError as exc:
+            body, headers, pause = exc.body, exc.headers, exc.pause
+        except LostError:
+            return
+        with suppress(ConnectionError, LostError):
+            self.send_response(200)
+            for name, value in ({"Content-Length": str(len(body))} | headers).items():
+                self.send_header(name, value)
+            self.end_headers()
+            half = len(body) // 2
+            self._write(body[:half], pause)
+            self.server.watch("half", "download", params, body)
+            self._write(body[half:], pause)
+            self.server.watch("responded", "download", params, body)
+
+    def _write(self, content: bytes, pause: float) -> None:
+        if not pause:
+            self.wfile.write(content)
+            return
+        for index in range(len(content)):
+            time.sleep(pause)
+            self.wfile.write(content[index : index + 1])
 
     def log_message(self, *args: Any) -> None:
         pass

@@ -4,11 +4,15 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Group, Permission
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from identity.models import User
+from incidents.attachments.services import fail_attachment
+from incidents.models import Attachment
 from telegram import chats
-from telegram.models import Account, Card, Chat, Message
+from telegram.models import Account, Card, Chat, File, Message
 from telegram.reading.authors import Author
 from telegram.receiving import accounts
 from tests.helpers.bot_api import BOT, TOKEN
@@ -189,3 +193,38 @@ def test_a_delivery_shows_the_incident_of_its_message(admin_client, chat):
     assert f'incidents/incident/{message.incident_id}/change/"' in page(
         admin_client, f"intake/delivery/{message.delivery_id}/change/"
     )
+
+
+@pytest.fixture
+def file(chat):
+    Chat.objects.update(allowed=True, language="en")
+    write(document={"file_id": "id1", "file_unique_id": "unique1", "file_name": "log.txt"})
+    file = File.objects.get()
+    fail_attachment(file.attachment, "getFile: 400 Bad Request: invalid file_id")
+    return file
+
+
+def test_a_file_that_failed_is_fetched_again_by_one_press(admin_client, file):
+    assert "invalid file_id" in page(admin_client, "telegram/file/?state=failed")
+    assert "files that could not be fetched" in page(admin_client, "")
+    response = admin_client.post(f"{ADMIN}/telegram/file/{file.pk}/retry/")
+    assert response.status_code == 302
+    assert Attachment.objects.get().state == "pending"
+    assert "invalid file_id" not in page(admin_client, "telegram/file/?state=pending")
+    assert "log.txt" in page(admin_client, f"telegram/file/{file.pk}/change/")
+
+
+def test_files_are_fetched_again_by_those_who_may_change_them(file):
+    path = f"{ADMIN}/telegram/file/{file.pk}/retry/"
+    assert staff("view_file").post(path).status_code == 403
+    assert Attachment.objects.get().state == "failed"
+
+
+def test_the_list_of_files_has_the_same_number_of_statements_with_many(admin_client, file):
+    with CaptureQueriesContext(connection) as few:
+        page(admin_client, "telegram/file/")
+    for number in range(20, 40):
+        write(message_id=number, document={"file_id": f"id{number}", "file_unique_id": f"unique{number}"})
+    with CaptureQueriesContext(connection) as many:
+        page(admin_client, "telegram/file/")
+    assert len(many) == len(few)

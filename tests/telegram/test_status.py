@@ -8,14 +8,16 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from core.models import Heartbeat
-from incidents.models import Channel
+from incidents.attachments.services import fail_attachment
+from incidents.models import Attachment, Channel
 from intake.models import Delivery
 from telegram import chats
-from telegram.models import Bot, Card, Chat
+from telegram.models import Bot, Card, Chat, File
 from telegram.status import last_poll_age, oldest_unsent_age
 from tests.helpers.bot_api import BOT
 from tests.helpers.incidents import make_incident
 from tests.helpers.telegram_messages import GROUP
+from tests.helpers.updates import write
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -140,6 +142,20 @@ def test_what_waits_and_what_failed(chat):
         "Updates that were not understood: 1.",
     ]
     assert 3600 <= oldest_unsent_age() < 3660
+
+
+def test_files_that_wait_and_that_failed(chat):
+    for number in (10, 11):
+        write(message_id=number, document={"file_id": f"id{number}", "file_unique_id": f"unique{number}"})
+    assert "ok       Files that wait to be fetched: 2." in status()
+    waiting, failed = Attachment.objects.order_by("id")
+    Attachment.objects.update(created_at=timezone.now() - timedelta(hours=1))
+    File.objects.filter(attachment=waiting).update(error="getFile: 502 Bad Gateway")
+    fail_attachment(failed, "The file is larger than 20 MB.")
+    assert problems() == [
+        "Files that wait to be fetched: 1, the oldest for 1 hour. The last attempt: getFile: 502 Bad Gateway.",
+        "Files that could not be fetched: 1.",
+    ]
 
 
 def test_a_notify_chat_that_is_no_id(chat, settings):

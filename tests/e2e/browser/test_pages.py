@@ -19,6 +19,7 @@ PAGES = {
     "chats": "/api/admin/telegram/chat/",
     "chat": "/api/admin/telegram/chat/1/change/",
     "cards": "/api/admin/telegram/card/",
+    "files": "/api/admin/telegram/file/",
     "deliveries": "/api/admin/intake/delivery/",
     "delivery": "/api/admin/intake/delivery/1/change/",
     "senders": "/api/admin/intake/sender/",

@@ -11,6 +11,7 @@ from tests.helpers.telegram_messages import json_values, message
 FIELDS = sorted(
     {*kinds.MEDIA, *kinds.SKIPPED, *kinds.METADATA, "text", "rich_message", "blocks", "type", "items", "cells"}
     | {"title", "first_name", "duration", "id", "sender_user", "options", "tasks", "user", "offset", "length", "credit"}
+    | {"file_id", "file_unique_id", "file_name", "file_size", "mime_type", "width", "height", "media", "voice_note"}
 )
 TYPES = ["paragraph", "list", "table", "details", "blockquote", "map", "photo", "url", "user", "channel", "mention"]
 values = json_values(st.sampled_from(FIELDS)) | st.sampled_from(TYPES)
@@ -28,6 +29,10 @@ def test_messages(fields, whole):
         assert len(report.author.name) <= 150
         stored = "".join(filter(None, [report.description, report.author.name, report.media_group_id, report.link]))
         assert "\0" not in stored.encode().decode()
+        for file in report.files:
+            assert file.id and file.name and len(file.unique_id) <= 255
+            assert file.size is None or 0 <= file.size < 2**63
+            f"{file.id}{file.unique_id}{file.name}".encode()
         report.read_replied()
         report.read_original()
     texts.read(sent)

@@ -41,6 +41,6 @@ def test_message_of_an_export(api, group, asked, tmp_path):
 
 def test_card_tells_of_changes_only(group):
     write(text="Насос 3 стоит")
-    assert "Changed:" not in render(Card.objects.get())[0]
+    assert "Changed:" not in render(Card.objects.get(), 0)[0]
     change_incident(Incident.objects.get(), values={"status": "closed"}, actor=Named("a"), channel="api")
-    assert "Changed:" in render(Card.objects.get())[0]
+    assert "Changed:" in render(Card.objects.get(), 0)[0]

@@ -50,7 +50,7 @@ def call(function, card, now):
         case "shown":
             card_states.shown(card, shows=now)
         case "fail":
-            card_states.fail(card, "something new", now)
+            card_states.fail(card, "something new", shows=now)
         case "outdate":
             card_states.outdate(cards, now + timedelta(seconds=1))
         case "retry" | "leave_group":
