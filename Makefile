@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test e2e torture bench check static lint format migrate superuser audit lock deploy backup restore
+.PHONY: help install run test e2e torture bench check static lint format migrate superuser audit lock deploy backup restore upgrade-postgres
 HOST ?= 127.0.0.1
 PORT ?= 8000
 MINUTES ?= 10
@@ -10,7 +10,7 @@ POETRY := POETRY_VIRTUALENVS_CREATE=false .poetry/bin/poetry
 EXPORT = $(POETRY) export
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: .venv/run ## Create .venv with the service's dependencies
 
@@ -28,8 +28,8 @@ test: .venv/test ## Run the tests on SQLite, then on a PostgreSQL that they star
 e2e: .venv/test .venv-e2e/complete .venv-senders/complete ## Run the tests that need other programs: Chromium, Node.js, Docker (.ci/run installs them)
 	.venv/bin/pytest -m e2e
 
-torture: .venv/test ## Kill workers, gunicorn and PostgreSQL under load: MINUTES=10
-	MINUTES=$(MINUTES) .venv/bin/pytest -s tests/e2e/test_torture.py
+torture: .venv/test ## Kill workers, gunicorn and PostgreSQL under load: MINUTES=10 (HA=1: nodes of a cluster in containers)
+	MINUTES=$(MINUTES) .venv/bin/pytest -s tests/e2e/$(if $(HA),test_high_availability.py,test_torture.py)
 
 bench: .venv-bench/complete ## Compare the service with FastAPI and others (wrk): ARGS="--rows 1000,1000000 --nginx --help"
 	@.venv-bench/bin/python -m tests.benchmarks $(ARGS)
@@ -115,7 +115,7 @@ lock: .poetry/bin/poetry ## Resolve the dependencies of pyproject.toml and expor
 	@.poetry/bin/pip install -qq --disable-pip-version-check "poetry~=2.5" poetry-plugin-export
 
 # Production in containers
-PRODUCTION := docker compose --env-file .env.prod -f docker-compose.prod.yml
+PRODUCTION := docker/compose
 
 deploy: ## Production in containers, with .env.prod: start it (ARGS="--scale web=2"), later replace the replicas one by one
 	@docker/deploy $(ARGS)
@@ -123,8 +123,16 @@ deploy: ## Production in containers, with .env.prod: start it (ARGS="--scale web
 backup: ## Write a verified dump of the production database, and its attachments, to the volume "backups"
 	@$(PRODUCTION) exec -T --user 0:10001 db backup
 
-restore: ## Restore a dump and its attachments into an empty production database: FILE=... (FORCE=1 replaces a full one)
+# AT and VERSION reach the scripts through the environment.
+restore: ## Restore a dump and its attachments into an empty production database: FILE=... (FORCE=1 replaces a full one), or a moment: AT='... +03'
+ifdef AT
+	@docker/restore-at "$$AT"
+else
 	@$(PRODUCTION) up --detach --wait --no-recreate db
 	@$(PRODUCTION) exec -T --user 10001:10001 db restore-attachments "$(FILE)"
 	@$(PRODUCTION) exec -T --user root --env FORCE=$(FORCE) db restore "$(FILE)"
 	@$(PRODUCTION) run --rm -T --no-deps migrate
+endif
+
+upgrade-postgres: ## Move the production database to another major version of PostgreSQL: VERSION=18
+	@docker/upgrade-postgres "$$VERSION"

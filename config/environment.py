@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Mapping
 from io import StringIO
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -117,18 +118,38 @@ def database(sqlite: Path) -> dict[str, Any]:
     entry = _database(sqlite)
     if entry["ENGINE"].endswith("sqlite3"):
         return entry | {"OPTIONS": SQLITE_OPTIONS}
+    # Of several hosts one is the primary: to begin with another would make each write fail.
+    return _with_options(entry, {"target_session_attrs": "read-write"})
+
+
+def replica(primary: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Reads an entry of DATABASES from DATABASE_REPLICA_URL; None without it. Raises ImproperlyConfigured."""
+    url = text("DATABASE_REPLICA_URL").strip()
+    if not url:
+        return None
+    entry = _database_of_url("DATABASE_REPLICA_URL", url)
+    if any(each["ENGINE"].endswith("sqlite3") for each in (primary, entry)):
+        raise ImproperlyConfigured("DATABASE_REPLICA_URL is for a standby of PostgreSQL: SQLite has none.")
+    if "," not in entry["HOST"] and all(entry[name] == str(primary[name]) for name in ("HOST", "PORT", "NAME")):
+        raise ImproperlyConfigured("DATABASE_REPLICA_URL must name another server than the primary.")
+    any_standby = {"load_balance_hosts": "random", "target_session_attrs": "prefer-standby"}
+    return _with_options(entry, any_standby) | {"TEST": {"MIRROR": "default"}}
+
+
+def _with_options(entry: dict[str, Any], of_several_hosts: dict[str, Any]) -> dict[str, Any]:
     prepared = choice("POSTGRES_PREPARED_STATEMENTS", ["auto", "on", "off"])
     if entry.get("DISABLE_SERVER_SIDE_CURSORS"):
         prepared = "off"
     # For core.db.postgresql.fetch; the ORM prepares nothing.
     prepare = {"prepare_threshold": None if prepared == "off" else 5}
-    options = POSTGRESQL_OPTIONS | prepare | entry.get("OPTIONS", {})
+    hosts = of_several_hosts if "," in entry["HOST"] else {}
+    options = POSTGRESQL_OPTIONS | prepare | hosts | entry.get("OPTIONS", {})
     return entry | {"OPTIONS": options, "PREPARED_STATEMENTS": prepared}
 
 
 def _database(sqlite: Path) -> dict[str, Any]:
     if text("DATABASE_URL"):
-        return _database_of_url(text("DATABASE_URL").strip())
+        return _database_of_url("DATABASE_URL", text("DATABASE_URL").strip())
     if not text("POSTGRES_HOST"):
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": sqlite}
     return {
@@ -141,14 +162,14 @@ def _database(sqlite: Path) -> dict[str, Any]:
     }
 
 
-def _database_of_url(url: str) -> dict[str, Any]:
+def _database_of_url(variable: str, url: str) -> dict[str, Any]:
     if url.startswith("sqlite://"):
         path = url.removeprefix("sqlite://").removeprefix("/")
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": unquote(path) or ":memory:"}
     match = POSTGRES_URL.fullmatch(url)
     hosts = [HOST.fullmatch(host) for host in match["hosts"].split(",")] if match else []
     if not match or not all(hosts):
-        raise ImproperlyConfigured("DATABASE_URL must look like postgres://USER:PASSWORD@HOST:PORT/NAME.")
+        raise ImproperlyConfigured(f"{variable} must look like postgres://USER:PASSWORD@HOST:PORT/NAME.")
     options = {key.lower(): value for key, value in parse_qsl(match["options"] or "")}
     pooled = options.pop("disable_server_side_cursors", "").lower()
     return {

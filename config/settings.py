@@ -129,7 +129,13 @@ FILE_UPLOAD_HANDLERS: list[str] = []  # No form has a file: uploads are discarde
 
 # Database: DATABASE_URL, else POSTGRES_*, else SQLite. Not persistent under runserver, which starts a thread for each
 # connection.
-DATABASES = {"default": env.database(BASE_DIR / "db.sqlite3") | {"CONN_MAX_AGE": 0 if DEBUG else None}}
+_kept = {"CONN_MAX_AGE": 0 if DEBUG else None}
+DATABASES = {"default": env.database(BASE_DIR / "db.sqlite3") | _kept}
+if _replica := env.replica(DATABASES["default"]):
+    # Not kept for good, so that one of several that comes back gets its share.
+    DATABASES["replica"] = _replica | {"CONN_MAX_AGE": 0 if DEBUG else 300}
+    DATABASE_ROUTERS = ["core.db.replica.Router"]
+REPLICA_WAIT_SECONDS = env.integer("DATABASE_REPLICA_WAIT_MS", 100, least=0, most=5_000) / 1000
 
 # Identity
 AUTH_USER_MODEL = "identity.User"

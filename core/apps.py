@@ -10,6 +10,7 @@ class CoreConfig(AppConfig):
 
         from core import metrics
         from core.db import checks as database_checks  # noqa: F401
+        from core.db import replica
         from core.db.time_limit import finish_request, start_request
         from core.db.vendor import database
 
@@ -20,3 +21,5 @@ class CoreConfig(AppConfig):
         request_started.connect(start_request)
         request_finished.connect(finish_request)
         metrics.register(metrics.jobs)
+        if replica.is_configured():
+            metrics.register(replica.metrics)

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
 from core.admin import ListAdmin
+from core.db import replica
 from desk import buttons, export, one_at_a_time
 from desk.change_list import BoundedChangeList, BoundedPaginator, is_too_short, number_in, words_in
 from desk.filters import (
@@ -108,6 +109,10 @@ class IncidentAdmin(ListAdmin):
         return BoundedChangeList
 
     def get_changelist_instance(self, request: HttpRequest) -> BoundedChangeList:
+        read = partial(self._read_changelist, request)
+        return replica.read(read) if request.method == "GET" else read()
+
+    def _read_changelist(self, request: HttpRequest) -> BoundedChangeList:
         changelist: BoundedChangeList = super().get_changelist_instance(request)
         changelist.find_takers()
         return changelist

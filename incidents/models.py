@@ -103,7 +103,7 @@ RESOLUTION = Q(taken_by=None) & (
 
 
 class IncidentChange(models.Model):
-    """One entry of an incident's history: who changed what, from what to what. Append-only."""
+    """One entry of an incident's history: who changed what, from what to what. Append-only; archived with it."""
 
     incident = models.ForeignKey(
         Incident, models.PROTECT, related_name="changes", db_index=False, verbose_name=_("incident")
@@ -240,6 +240,7 @@ class IdempotencyKey(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "key"], name="idempotency_key_once")]
+        indexes = [models.Index(fields=["incident"], name="idempotency_key_incident")]
 
     def __str__(self) -> str:
         return self.key

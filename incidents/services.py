@@ -7,6 +7,7 @@ from itertools import chain
 
 import orjson
 from django.db import transaction
+from django.http import Http404
 from django.utils import timezone
 
 from core.api.exceptions import PreconditionFailed, ServiceUnavailable
@@ -75,7 +76,8 @@ def change_incident(
     Changes writable fields of the incident as it was read, and returns it; writes nothing if nothing differs.
 
     `taken_by` marks an undo: the username of the person who has taken the incident after it, or "".
-    Raises PreconditionFailed, or ServiceUnavailable where other writers were faster MAX_ATTEMPTS times in a row.
+    Raises PreconditionFailed, Http404 where it was archived meanwhile, or ServiceUnavailable where other writers were
+    faster MAX_ATTEMPTS times in a row.
     """
     username = actor.check()
     values = {field: normalize_line_breaks(value) for field, value in values.items()}
@@ -98,7 +100,10 @@ def change_incident(
                 setattr(incident, field, values[field])
             incident.updated_at = updated_at
             return incident
-        incident.refresh_from_db()
+        try:
+            incident.refresh_from_db()
+        except Incident.DoesNotExist:
+            raise Http404 from None
     raise ServiceUnavailable
 
 

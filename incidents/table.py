@@ -62,7 +62,7 @@ def cells(rows: Iterable[tuple[Any, ...]], texts: Texts) -> Iterator[list[Any]]:
         ]
 
 
-def csv_lines(rows: QuerySet[Incident, Any], texts: Texts, separator: str) -> tuple[str, int]:
+def csv_lines(rows: QuerySet[Incident, Any], texts: Texts, separator: str) -> tuple[bytes, int]:
     """
     Returns rows of `select` by descending ids as lines of CSV, and the last id, 0 if there are none.
 
@@ -73,7 +73,7 @@ def csv_lines(rows: QuerySet[Incident, Any], texts: Texts, separator: str) -> tu
     # Unquoted, a text would be torn by a spreadsheet that splits at commas, semicolons and tabs alike.
     writer = csv.writer(lines, delimiter=separator, quoting=csv.QUOTE_ALL)
     writer.writerows(map(without_formula, row) for row in cells(found, texts))
-    return lines.getvalue(), found[-1][0] if found else 0
+    return lines.getvalue().encode(), found[-1][0] if found else 0
 
 
 def without_formula(value: Any) -> Any:

@@ -3,6 +3,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
+from django.db import IntegrityError
 from django.http import HttpResponse, HttpResponseNotModified
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import viewsets
@@ -15,6 +16,7 @@ from core.api.json import JSONRenderer
 from core.api.pagination import PageNumbers
 from core.api.preconditions import Preconditions
 from core.api.serializers import validate_all
+from core.db import replica
 from identity.views import CheckedBearerView
 from incidents import examples, idempotency
 from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
@@ -91,7 +93,8 @@ class IncidentViewSet(CheckedBearerView, viewsets.GenericViewSet[Incident]):
             partial(pages.get_page_size, request),
         )
         read = partial(store.read_page, query, reader=self.bearer)
-        return json_response(pages.body(pages.paginate(read, request)))
+        rows = replica.read(partial(pages.paginate, read, request), self.bearer.fetch)
+        return json_response(pages.body(rows))
 
     @extend_schema(
         summary="Record an incident",
@@ -186,7 +189,11 @@ class IncidentViewSet(CheckedBearerView, viewsets.GenericViewSet[Incident]):
             lambda: comment_serializer.run_validation(request.data),
         )
         # The incident is part of the request: the same words about another one are another comment.
-        return created(self._create_or_replay(key, {"incident": incident.pk, "comment": request.data}, create))
+        try:
+            return created(self._create_or_replay(key, {"incident": incident.pk, "comment": request.data}, create))
+        except IntegrityError:
+            self._get_incident()  # raises NotFound where it was archived meanwhile
+            raise
 
     def _create_or_replay(
         self, key: str | None, request: Any, create: Callable[[], idempotency.StoredResponse]

@@ -10,12 +10,16 @@ class IntakeConfig(AppConfig):
 
     def ready(self) -> None:
         from core import jobs, metrics
+        from incidents import archive
         from incidents.models import Channel
         from intake import episodes
         from intake.inbox import handlers, process_pending, purge_old_deliveries
         from intake.metrics import deliveries
+        from intake.models import Episode
 
         handlers |= {Channel.ALERTMANAGER: episodes.handle, Channel.WEBHOOK: episodes.handle}
         jobs.register(jobs.Job("process_deliveries", process_pending, every=timedelta(seconds=2)))
         jobs.register(jobs.Job("purge_old_deliveries", purge_old_deliveries, every=timedelta(hours=1)))
         metrics.register(deliveries)
+        archive.tables.append(archive.Table(Episode, remains={"incident_id": None}))
+        archive.holds.append(Episode.objects.filter(closed_at=None).all)

@@ -316,7 +316,7 @@ class _Batch:
         if incident_id not in self.statuses:
             closed = (each.incident_id for each in self.latest.values() if each.closed_at and each.incident_id)
             self.statuses = lock_statuses(closed)
-        return self.statuses[incident_id]
+        return self.statuses.get(incident_id, Status.CLOSED)  # archived meanwhile
 
     def _cap(self, at: datetime | None) -> datetime | None:
         return at and min(at, self.delivery.received_at)

@@ -157,7 +157,8 @@ class Episode(models.Model):
 
     sender = models.ForeignKey(Sender, models.PROTECT, db_index=False, verbose_name=_("sender"))
     fingerprint = models.CharField(max_length=200)
-    # Null where the end came first: a late firing must make no incident then. Several where it was reopened.
+    # Null where the end came first: a late firing must make no incident then; and while the incident is archived.
+    # Several where it was reopened.
     incident = models.ForeignKey(Incident, models.PROTECT, null=True, related_name="+", verbose_name=_("incident"))
     opened_by = models.ForeignKey(Delivery, models.SET_NULL, null=True, related_name="opened", db_index=False)
     part = models.PositiveIntegerField(null=True)  # of the call that opened it: replaying that opens no other

@@ -10,10 +10,12 @@ class TelegramConfig(AppConfig):
 
     def ready(self) -> None:
         from core import health, jobs, metrics
+        from incidents import archive
         from incidents.models import Channel
         from intake import inbox
         from telegram.bot_api import checks as alert_checks  # noqa: F401  # registers its own
         from telegram.metrics import waits
+        from telegram.models import Card, Message
         from telegram.receiving import checks, poller, updates  # noqa: F401
         from telegram.receiving.fetching import Fetcher
         from telegram.sending.sender import Sender
@@ -21,6 +23,11 @@ class TelegramConfig(AppConfig):
 
         inbox.handlers[Channel.TELEGRAM] = updates.handle
         metrics.register(waits)
+        archive.tables += [
+            archive.Table(Message, remains={"incident_id": None, "words": ""}),
+            archive.Table(Card),
+        ]
+        archive.holds.append(Card.objects.exclude(due_at=None).all)
         health.register("telegram", health_detail)
         if settings.TELEGRAM_BOT_TOKEN:
             jobs.register(jobs.Job("telegram_send", Sender().step, every=timedelta(seconds=1)))

@@ -111,7 +111,10 @@ class Message(models.Model):
     # Null for what Telegram gives no message id of its own: its delivery identifies it.
     message_id = models.BigIntegerField(null=True)
     delivery = models.ForeignKey(Delivery, models.SET_NULL, null=True, related_name="messages")
-    incident = models.ForeignKey(Incident, models.PROTECT, related_name="messages", verbose_name=_("incident"))
+    # Null while the incident is archived: the message stays known, so that it is not recorded once more.
+    incident = models.ForeignKey(
+        Incident, models.PROTECT, null=True, related_name="messages", verbose_name=_("incident")
+    )
     role = models.CharField(max_length=8, choices=Role)
     # The words as they were taken last: an incident with another description was edited by a person.
     words = models.TextField()

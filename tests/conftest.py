@@ -56,6 +56,7 @@ os.environ |= {
     "TELEGRAM_BOT_TOKEN": "",
     "TELEGRAM_LOGGING_CHAT": "",
     "USE_HTTPS": "False",
+    "DATABASE_REPLICA_URL": "",
 }
 if SQLITE:
     os.environ |= {"POSTGRES_HOST": "", "DATABASE_URL": ""}

@@ -1,6 +1,6 @@
 """Makes events of the changes of incidents."""
 
-from django.db.models import CharField, OuterRef, Subquery
+from django.db.models import CharField, OuterRef, QuerySet, Subquery
 from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -59,6 +59,11 @@ class Collector:
         if (cursor := min(position, settled)) > subscription.cursor:
             Subscription.objects.filter(pk=subscription.pk, cursor__lt=cursor).update(cursor=cursor)
         return more
+
+
+def not_collected() -> QuerySet[IncidentChange]:
+    """Changes that a subscription is still to read, also one that is paused or not active."""
+    return IncidentChange.objects.filter(pk__gt=Subquery(Subscription.objects.order_by("cursor").values("cursor")[:1]))
 
 
 def _events(subscription: Subscription, page: list[IncidentChange]) -> list[Event]:

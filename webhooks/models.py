@@ -139,6 +139,8 @@ class Event(models.Model):
             models.Index(fields=["created_at"], name="webhook_event_purged", condition=Q(state="delivered")),
             models.Index(fields=["created_at"], name="webhook_event_pending", condition=Q(state="pending")),
             models.Index(fields=["id"], name="webhook_event_failed", condition=Q(state="failed")),
+            models.Index(fields=["incident"], name="webhook_event_incident"),
+            models.Index(fields=["change"], name="webhook_event_change"),
         ]
 
     def __str__(self) -> str:

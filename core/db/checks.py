@@ -1,10 +1,12 @@
-"""Whether the database can do what search needs. Run by `migrate` and `check --database default`."""
+"""Whether the database can do what search needs, and the replica is one. By `migrate`, `check --database default`."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from django.core import checks
-from django.db import DatabaseError, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
+
+from core.db import replica
 
 WORD = "самокат"
 HINT = (
@@ -21,6 +23,33 @@ def check_search(databases: Sequence[str] | None = None, **kwargs: Any) -> list[
         if connections[alias].vendor == "postgresql"
         for warning in _warnings(alias)
     ]
+
+
+@checks.register(checks.Tags.database)
+def check_replica(databases: Sequence[str] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    if DEFAULT_DB_ALIAS not in (databases or []) or not replica.is_configured():
+        return []
+    try:
+        primary, _ = _server(DEFAULT_DB_ALIAS)
+        cluster, is_standby = _server(replica.REPLICA)
+    except DatabaseError:
+        hint = "What DATABASE_REPLICA_URL names does not answer, or not to this user."
+        return [checks.Warning("The replica cannot be asked: all reads go to the primary.", hint, id="core.W009")]
+    if cluster != primary:
+        hint = "DATABASE_REPLICA_URL is for a standby that streams from the server of DATABASE_URL."
+        return [checks.Error("The replica is a copy of another database.", hint, id="core.E010")]
+    if not is_standby:
+        hint = "DATABASE_REPLICA_URL leads to a primary."
+        return [checks.Warning("The replica is no standby: all reads go to the primary.", hint, id="core.W011")]
+    return []
+
+
+def _server(alias: str) -> tuple[int, bool]:
+    """Returns what a primary and its standbys have in common, and whether it is a standby. Raises DatabaseError."""
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SELECT system_identifier, pg_is_in_recovery() FROM pg_control_system()")
+        identifier, is_standby = cursor.fetchone()
+    return identifier, is_standby
 
 
 def _warnings(alias: str) -> list[checks.CheckMessage]:

@@ -8,12 +8,12 @@ from typing import Any
 
 import orjson
 from django.core.exceptions import EmptyResultSet
-from django.db import DEFAULT_DB_ALIAS, connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Model, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from psycopg.types.json import Jsonb
 
-from core.db.postgresql import fetch
+from core.db.postgresql import fetch, thread
 from core.log.context import current_request_id
 from incidents import table
 from incidents.actors import Actor, Named, Reader
@@ -95,7 +95,7 @@ def _seconds(at: str) -> str:
 
 # What `cells` and `csv_lines` of incidents/table.py write.
 CSV_LINES = f"""
-SELECT coalesce(string_agg(concat('"', concat_ws(%s,
+SELECT convert_to(coalesce(string_agg(concat('"', concat_ws(%s,
     pk,
     {_in_quotes("status")},
     {_in_quotes("source")},
@@ -105,7 +105,7 @@ SELECT coalesce(string_agg(concat('"', concat_ws(%s,
     {_in_quotes(_without_formula("taker"))},
     {_seconds("created_at AT TIME ZONE 'UTC'")},
     {_seconds("updated_at AT TIME ZONE 'UTC'")}
-), E'"\\r\\n'), '' ORDER BY pk DESC), ''), coalesce(min(pk), 0)
+), E'"\\r\\n'), '' ORDER BY pk DESC), ''), 'UTF8'), coalesce(min(pk), 0)
 FROM (
     SELECT pk, %s::jsonb ->> status AS status, %s::jsonb ->> source AS source, description, created_at, updated_at,
         coalesce(%s::jsonb ->> taken_by, taken_by, '') AS taker, %s AS zone
@@ -301,20 +301,18 @@ def sum_up_resolutions(resolutions: QuerySet[Any, Any], since: datetime, middle:
     return {later: numbers for later, *numbers in found}
 
 
-def csv_lines(rows: QuerySet[Incident, Any], texts: Texts, separator: str) -> tuple[str, int]:
+def csv_lines(rows: QuerySet[Incident, Any], texts: Texts, separator: str) -> tuple[bytes, int]:
     """Returns rows of `table.select` by descending ids as lines of CSV, and the last id, 0 if there are none."""
     if not _has_zone(texts.zone):
         return table.csv_lines(rows, texts, separator)
     try:
         sql, params = rows.query.sql_with_params()
     except EmptyResultSet:  # of conditions that no row can meet
-        return "", 0
+        return b"", 0
     safe = {value: table.without_formula(label) for value, label in texts.labels.items()}
     labels, names = (Jsonb(found, orjson.dumps) for found in (safe, texts.names))
-    with connection.cursor() as cursor:
-        given: list[Any] = [f'"{separator}"', labels, labels, names, str(texts.zone)]
-        cursor.execute(CSV_LINES.format(rows=sql), [*given, *params])
-        lines, last = cursor.fetchone()
+    given: list[Any] = [f'"{separator}"', labels, labels, names, str(texts.zone)]
+    ((lines, last),) = fetch(CSV_LINES.format(rows=sql), [*given, *params])
     return lines, last
 
 
@@ -348,6 +346,14 @@ def reserve_ids(model: type[Model], count: int) -> Sequence[int]:
         return [pk for (pk,) in cursor.fetchall()]
 
 
+def reserve_ids_until(model: type[Model], pk: int) -> None:
+    """Lets new rows have larger ids, in a database that did not give this one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_get_serial_sequence(%s, 'id')", [model._meta.db_table])
+        (sequence,) = cursor.fetchone()
+        cursor.execute("SELECT setval(%s, %s) WHERE nextval(%s) < %s", [sequence, pk, sequence, pk])
+
+
 def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Writes rows without model instances, which take twice as long."""
     sql = f"COPY {model._meta.db_table} ({', '.join(columns)}) FROM STDIN"
@@ -365,6 +371,13 @@ def update_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Seque
     sql = f"UPDATE {table} SET {values} FROM json_to_recordset(%s) AS new ({typed}) WHERE {table}.id = new.id"  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(sql, [orjson.dumps([dict(zip(names, row, strict=True)) for row in rows]).decode()])
+
+
+def delete_rows(model: type[Model], column: str, values: Sequence[int]) -> int:
+    """Deletes the rows with one of the values, without those that belong to them; returns how many there were."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {model._meta.db_table} WHERE {column} = ANY(%s)", [list(values)])  # noqa: S608
+        return cursor.rowcount
 
 
 def update_statistics() -> None:

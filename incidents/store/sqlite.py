@@ -116,7 +116,7 @@ def sum_up_resolutions(resolutions: QuerySet[Any, Any], since: datetime, middle:
     return {later: [len(took), median(filter(None, took)) if any(took) else None] for later, took in times.items()}
 
 
-def csv_lines(rows: QuerySet[Incident, Any], texts: Texts, separator: str) -> tuple[str, int]:
+def csv_lines(rows: QuerySet[Incident, Any], texts: Texts, separator: str) -> tuple[bytes, int]:
     """Returns rows of `table.select` by descending ids as lines of CSV, and the last id, 0 if there are none."""
     return table.csv_lines(rows, texts, separator)
 
@@ -132,6 +132,10 @@ def reserve_ids(model: type[Model], count: int) -> Sequence[int]:
     return range(last + 1, last + 1 + count)
 
 
+def reserve_ids_until(model: type[Model], pk: int) -> None:
+    """Does nothing: SQLite goes on behind the largest id."""
+
+
 def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Writes rows without model instances, which take twice as long."""
     sql = f"INSERT INTO {model._meta.db_table} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})"  # noqa: S608
@@ -144,6 +148,14 @@ def update_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Seque
     sql = f"UPDATE {model._meta.db_table} SET {', '.join(f'{name} = %s' for name in columns)} WHERE id = %s"  # noqa: S608
     with connection.cursor() as cursor:
         cursor.executemany(sql, [(*map(_adapt, values), pk) for pk, *values in rows])
+
+
+def delete_rows(model: type[Model], column: str, values: Sequence[int]) -> int:
+    """Deletes the rows with one of the values, without those that belong to them; returns how many there were."""
+    sql = f"DELETE FROM {model._meta.db_table} WHERE {column} IN ({', '.join(['%s'] * len(values))})"  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(sql, list(values))
+        return cursor.rowcount
 
 
 def _adapt(value: Any) -> Any:

@@ -119,15 +119,19 @@ class History:
         return self.usernames.get(author.user_id or 0) or self.outside_name(author.name)
 
 
-def _targets(alias: ChatAlias, batch: tuple[Report, ...]) -> dict[int, Incident]:
-    """The incidents of the messages and cards that the batch consists of, or replies to, as far as they are known."""
+def _targets(alias: ChatAlias, batch: tuple[Report, ...]) -> dict[int, Incident | None]:
+    """
+    The incidents of the messages and cards that the batch consists of, or replies to, as far as they are known.
+
+    None of those that are archived.
+    """
     ids = {report.message_id for report in batch if report.message_id is not None}
     replied = {report.reply_to for report in batch if report.reply_to} - ids
     # An export is in the order of its ids: the range of a batch holds little more than a list of them, and costs less.
     known = Q(message_id__range=(min(ids), max(ids))) | Q(message_id__in=replied)
     shown = Card.objects.filter(known, chat=alias.chat_id).values_list("message_id", "incident")
     taken = Message.objects.filter(known, alias=alias).values_list("message_id", "incident")
-    return {number: Incident(pk=pk) for number, pk in [*shown, *taken] if number is not None}
+    return {number: Incident(pk=pk) if pk else None for number, pk in [*shown, *taken] if number is not None}
 
 
 def _row(alias: ChatAlias, report: Report, incident: Incident, role: Message.Role) -> tuple[Any, ...]:

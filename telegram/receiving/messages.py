@@ -11,7 +11,7 @@ from intake.inbox import Outcome
 from intake.models import Delivery
 from telegram import card_states
 from telegram.models import Bot, Card, Chat, ChatAlias, Message
-from telegram.reading.reports import Report, Skip, album_description
+from telegram.reading.reports import NotUnderstoodError, Report, Skip, album_description
 from telegram.reading.texts import Command
 from telegram.receiving import accounts
 from telegram.receiving.attachments import attach
@@ -19,6 +19,8 @@ from telegram.sending import cards
 
 Role = Message.Role
 NEVER = datetime.min.replace(tzinfo=UTC)
+# A fault, which can be replayed once the incident was restored
+ARCHIVED = "Its incident is archived."
 
 
 def username_of(bot_id: int) -> str:
@@ -185,6 +187,8 @@ class Reader:
             return None
         if incident := incident_of(self.alias, report.message_id) or self._join_album(self.alias, report):
             return incident
+        if Message.objects.filter(alias=self.alias, message_id=report.message_id, incident=None).exists():
+            raise NotUnderstoodError(ARCHIVED)
         if report.message_id is None or report.author.bot_id == self.bot_id or report.skip == Skip.SERVICE:
             return None
         return self._record(self.alias, report)
@@ -227,6 +231,8 @@ class Reader:
         if not album or report.message_id is None:
             return None
         incident_id, before = album[0].incident_id, _words(album)
+        if incident_id is None:
+            raise NotUnderstoodError(ARCHIVED)
         self._remember(alias, report, incident_id, Role.PART)
         self._describe(incident_id, before, _words(_album(alias, album[0].media_group_id)), report)
         # The card tells how many parts there are.
@@ -246,6 +252,8 @@ class Reader:
             report = report.with_answered()
         elif message.role == Role.COMMENT:
             report = report.as_comment()
+        if message.incident_id is None:
+            raise NotUnderstoodError(ARCHIVED)
         words = message.words
         before = _words(_album(self.alias, message.media_group_id)) or words
         message.words, message.has_text = report.description, report.has_text

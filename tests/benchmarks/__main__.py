@@ -47,7 +47,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--secs", type=int, default=4, help="of each sample (4)")
     parser.add_argument("--nginx", action="store_true", help="measure through nginx, as deployed")
     parser.add_argument("--bulk", action="store_true", help="measure work in bulk beside its limits, and nothing else")
-    parser.add_argument("--parts", type=names(bulk.PARTS), default=list(bulk.PARTS), help=",".join(bulk.PARTS))
+    parts = bulk.PARTS + bulk.LONG_PARTS
+    parser.add_argument("--parts", type=names(parts), default=list(bulk.PARTS), help=",".join(parts))
     parser.add_argument("--markdown", action="store_true", help="print the tables for the README")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write every sample")
     parser.add_argument("--plot", metavar="FILE.png", type=Path, help="draw the medians")

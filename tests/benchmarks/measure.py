@@ -127,7 +127,7 @@ def take_sample(instance: Instance, operation: str, number: int, seconds: int) -
 
 
 def start_wrk(instance: Instance, operation: str, seconds: int) -> subprocess.Popen[str]:
-    url = f"http://127.0.0.1:{instance.client_port}{PATH}{OPERATIONS[operation]}"
+    url = f"http://127.0.0.1:{instance.client_port}{PATH}{OPERATIONS.get(operation, '')}"
     script = str(Path(__file__).parent / "wrk.lua")
     return subprocess.Popen(
         ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "60s", "-s", script, url],

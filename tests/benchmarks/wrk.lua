@@ -4,12 +4,19 @@ local statuses = { "open", "in_progress", "resolved", "closed" }
 math.randomseed(os.time())
 wrk.headers["Authorization"] = "Bearer " .. os.getenv("TOKEN")
 local function path() return "/api/v1/incidents/" .. math.random(rows) .. "/" end
-if operation == "create" or operation == "change" then wrk.headers["Content-Type"] = "application/json" end
+if operation == "create" or operation == "change" or operation == "alert" then wrk.headers["Content-Type"] = "application/json" end
 if operation == "create" then
   wrk.method = "POST"
   wrk.body = '{"description":"Самокат №4711 не в сети: точка 205 сообщает о потере связи с контроллером, требуется выезд техника","source":"operator"}'
 elseif operation == "get" then
   request = function() return wrk.format("GET", path()) end
+elseif operation == "alert" then
+  request = function()
+    local body = string.format('{"version":"4","status":"firing","alerts":[{"status":"firing","labels":{"alertname":' ..
+      '"HostOutOfDiskSpace","instance":"db1:9100"},"annotations":{"summary":"Диск полон"},"startsAt":' ..
+      '"2026-01-15T10:00:00Z","endsAt":"0001-01-01T00:00:00Z","fingerprint":"%016x"}]}', math.random(2^53))
+    return wrk.format("POST", "/api/v1/intake/bench/", nil, body)
+  end
 elseif operation == "change" then
   request = function()
     return wrk.format("PATCH", path(), nil, '{"status":"' .. statuses[math.random(#statuses)] .. '"}')

@@ -163,6 +163,42 @@ def test_host_in_database_url(url, host, port):
     assert (database["HOST"], database["PORT"].strip(",")) == (host, port)
 
 
+@pytest.mark.parametrize(
+    ("url", "attribute"),
+    [
+        *(("postgres://h/db", None), ("postgres://a,b/db", "read-write")),
+        *(
+            ("postgres://a,b/db?target_session_attrs=any", "any"),
+            ("postgres://h/db?target_session_attrs=primary", "primary"),
+        ),
+    ],
+)
+def test_of_several_hosts_the_primary_is_wanted(url, attribute):
+    assert (
+        setting("settings.DATABASES['default']['OPTIONS']", DATABASE_URL=url).get("target_session_attrs") == attribute
+    )
+
+
+def test_replica_is_absent_by_default():
+    assert setting("[list(settings.DATABASES), settings.DATABASE_ROUTERS]", POSTGRES_HOST="db") == [["default"], []]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "balance", "attribute"), [("standby", None, None), ("a,b:5433", "random", "prefer-standby")]
+)
+def test_replica(hosts, balance, attribute):
+    url = f"postgres://reader:x@{hosts}/incidents?sslmode=require"
+    environment = {"POSTGRES_HOST": "db", "POSTGRES_PREPARED_STATEMENTS": "off", "DATABASE_REPLICA_URL": url}
+    entry = setting("settings.DATABASES['replica']", **environment)
+    assert (entry["USER"], entry["OPTIONS"]["sslmode"], entry["OPTIONS"]["prepare_threshold"]) == (
+        "reader",
+        "require",
+        None,
+    )
+    assert entry["OPTIONS"].get("load_balance_hosts") == balance
+    assert entry["OPTIONS"].get("target_session_attrs") == attribute
+
+
 @pytest.mark.parametrize("path", ["db.sqlite3", "/var/db.sqlite3"])
 def test_path_in_database_url(path):
     assert setting("settings.DATABASES['default']['NAME']", DATABASE_URL=f"sqlite:///{path}") == path
@@ -176,6 +212,10 @@ def test_path_in_database_url(path):
         *({"TIME_ZONE_DISPLAY": "s3cret"}, {"TIME_ZONE_DISPLAY": "../s3cret"}),
         *({"ACCESS_TOKEN_LIFETIME_MINUTES": "1.5"}, {"REFRESH_TOKEN_LIFETIME_DAYS": "9" * 30}),
         *({"DATABASE_URL": f"postgres://u:s3cret{rest}"} for rest in ("@h:port/db", "@h", "", "@h:1/", "@h:/x@y")),
+        {"POSTGRES_HOST": "h", "DATABASE_REPLICA_URL": "mysql://u:s3cret@h/db"},
+        {"POSTGRES_HOST": "h", "DATABASE_REPLICA_URL": "postgres://u:s3cret@h:5432/incidents"},
+        *({"DATABASE_REPLICA_URL": "postgres://u:s3cret@h/db"}, {"DATABASE_REPLICA_WAIT_MS": "5001"}),
+        {"POSTGRES_HOST": "h", "DATABASE_REPLICA_URL": "sqlite:///s3cret"},
         *({"DATABASE_URL": "mysql://u:s3cret@h/db"}, {"POSTGRES_HOST": "h", "POSTGRES_PORT": "0"}),
     ],
 )

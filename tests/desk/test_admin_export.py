@@ -68,6 +68,27 @@ def test_csv_has_the_columns_of_the_list_in_russian_and_local_time(site):
     ]
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "status=resolved&source=operator",
+        "created_at__gte=2000-01-01T00:00:00Z&created_at__lt=2100-01-01T00:00:00Z",
+        "created=today",
+        "resolved_from=2000-01-01T00:00:00Z&resolved_to=2100-01-01T00:00:00Z",
+        "channel=api",
+        "q=самокат",
+        "q=самокат&status=resolved&channel=api&o=2",
+    ],
+)
+def test_csv_has_what_the_filters_choose(site, query):
+    found = make_incident(description="Самокат не в сети", source="operator")
+    change_incident(found, values={"status": "resolved"}, actor=Named("sidorov"), channel="api")
+    page = site.get(f"{URL}?{query}")
+    listed = [str(incident.pk) for incident in page.context["cl"].result_list]
+    assert listed == [str(found.pk)]
+    assert [row[0] for row in table(site, "csv", query)[1:]] == listed
+
+
 def test_xlsx_has_numbers_and_times_as_such(site):
     incident = make_incident(created_at=AT)
     Incident.objects.update(updated_at=AT)

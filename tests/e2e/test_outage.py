@@ -1,14 +1,18 @@
 """Outages of the database under a running gunicorn, and its graceful shutdown."""
 
+import os
+import signal
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from urllib.parse import quote
 
+import psycopg
 import pytest
 import requests
 
-from tests.helpers.servers import Gunicorn, wait_until
+from tests.helpers.servers import Gunicorn, Postgres, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -41,6 +45,38 @@ def test_lost_database_is_503_until_it_is_back(postgres, service, api):
             assert api.get(url).status_code == 200
         count = api.get(url).json()["count"]
         assert count == 0
+    assert api.post(url, json=body).status_code == 201
+
+
+def crash_session(postgres):
+    """PostgreSQL then ends all sessions, since one of them may have left its memory in disorder."""
+    with postgres.connect() as admin:
+        (pid,) = admin.execute("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' LIMIT 1").fetchone()
+    os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("end", [Postgres.stop, Postgres.kill, crash_session])
+def test_request_whose_session_the_server_ends_is_503(postgres, service, api, end):
+    url = f"{service.url}/api/v1/incidents/"
+    body = {"description": "Самокат не в сети", "source": "operator"}
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with ThreadPoolExecutor() as threads, suppress(psycopg.Error), postgres.connect() as locker:
+        with locker.transaction():
+            locker.execute("LOCK TABLE incidents_incident")
+            calls = [("get", None), ("post", body)]
+            responses = [
+                threads.submit(requests.request, method, url, json=sent, headers=api.headers, timeout=30)
+                for method, sent in calls
+            ]
+            with postgres.connect() as observer:
+                wait_until(lambda: observer.execute(waiting).fetchone() == (2,))
+            end(postgres)
+            for response in responses:
+                error = response.result().json()["errors"][0]["code"]
+                assert (response.result().status_code, error) == (503, "503 service_unavailable")
+    if postgres.process.poll() is not None:
+        postgres.start()
+    wait_until(lambda: api.get(f"{service.url}/api/health/ready/").status_code == 200, 20)
     assert api.post(url, json=body).status_code == 201
 
 

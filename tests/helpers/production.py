@@ -71,8 +71,9 @@ class Project:
     def __init__(self, path: Path, **environment: str) -> None:
         self.path = path
         self.name = f"incidents-e2e-{free_port()}"
-        # Under `make e2e` a nested make would print the directories that it enters.
-        outer = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+        # Under `make e2e` a nested make would print the directories that it enters. Compose prefers these to .env.prod.
+        inner = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "POSTGRES_")
+        outer = {name: value for name, value in os.environ.items() if not name.startswith(inner)}
         self.environment = outer | {"COMPOSE_PROJECT_NAME": self.name, "TAG": self.name} | environment
         files = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", cwd=ROOT).stdout
         for file in files.splitlines():
@@ -86,9 +87,9 @@ class Project:
     def compose(self, *arguments, check=True, **environment):
         return self.run("docker", "compose", "-f", self.file, *arguments, check=check, **environment)
 
-    def containers(self, service=""):
+    def containers(self, *services):
         """`docker inspect` of each running container."""
-        ids = self.compose("ps", "--quiet", *filter(None, [service])).stdout.split()
+        ids = self.compose("ps", "--quiet", *services).stdout.split()
         return json.loads(run("docker", "inspect", *ids).stdout)
 
     def sql(self, query: str) -> str:
@@ -97,13 +98,22 @@ class Project:
 
     def remove(self) -> None:
         self.compose("down", "--volumes", "--remove-orphans", "--timeout", "5")
-        ours = (f"--filter=reference={pattern}" for pattern in (f"incidents:{self.name}", f"{self.name}-*"))
+        ours = f"--filter=label=com.docker.compose.project={self.name}"
+        run(
+            "docker",
+            "volume",
+            "rm",
+            "--force",
+            *run("docker", "volume", "ls", "--quiet", ours).stdout.split(),
+            check=False,
+        )
+        images = (f"--filter=reference={pattern}" for pattern in (f"incidents:{self.name}", f"{self.name}-*"))
         run(
             "docker",
             "image",
             "rm",
             "--force",
-            *run("docker", "image", "ls", "--quiet", *ours).stdout.split(),
+            *run("docker", "image", "ls", "--quiet", *images).stdout.split(),
             check=False,
         )
 
@@ -153,6 +163,20 @@ class Production(Project):
     def all_healthy(self) -> bool:
         states = [container["State"] for container in self.containers()]
         return all(state.get("Health", {"Status": "healthy"})["Status"] == "healthy" for state in states)
+
+
+class Operated(Production):
+    """A deployment by the operators' commands, which read .env.prod; `settings` are variables of it."""
+
+    def __init__(self, path: Path, **settings: str) -> None:
+        self.settings = settings
+        super().__init__(path)
+
+    def set(self, **variables: str) -> None:
+        super().set(**self.settings | variables)
+
+    def compose(self, *arguments, check=True, **environment):
+        return self.run("docker/compose", *arguments, check=check, **environment)
 
 
 def kill(container):

@@ -55,7 +55,9 @@ class Killed:
 
 
 class Postgres(Killed):
-    def __init__(self, home: Path) -> None:
+    """A server of its own, or a standby that follows `primary`."""
+
+    def __init__(self, home: Path, *, primary: "Postgres | None" = None) -> None:
         self.home, self.port = home, free_port()
         self.bin = Path(POSTGRES_BIN_PATH)
         self.owner: dict[str, Any] = {}
@@ -67,19 +69,11 @@ class Postgres(Killed):
             for parent in home.parents:
                 if parent.owner() == "root" and not parent.stat().st_mode & 0o001:
                     parent.chmod(parent.stat().st_mode | 0o011)
-        initdb: list[Any] = [
-            self.bin / "initdb",
-            "-D",
-            home,
-            "-U",
-            "postgres",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--locale=C.UTF-8",
-        ]
-        subprocess.run(initdb, check=True, capture_output=True, cwd="/", **self.owner)
+        make: list[Any] = [self.bin / "initdb", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
+        if primary:
+            home.chmod(0o700)
+            make = [self.bin / "pg_basebackup", "-h", "127.0.0.1", "-p", str(primary.port), "-R", "-c", "fast"]
+        subprocess.run([*make, "-D", home, "-U", "postgres"], check=True, capture_output=True, cwd="/", **self.owner)
         self.start()
 
     def start(self) -> None:

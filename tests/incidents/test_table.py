@@ -53,7 +53,7 @@ def test_hostile_texts(separator):
     lines, last = written(store, separator=separator)
     assert (lines, last) == written(table, separator=separator)
     assert last == incidents[0].pk
-    rows = list(csv.reader(StringIO(lines, newline=""), delimiter=separator))
+    rows = list(csv.reader(StringIO(lines.decode(), newline=""), delimiter=separator))
     assert [row[3].replace("'", "") for row in reversed(rows)] == [text.replace("'", "") for text in texts]
 
 
@@ -65,7 +65,7 @@ def test_who_took_it():
         change_incident(make_incident(), values={"status": "in_progress"}, actor=Named(actor), channel="api")
     lines, _ = written(store, names=names)
     assert lines == written(table, names=names)[0]
-    takers = [row[6] for row in csv.reader(StringIO(lines, newline=""), delimiter=";")]
+    takers = [row[6] for row in csv.reader(StringIO(lines.decode(), newline=""), delimiter=";")]
     assert takers == ["null", "\t'@x", "'=Сидоров;'@", 'a"b', "'=1+1", 'Петрова "Анна"', ""]
 
 
@@ -88,10 +88,10 @@ def test_a_zone_that_postgresql_does_not_know_or_has_other_rules_for(name):
     make_incident(created_at=datetime(2024, 1, 15, 10, 30, tzinfo=UTC))
     with (Path(TZPATH[0]) / "Europe/Moscow").open("rb") as file:
         zone = ZoneInfo.from_file(file, key=name)
-    assert "2024-01-15 13:30:00" in written(store, zone)[0]
+    assert b"2024-01-15 13:30:00" in written(store, zone)[0]
 
 
 def test_nothing():
-    assert written(store) == written(table) == ("", 0)
+    assert written(store) == written(table) == (b"", 0)
     texts = Texts(LABELS, {}, ZoneInfo("UTC"))
-    assert store.csv_lines(table.select(Incident.objects.filter(pk__in=[])), texts, ";") == ("", 0)
+    assert store.csv_lines(table.select(Incident.objects.filter(pk__in=[])), texts, ";") == (b"", 0)

@@ -9,15 +9,27 @@ from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connec
 from psycopg.types.datetime import TimestampBinaryLoader
 
 DOWN = (OperationalError, InterfaceError)
+# They are internal errors to Django. A limit of the server's ends a transaction together with its session.
+ENDED = (
+    psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.TransactionTimeout,
+)
 
 
 def is_unavailable(exc: BaseException) -> bool:
     """Returns whether the database is unreachable, full or read-only, as after a failover: a retry may succeed."""
-    # psycopg's ReadOnlySqlTransaction is an InternalError.
-    return isinstance(exc, DOWN) or isinstance(exc.__cause__, psycopg.errors.ReadOnlySqlTransaction)
+    return isinstance(exc, DOWN) or isinstance(exc.__cause__, ENDED)
 
 
-_thread = local()
+class _Thread(local):
+    alias = DEFAULT_DB_ALIAS  # of the database that `fetch` asks
+
+    def __init__(self) -> None:
+        self.cursors: dict[str, Any] = {}
+
+
+thread = _Thread()
 
 
 class _Cursor(psycopg.Cursor[tuple[Any, ...]]):
@@ -35,12 +47,12 @@ def fetch(sql: str, params: Sequence[Any] | Mapping[str, Any], *, prepare: bool 
     is False if the best plan depends on the parameters. Timestamps are naive, in UTC: a time zone would double the cost
     of reading them. The statement passes Django's cursor wrapper, so that query logging and APMs see it.
     """
-    database = connections[DEFAULT_DB_ALIAS]
+    database = connections[thread.alias]
     database.ensure_connection()
-    # One cursor for each thread: creating one costs a tenth of a short request.
-    cursor: Any = getattr(_thread, "cursor", None)
+    # One cursor for each thread and database: creating one costs a tenth of a short request.
+    cursor: Any = thread.cursors.get(thread.alias)
     if cursor is None or cursor.connection is not database.connection:
-        cursor = _thread.cursor = _Cursor(database.connection)
+        cursor = thread.cursors[thread.alias] = _Cursor(database.connection)
         cursor.format = psycopg.pq.Format.BINARY
         cursor.adapters.register_loader("timestamptz", TimestampBinaryLoader)
     cursor.prepare = prepare

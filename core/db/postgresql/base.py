@@ -4,11 +4,14 @@ Django's PostgreSQL backend with connections of our own.
 https://docs.djangoproject.com/en/6.1/ref/databases/#subclassing-the-built-in-database-backends
 """
 
+import select
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from time import monotonic
 from typing import Any
 
 import psycopg
+from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.postgresql import base
 from psycopg.abc import RV, PQGen
 from psycopg.errors import Diagnostic
@@ -25,6 +28,8 @@ class Connection(psycopg.Connection[Any]):
     """A statement fails if it has no answer in time (core.db.time_limit), or if its commit is on no standby."""
 
     is_replicated = True
+    # Of a standby, for core.db.replica: the position up to which it said that it has replayed, and when, by monotonic()
+    replayed, replayed_at = 0, 0.0
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Called for each statement, commit and rollback. Raises OperationalError."""
@@ -57,6 +62,18 @@ class Connection(psycopg.Connection[Any]):
         if notice.source_function == "SyncRepWaitForLSN":
             self.is_replicated = False
 
+    def is_dead(self) -> bool:
+        """Returns whether it is closed, also by the server, which sends nothing else between statements."""
+        if self.closed:
+            return True
+        poll = select.poll()
+        poll.register(self, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def is_to_standby(self) -> bool:
+        """Returns whether the server was a hot standby when it last said; a pooler does not say it."""
+        return self.pgconn.parameter_status(b"in_hot_standby") == b"on"
+
 
 class Cursor(base.Cursor):
     """
@@ -75,12 +92,40 @@ class Cursor(base.Cursor):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    _connecting: Future[Connection] | None = None  # what a deadline did not wait for
+
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
         self.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-        connection = _connect(conn_params | {"autocommit": True, "cursor_factory": Cursor})
+        connection = self._connect(conn_params | {"autocommit": True, "cursor_factory": Cursor})
         connection.add_notice_handler(connection.hear)
         self._adapt_to_pooler(connection)
+        if self.alias == DEFAULT_DB_ALIAS and connection.is_to_standby():
+            # Not kept: after a failover the same address may lead to the primary within seconds.
+            self.close_at = monotonic()
         return connection
+
+    def _connect(self, conn_params: dict[str, Any]) -> Connection:
+        """
+        Raises OperationalError before the deadline of the thread.
+
+        The connect_timeout is for each of several hosts, after their names are resolved. A connection that comes after
+        the deadline is for the next call, which else would come as late, behind the same host that does not answer.
+        """
+        future, self._connecting = self._connecting, None
+        if future and future.done() and (future.exception() or future.result().is_dead()):
+            future = None
+        left = seconds_until_deadline()
+        if future is None:
+            if left is None:
+                return Connection.connect(**conn_params)
+            pool = ThreadPoolExecutor(1)
+            future = pool.submit(Connection.connect, **conn_params)
+            pool.shutdown(wait=False)
+        try:
+            return future.result(left)
+        except TimeoutError:
+            self._connecting = future
+            raise psycopg.OperationalError(LATE) from None
 
     def _adapt_to_pooler(self, connection: Connection) -> None:
         """
@@ -101,30 +146,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
             _require_own_names(connection)
         else:
             connection.prepare_threshold = None
-
-
-def _connect(conn_params: dict[str, Any]) -> Connection:
-    """
-    Raises OperationalError before the deadline of the thread.
-
-    The connect_timeout is for each of several hosts, after their names are resolved.
-    """
-    left = seconds_until_deadline()
-    if left is None:
-        return Connection.connect(**conn_params)
-    pool = ThreadPoolExecutor(1)
-    future = pool.submit(Connection.connect, **conn_params)
-    pool.shutdown(wait=False)
-    try:
-        return future.result(left)
-    except TimeoutError:
-        future.add_done_callback(_close)
-        raise psycopg.OperationalError(LATE) from None
-
-
-def _close(future: Future[Connection]) -> None:
-    if not future.exception():
-        future.result().close()
 
 
 def _require_own_names(connection: Connection) -> None:

@@ -1,6 +1,5 @@
 """The functions of core.db.vendor on PostgreSQL."""
 
-import select
 from typing import Any
 
 from django.core.signals import request_started
@@ -18,16 +17,12 @@ def _drop_dead_connection(**kwargs: Any) -> None:
     """
     Closes a persistent connection that the server has closed, when a request begins: Django then reconnects.
 
-    Between requests the server sends nothing unless it closes the connection. CONN_HEALTH_CHECKS would cost a round
-    trip for each request, and a failed write cannot be retried, since it may have been committed.
+    CONN_HEALTH_CHECKS would cost a round trip for each request, and a failed write cannot be retried, since it may have
+    been committed.
     """
     database = connections[DEFAULT_DB_ALIAS]
-    kept = database.connection
-    if kept and not kept.closed and not database.in_atomic_block:
-        poll = select.poll()
-        poll.register(kept, select.POLLIN)
-        if poll.poll(0):
-            database.close()
+    if database.connection and database.connection.is_dead() and not database.in_atomic_block:
+        database.close()
 
 
 def wait_for_replication() -> None:

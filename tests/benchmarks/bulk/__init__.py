@@ -9,7 +9,8 @@ from typing import NamedTuple, Protocol
 
 from tests.benchmarks.postgres import Postgres
 
-PARTS = ("storm", "history", "export", "webhooks", "memory", "board", "single")
+PARTS = ("storm", "history", "export", "webhooks", "memory", "board", "single", "replicas")
+LONG_PARTS = ("scale", "capacity")  # only where they are named
 
 
 class Comparison(NamedTuple):

@@ -8,8 +8,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('incidents', '0021_attachment'),
-        ('telegram', '0008_fill_card_states'),
+        ('incidents', '0022_attachment'),
+        ('telegram', '0009_archived_messages'),
     ]
 
     operations = [

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('incidents', '0020_search_yo_as_ye'),
+        ('incidents', '0021_archive'),
     ]
 
     operations = [

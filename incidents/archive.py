@@ -1,0 +1,342 @@
+"""
+Incidents that are closed go to a file, with their histories and what other apps keep of them, and come back from it.
+
+The file is gzip of JSON lines, a member for each batch: a header; a line for each incident, with the rows of each table
+by the table's name, and a line with their numbers and digest behind each batch; a line with the totals. A batch is one
+transaction: its rows are locked, written, synchronized to the disk, read back and compared, and then deleted. A process
+that dies leaves a file whose last batch may still be in the database: it is written anew when the command is repeated.
+"""
+
+import base64
+import fcntl
+import gzip
+import os
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from hashlib import sha256
+from itertools import batched
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import orjson
+from django.db import models, transaction
+from django.db.models import Exists, ForeignKey, OuterRef, Q, QuerySet
+
+from incidents.models import Attachment, IdempotencyKey, Incident, IncidentChange, Status
+from incidents.store import store
+
+FORMAT, VERSION = "archive of incidents", 1
+BATCH = 500
+CHUNK = 1 << 20
+
+
+class Table(NamedTuple):
+    """A table whose rows belong to incidents, by their column incident_id, and go with them."""
+
+    model: type[models.Model]
+    # The values of columns of rows that stay, such as those by which a report is known when it comes again. None: the
+    # rows are deleted.
+    remains: Mapping[str, Any] | None = None
+
+
+# Apps above append to them. The tables are restored in their order.
+tables: list[Table] = [Table(Incident), Table(IncidentChange)]
+# Rows that keep their incident from being archived: the file has no room for attachments
+holds: list[Callable[[], QuerySet[Any]]] = [IdempotencyKey.objects.all, Attachment.objects.all]
+
+
+class ArchiveError(Exception):
+    """The message says what is wrong with the file."""
+
+
+class Member(NamedTuple):
+    """A part of the file that stands alone."""
+
+    end: int  # where the next one begins
+    lines: list[bytes]
+
+
+def closed(before: datetime) -> QuerySet[Incident]:
+    return Incident.objects.filter(status=Status.CLOSED, updated_at__lt=before)
+
+
+def archivable(before: datetime) -> QuerySet[Incident]:
+    """Closed incidents of which nothing was changed or said since `before`, and that no row holds."""
+    said = IncidentChange.objects.filter(at__gte=before)
+    rows = [said, *(hold() for hold in holds)]
+    return closed(before).filter(*(~Exists(each.filter(incident=OuterRef("pk"))) for each in rows))
+
+
+class Writer:
+    """Moves incidents to a file, which it creates or continues. Raises ArchiveError, OSError."""
+
+    def __init__(self, path: Path, before: datetime) -> None:
+        self.before = before
+        self.expected = archivable(before).count()
+        self.counts: Counter[str] = Counter()  # of rows in the file, by table
+        self._digest = sha256()  # of the lines
+        created = not path.exists()
+        self._file = path.open("a+b")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ArchiveError("Another process writes this file.") from None
+        if created:
+            _synchronize_directory(path.parent)
+        self._continue()
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._file.close()
+
+    def _continue(self) -> None:
+        """Goes on behind the last batch that has left the database."""
+        header = {"format": FORMAT, "version": VERSION, "before": self.before.isoformat(), "expected": self.expected}
+        end, left = 0, True
+        self._file.seek(0)
+        for number, member in enumerate(_members(self._file)):
+            if number == 0:
+                written = _header(member)
+                if written["before"] != header["before"]:
+                    raise ArchiveError(f"The file was begun with --before {written['before']}.")
+            elif not left:
+                # Only the last batch may have been written and not deleted.
+                raise ArchiveError("Incidents of the file are in the database, as after a restore: name another file.")
+            else:
+                rows, last = _checked(member)
+                if "totals" in last:
+                    raise ArchiveError("The file is complete: name another one.")
+                left = not Incident.objects.filter(pk__in=map(_pk, rows)).exists()
+                if not left:
+                    continue
+                self.counts.update(last["counts"])
+            end = member.end
+            self._digest.update(b"".join(member.lines))
+        self._file.truncate(end)
+        if end == 0:
+            self._append([orjson.dumps(header) + b"\n"])
+
+    def batches(self) -> Iterator[int]:
+        """Moves a batch at a time; yields how many incidents it had. Then it completes the file."""
+        behind: Q | None = Q()
+        while behind is not None:
+            with transaction.atomic():
+                behind, pks = self._lock(archivable(self.before).filter(behind).order_by("updated_at", "pk"))
+                if pks:
+                    self._move(pks)
+            yield len(pks)
+        self._append([orjson.dumps({"totals": self.counts, "sha256": self._digest.hexdigest()}) + b"\n"])
+
+    def _lock(self, found: QuerySet[Incident]) -> tuple[Q | None, list[int]]:
+        """Returns where the next batch begins, None behind the last one, and the incidents of this one."""
+        batch = list(found.select_for_update()[:BATCH])
+        if not batch:
+            return None, []
+        # Once more, since something may have come between the look and the lock. Nothing can any more.
+        pks = found.filter(pk__in=[incident.pk for incident in batch])
+        last = batch[-1]
+        # By the index, so that no batch reads again what stays.
+        behind = Q(updated_at__gt=last.updated_at) | Q(updated_at=last.updated_at, pk__gt=last.pk)
+        return behind & Q(updated_at__gte=last.updated_at), list(pks.values_list("pk", flat=True))
+
+    def _move(self, pks: list[int]) -> None:
+        rows = {table.model: _rows_of(table.model, pks) for table in tables}
+        lines = [
+            orjson.dumps({_name(model): found.get(pk, []) for model, found in rows.items()}, default=_base64) + b"\n"
+            for pk in pks
+        ]
+        counts = {_name(model): sum(map(len, found.values())) for model, found in rows.items()}
+        lines.append(orjson.dumps({"counts": counts, "sha256": sha256(b"".join(lines)).hexdigest()}) + b"\n")
+        self._append(lines)
+        for table in tables:
+            if table.remains is None:
+                # The incident first: a trigger lets the history of others alone be deleted.
+                done = store.delete_rows(table.model, _column(table.model), pks)
+            else:
+                done = table.model._default_manager.filter(incident__in=pks).update(**table.remains)
+            if done != counts[_name(table.model)]:
+                raise ArchiveError(f"{_name(table.model)}: {counts[_name(table.model)]} rows were written, not {done}.")
+        self.counts.update(counts)
+
+    def _append(self, lines: list[bytes]) -> None:
+        """Returns once it is on the disk and was read back."""
+        start = self._file.seek(0, os.SEEK_END)
+        text = b"".join(lines)
+        self._file.write(gzip.compress(text))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.seek(start)
+        if b"".join(line for member in _members(self._file) for line in member.lines) != text:
+            raise ArchiveError("What was written to the file is not what is read from it.")
+        self._digest.update(text)
+
+
+def restore(path: Path) -> Iterator[Counter[str]]:
+    """
+    Writes what a file holds and the database does not, a batch at a time; yields the numbers of rows by table.
+
+    `skipped` counts rows that belonged to what was deleted meanwhile, such as a chat; they are left out. Raises
+    ArchiveError, after what came before it was restored.
+    """
+    digest, totals, complete = sha256(), Counter[str](), False
+    with path.open("rb") as file:
+        for number, member in enumerate(_members(file)):
+            if number == 0:
+                _header(member)
+            else:
+                rows, last = _checked(member)
+                if "totals" in last:
+                    complete = True
+                    if last != {"totals": totals, "sha256": digest.hexdigest()}:
+                        raise ArchiveError("The file is not as it was written: its totals differ.")
+                    break
+                totals.update(last["counts"])
+                with transaction.atomic():
+                    counts = _restore(rows)
+                yield counts
+            digest.update(b"".join(member.lines))
+    if not complete:
+        raise ArchiveError("The file has no end: its last batch may be missing, which is still in the database.")
+
+
+def _restore(lines: list[dict[str, list[dict[str, Any]]]]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    known = dict(Incident.objects.filter(pk__in=map(_pk, lines)).values_list("pk", "created_at"))
+    for line in lines:
+        (row,) = line[_name(Incident)]
+        if (at := known.get(row["id"])) and at != datetime.fromisoformat(row["created_at"]):
+            raise ArchiveError(f"Another incident has the number {row['id']}.")
+    missing = [line for line in lines if _pk(line) not in known]
+    for table in tables:
+        rows = [row for line in missing for row in line.get(_name(table.model), [])]
+        kept = list(_without_dangling(table.model, rows))
+        counts["skipped"] += len(rows) - len(kept)
+        if table.remains is not None:
+            # Those that stayed get back what they lost.
+            stored = set(_existing(table.model, [row["id"] for row in kept]))
+            back = [_values(table.model, row, ("id", *table.remains)) for row in kept if row["id"] in stored]
+            store.update_rows(table.model, [*table.remains], back)
+            counts[_name(table.model)] += len(back)
+            kept = [row for row in kept if row["id"] not in stored]
+        for columns, alike in _by_columns(kept):
+            store.insert_rows(table.model, columns, [_values(table.model, row, columns) for row in alike])
+        if kept:
+            store.reserve_ids_until(table.model, max(row["id"] for row in kept))
+        counts[_name(table.model)] += len(kept)
+    return counts
+
+
+def _rows_of(model: type[models.Model], pks: list[int]) -> dict[int, list[dict[str, Any]]]:
+    """Returns rows by incident, each by its columns, and locks them."""
+    column, columns = _column(model), [field.attname for field in model._meta.concrete_fields]
+    found: dict[int, list[dict[str, Any]]] = {}
+    rows = model._default_manager.filter(**{f"{column}__in": pks}).order_by("pk")
+    for row in rows.select_for_update().values(*columns):
+        found.setdefault(row[column], []).append(row)
+    return found
+
+
+def _without_dangling(model: type[models.Model], rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Leaves out rows that refer to what was deleted, or the reference where it may be empty."""
+    for field in model._meta.concrete_fields:
+        if not isinstance(field, ForeignKey) or field.remote_field.model in (Incident, IncidentChange):
+            continue
+        named = {row[field.attname] for row in rows if row.get(field.attname) is not None}
+        gone = named.difference(_existing(field.remote_field.model, list(named)))
+        if field.null:
+            rows = [row | {field.attname: None} if row.get(field.attname) in gone else row for row in rows]
+        else:
+            rows = [row for row in rows if row[field.attname] not in gone]
+    yield from rows
+
+
+def _existing(model: type[models.Model], pks: list[Any]) -> Iterator[Any]:
+    for some in batched(pks, BATCH):
+        yield from model._default_manager.filter(pk__in=some).values_list("pk", flat=True)
+
+
+def _by_columns(rows: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, ...], list[dict[str, Any]]]]:
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row), []).append(row)
+    yield from groups.items()
+
+
+def _values(model: type[models.Model], row: dict[str, Any], columns: tuple[str, ...]) -> list[Any]:
+    fields = {field.attname: field for field in model._meta.concrete_fields}
+    if unknown := set(columns) - fields.keys():
+        raise ArchiveError(f"{_name(model)} has no column {', '.join(unknown)}: another version wrote the file.")
+    return [_value(fields[column], row[column]) for column in columns]
+
+
+def _value(field: models.Field, value: Any) -> Any:
+    if isinstance(field, models.JSONField):
+        return orjson.dumps(value).decode()
+    return field.to_python(value)
+
+
+def _members(file: IO[bytes]) -> Iterator[Member]:
+    """Reads from where the file stands, without a last member that is not complete."""
+    end, data = file.tell(), b""
+    while True:
+        parts, decompress = [], zlib.decompressobj(wbits=31)  # of gzip
+        try:
+            while not decompress.eof:
+                if not data and not (data := file.read(CHUNK)):
+                    return
+                end += len(data)
+                parts.append(decompress.decompress(data))
+                data = decompress.unused_data
+                end -= len(data)
+        except zlib.error as exc:
+            raise ArchiveError(f"The file is damaged: {exc}") from None
+        yield Member(end, b"".join(parts).splitlines(keepends=True))
+
+
+def _header(member: Member) -> dict[str, Any]:
+    try:
+        header = orjson.loads(member.lines[0])
+    except (IndexError, orjson.JSONDecodeError):
+        header = {}
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise ArchiveError("The file is no archive of incidents.")
+    if header["version"] != VERSION:
+        raise ArchiveError(f"The file has version {header['version']}, and this is version {VERSION}.")
+    return header
+
+
+def _checked(member: Member) -> tuple[list[dict[str, list[dict[str, Any]]]], dict[str, Any]]:
+    """Returns the incidents of a batch, and its last line."""
+    *lines, last = member.lines
+    end = orjson.loads(last)
+    if "totals" not in end and end["sha256"] != sha256(b"".join(lines)).hexdigest():
+        raise ArchiveError("The file is not as it was written: a batch has another digest.")
+    return [orjson.loads(line) for line in lines], end
+
+
+def _pk(line: dict[str, list[dict[str, Any]]]) -> int:
+    return line[_name(Incident)][0]["id"]
+
+
+def _name(model: type[models.Model]) -> str:
+    return model._meta.label_lower
+
+
+def _column(model: type[models.Model]) -> str:
+    return "id" if model is Incident else "incident_id"
+
+
+def _base64(value: Any) -> str:
+    return base64.b64encode(bytes(value)).decode()
+
+
+def _synchronize_directory(path: Path) -> None:
+    directory = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
