@@ -1,5 +1,3 @@
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from django.core.files.base import ContentFile
 from django.db import IntegrityError, transaction
@@ -86,25 +84,6 @@ def test_a_deleted_file_is_removed_and_its_row_stays(media):
     row = Attachment.objects.get()
     assert (row.state, row.file.name, files(media)) == ("failed", "", [])
     assert IncidentChange.objects.latest("pk").changes == {"attachment": ["voice", None]}
-
-
-def test_orphans_of_past_days_are_deleted_and_nothing_else(media):
-    folders = {days: media / f"{datetime.now(UTC) - timedelta(days=days):%Y/%m/%d}" for days in (0, 3)}
-    for folder in folders.values():
-        folder.mkdir(parents=True)
-        for name in ("named", "orphan"):
-            (folder / name).write_bytes(b"x")
-    attachment = announce(make_incident())
-    name = str((folders[3] / "named").relative_to(media))
-    Attachment.objects.filter(pk=attachment.pk).update(
-        state="stored", file=name, size=1, sha256="0" * 64, content_type="text/plain"
-    )
-    assert not jobs.delete_orphans()
-    assert {path.relative_to(media) for path in files(media)} == {
-        (folders[0] / "named").relative_to(media),
-        (folders[0] / "orphan").relative_to(media),
-        (folders[3] / "named").relative_to(media),
-    }
 
 
 @pytest.mark.parametrize(
