@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from core.api.exception_handler import error_response
 from core.api.exceptions import PreconditionFailed
 from core.api.json import JSONRenderer
+from core.api.openapi import ID_SCHEMA
 from core.api.preconditions import Preconditions
 from core.api.ranges import RangeNotSatisfiable, requested_range
 from core.api.serializers import validate_all
@@ -30,8 +31,11 @@ from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
 from incidents.models import Attachment, Channel, Incident
 from incidents.views import REPLAYED, created, idempotency_key, request_header, response_header
 
-NUMBER = OpenApiParameter("number", OpenApiTypes.INT64, OpenApiParameter.PATH, description="The attachment's id.")
+NUMBER = OpenApiParameter(
+    "number", ID_SCHEMA | {"example": 1}, OpenApiParameter.PATH, description="The id of the attachment."
+)
 RANGE = request_header("Range", "One range of bytes.", example="bytes=0-1023")
+IF_NONE_MATCH = request_header("If-None-Match", "Entity tags, or `*`: 304 if the file has one of them.", example='"0"')
 ETAG = response_header("ETag", "The digest of the bytes.", 200, 206, 304)
 
 
@@ -68,11 +72,10 @@ class AttachmentViewSet(viewsets.GenericViewSet[Attachment]):
         description="The history gets an entry; the incident and its `ETag` stay as they are.",
         parameters=[
             idempotency_key("1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed"),
-            response_header("Location", "The address of the bytes.", 201),
             REPLAYED,
         ],
         examples=[examples.ATTACHMENT],
-        request={"multipart/form-data": UploadSerializer},
+        request=UploadSerializer,
         responses={201: AttachmentSerializer},
     )
     def create(self, request: Request, pk: str) -> HttpResponse:
@@ -113,7 +116,7 @@ class AttachmentViewSet(viewsets.GenericViewSet[Attachment]):
         summary="Download a file",
         description="Its bytes, as they were sent, with `Range` and `ETag`. A browser that is logged in to the admin "
         "may read them too. 404 until the file is stored.",
-        parameters=[NUMBER, RANGE, ETAG],
+        parameters=[NUMBER, RANGE, IF_NONE_MATCH, ETAG],
         responses={
             (200, "application/octet-stream"): OpenApiTypes.BINARY,
             (206, "application/octet-stream"): OpenApiTypes.BINARY,
