@@ -11,10 +11,12 @@ class IncidentsConfig(AppConfig):
     def ready(self) -> None:
         from core import jobs, metrics
         from incidents.attachments.jobs import delete_files, delete_orphans
+        from incidents.attachments.thumbnails import make_thumbnails
         from incidents.idempotency import purge_expired_keys
         from incidents.metrics import incidents
 
         jobs.register(jobs.Job("purge_expired_keys", purge_expired_keys, every=timedelta(hours=1)))
         jobs.register(jobs.Job("delete_files", delete_files, every=timedelta(minutes=1)))
         jobs.register(jobs.Job("delete_orphans", delete_orphans, every=timedelta(days=1)))
+        jobs.register(jobs.Job("make_thumbnails", make_thumbnails, every=timedelta(seconds=2)))
         metrics.register(incidents)
