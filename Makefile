@@ -120,15 +120,16 @@ PRODUCTION := docker/compose
 deploy: ## Production in containers, with .env.prod: start it (ARGS="--scale web=2"), later replace the replicas one by one
 	@docker/deploy $(ARGS)
 
-backup: ## Write a verified dump of the production database to the volume "backups"
-	@$(PRODUCTION) exec -T --user root db backup
+backup: ## Write a verified dump of the production database, and its attachments, to the volume "backups"
+	@$(PRODUCTION) exec -T --user 0:10001 db backup
 
 # AT and VERSION reach the scripts through the environment.
-restore: ## Restore a dump into an empty production database: FILE=... (FORCE=1 replaces a full one), or a moment: AT='... +03'
+restore: ## Restore a dump and its attachments into an empty production database: FILE=... (FORCE=1 replaces a full one), or a moment: AT='... +03'
 ifdef AT
 	@docker/restore-at "$$AT"
 else
 	@$(PRODUCTION) up --detach --wait --no-recreate db
+	@$(PRODUCTION) exec -T --user 10001:10001 db restore-attachments "$(FILE)"
 	@$(PRODUCTION) exec -T --user root --env FORCE=$(FORCE) db restore "$(FILE)"
 	@$(PRODUCTION) run --rm -T --no-deps migrate
 endif

@@ -182,3 +182,56 @@ def _database_of_url(variable: str, url: str) -> dict[str, Any]:
         "DISABLE_SERVER_SIDE_CURSORS": BOOLEANS.get(pooled, False),
         "OPTIONS": options,
     }
+
+
+def storages(media_root: Path, *, manifest: bool) -> dict[str, dict[str, Any]]:
+    """Reads STORAGES: `attachments` is a bucket of S3 if ATTACHMENT_S3_BUCKET is set. Raises ImproperlyConfigured."""
+    files = "django.core.files.storage.FileSystemStorage"
+    # Readable by the service's group, for a web server in it
+    options = {
+        "location": media_root,
+        "base_url": None,
+        "file_permissions_mode": 0o640,
+        "directory_permissions_mode": 0o750,
+    }
+    static = "django.contrib.staticfiles.storage.StaticFilesStorage"
+    if manifest:
+        static = "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    return {
+        "default": {"BACKEND": files},
+        "staticfiles": {"BACKEND": static},
+        "attachments": _bucket() or {"BACKEND": files, "OPTIONS": options},
+    }
+
+
+def _bucket() -> dict[str, Any] | None:
+    names = ("BUCKET", "ENDPOINT", "REGION", "ACCESS_KEY", "SECRET_KEY")
+    bucket, endpoint, region, access_key, secret_key = (text(f"ATTACHMENT_S3_{name}") for name in names)
+    if bool(access_key) != bool(secret_key):
+        raise ImproperlyConfigured("Set both of ATTACHMENT_S3_ACCESS_KEY and ATTACHMENT_S3_SECRET_KEY, or neither.")
+    if not bucket:
+        if endpoint or region or access_key:
+            raise ImproperlyConfigured("Set ATTACHMENT_S3_BUCKET, or none of the variables ATTACHMENT_S3_*.")
+        return None
+    if endpoint and not re.match(r"https?://[^/]", endpoint):
+        raise ImproperlyConfigured("ATTACHMENT_S3_ENDPOINT must be a URL, such as https://s3.example.org.")
+    from botocore.config import Config  # slow to import
+
+    # A request that stores or sends a file fails within half a minute of an outage. Other servers than Amazon's do not
+    # know all checksums; each file has its SHA-256 in the database.
+    client = Config(
+        connect_timeout=3,
+        read_timeout=10,
+        retries={"total_max_attempts": 2, "mode": "standard"},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    options = {
+        "bucket_name": bucket,
+        "endpoint_url": endpoint or None,
+        "region_name": region or None,
+        "access_key": access_key or None,
+        "secret_key": secret_key or None,
+        "client_config": client,
+    }
+    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}

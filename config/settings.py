@@ -218,36 +218,13 @@ STATIC_ROOT = env.text("STATIC_ROOT") or None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_AUTOREFRESH = DEBUG
 WHITENOISE_ROOT = BASE_DIR / "core" / "root"
-_STATIC = "whitenoise.storage.CompressedManifestStaticFilesStorage" if STATIC_ROOT else None
 
-# Attachments of incidents: a folder, or a bucket of S3 or of a server that speaks its protocol
+# Attachments of incidents: in the folder MEDIA_ROOT, from which nginx may send them, or in a bucket of S3
 MEDIA_ROOT = BASE_DIR / env.text("MEDIA_ROOT", "media")
 ATTACHMENT_MAX_BYTES = env.integer("ATTACHMENT_MAX_BYTES", 20_971_520, least=1, most=500_000_000)
 ATTACHMENT_MAX_NUMBER = env.integer("ATTACHMENT_MAX_NUMBER", 100, least=1, most=10_000)
-# Of nginx, which serves the folder: empty, and the service sends the files itself.
-ATTACHMENT_X_ACCEL = env.text("ATTACHMENT_X_ACCEL")
-ATTACHMENT_S3_BUCKET = env.text("ATTACHMENT_S3_BUCKET")
-_ATTACHMENTS: dict[str, object] = {
-    "BACKEND": "django.core.files.storage.FileSystemStorage",
-    "OPTIONS": {"location": MEDIA_ROOT, "base_url": None},
-}
-if ATTACHMENT_S3_BUCKET:
-    _ATTACHMENTS = {
-        "BACKEND": "storages.backends.s3.S3Storage",
-        "OPTIONS": {
-            "bucket_name": ATTACHMENT_S3_BUCKET,
-            "endpoint_url": env.text("ATTACHMENT_S3_ENDPOINT") or None,
-            "region_name": env.text("ATTACHMENT_S3_REGION") or None,
-            "access_key": env.text("ATTACHMENT_S3_ACCESS_KEY") or None,
-            "secret_key": env.text("ATTACHMENT_S3_SECRET_KEY") or None,
-            "file_overwrite": False,
-        },
-    }
-STORAGES: dict[str, dict[str, object]] = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": _STATIC or "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    "attachments": _ATTACHMENTS,
-}
+STORAGES = env.storages(MEDIA_ROOT, manifest=STATIC_ROOT is not None)
+ATTACHMENT_X_ACCEL = "" if env.text("ATTACHMENT_S3_BUCKET") else env.text("ATTACHMENT_X_ACCEL")
 
 # Metrics, intake, webhooks
 METRICS_NETWORKS = env.networks("METRICS_NETWORKS")

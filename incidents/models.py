@@ -204,6 +204,7 @@ class Attachment(models.Model):
         indexes = [
             models.Index(fields=["incident", "id"], name="attachment_of_incident"),
             models.Index(fields=["file"], name="attachment_file"),
+            models.Index(fields=["thumbnail"], name="attachment_thumbnail", condition=~Q(thumbnail="")),
             # For the cards that are to tell of new ones
             models.Index(fields=["-created_at", "incident"], name="attachment_newest"),
             models.Index(fields=["state", "id"], name="attachment_not_stored", condition=~Q(state="stored")),

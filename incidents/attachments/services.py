@@ -2,7 +2,7 @@
 The only writers of attachments: each row has its entry in the history, written in the same transaction.
 
 A file is saved before the row that names it, and deleted after the row that no longer does: a process that dies between
-the two leaves a file without a row, which `jobs.delete_orphans` finds, never a row without its file.
+the two leaves a file without a row, which `jobs.Orphans` finds, never a row without its file.
 """
 
 import logging
@@ -39,7 +39,7 @@ def save_file(file: "File[Any]", content: Content | None = None) -> StoredFile:
 
 
 def discard_file(stored: StoredFile) -> None:
-    """Deletes a file that is certain to have no row; without the storage it is left to `jobs.delete_orphans`."""
+    """Deletes a file that is certain to have no row; without the storage it is left to `jobs.Orphans`."""
     try:
         attachment_storage().delete(stored.name)
     except Exception:

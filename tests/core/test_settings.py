@@ -39,6 +39,9 @@ def test_each_variable_of_the_template_has_a_comment():
         ({"ALLOWED_HOSTS": ""}, "Set ALLOWED_HOSTS"),
         ({"METRICS_NETWORKS": "10.0.0.1/8"}, "METRICS_NETWORKS takes networks"),
         ({"CORS_ALLOWED_ORIGINS": "https://a.example,*"}, "CORS_ALLOWED_ORIGINS must name"),
+        ({"ATTACHMENT_S3_ENDPOINT": "https://s3.example"}, "Set ATTACHMENT_S3_BUCKET"),
+        ({"ATTACHMENT_S3_BUCKET": "b", "ATTACHMENT_S3_ACCESS_KEY": "a"}, "Set both of ATTACHMENT_S3_ACCESS_KEY"),
+        ({"ATTACHMENT_S3_BUCKET": "b", "ATTACHMENT_S3_ENDPOINT": "s3.example"}, "ATTACHMENT_S3_ENDPOINT must be a URL"),
     ],
 )
 def test_production_refuses_to_start(environment, sentence):
@@ -221,3 +224,17 @@ def test_malformed_value_is_one_sentence_that_names_it(wrong):
     assert run.returncode != 0
     (sentence,) = run.stderr.splitlines()
     assert list(wrong)[-1] in sentence and "s3cret" not in sentence
+
+
+def test_nginx_sends_no_files_of_a_bucket():
+    assert setting("settings.ATTACHMENT_X_ACCEL", ATTACHMENT_X_ACCEL="/attachments/") == "/attachments/"
+    bucket = {"ATTACHMENT_S3_BUCKET": "b", "ATTACHMENT_S3_ENDPOINT": "http://localhost:9000"}
+    assert setting("settings.ATTACHMENT_X_ACCEL", ATTACHMENT_X_ACCEL="/attachments/", **bucket) == ""
+
+
+@pytest.mark.parametrize(("folder", "code"), [("/tmp/media", 0), ("/dev/null/media", 1)])
+def test_a_folder_of_attachments_that_is_not_writable_is_an_error_of_the_deployment(folder, code):
+    environment = VALID | {"PATH": os.environ["PATH"], "MEDIA_ROOT": folder}
+    command = [sys.executable, "manage.py", "check", "--deploy", "--tag", "attachments"]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert run.returncode == code and ("incidents.E001" in run.stderr) is bool(code), run.stderr

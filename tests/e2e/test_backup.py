@@ -15,19 +15,50 @@ def everything(production):
     return {table: sorted(production.sql(f'SELECT t FROM "{table}" t').split("\n")) for table in tables}
 
 
+def files(production):
+    """The attachments, by their digests, with what they may be read and written by."""
+    command = "cd /attachments && find . -type f -exec sha256sum {} + -exec stat -c '%n %a %u:%g' {} + | sort"
+    return production.compose("exec", "-T", "web", "sh", "-c", command).stdout
+
+
+def attach(production, incident, name, content):
+    """Stores a file as the API does."""
+    code = f"""
+from django.core.files.base import ContentFile
+from incidents.actors import Named
+from incidents.attachments.services import add_attachment, save_file
+stored = save_file(ContentFile({content!r}))
+add_attachment(incident_id={incident}, stored=stored, name={name!r}, actor=Named("operator"), channel="api")
+"""
+    production.compose("exec", "-T", "web", "python", "manage.py", "shell", "--no-imports", "-c", code)
+
+
 def test_restore_brings_every_row_back(production, client):
     report = {"description": "before the backup", "source": "operator"}
-    assert client.post(production.incidents, json=report).status_code == 201
-    file = production.run("make", "backup").stdout.split()[-1]
-    before = everything(production)
+    made = client.post(production.incidents, json=report)
+    assert made.status_code == 201
+    incident = made.json()["id"]
+    attach(production, incident, "a.jpg", b"photo")
+    attach(production, incident, "b.bin", bytes(range(256)) * 100)
+    said = production.run("make", "backup").stdout
+    file = said.split()[-1]
+    assert f"{file.removesuffix('.dump')}.attachments.tar: 2 attachments" in said
+    before, attached = everything(production), files(production)
+    assert attached.count(" 640 10001:10001") == 2
     assert before["incidents_incident"] != [""]
     refused = production.run("make", "restore", f"FILE={file}", check=False)
     assert refused.returncode and "FORCE=1 replaces them" in refused.stdout
 
     production.compose("rm", "--stop", "--force", "db")
     run("docker", "volume", "rm", f"{production.name}_db")
-    production.run("make", "restore", f"FILE={file}")
+    production.compose("exec", "-T", "web", "find", "/attachments", "-mindepth", "1", "-delete")
+    restored = production.run("make", "restore", f"FILE={file}").stdout
+    assert f"Restored {file.removesuffix('.dump')}.attachments.tar." in restored
     assert everything(production) == before
+    assert files(production) == attached
+    # The service goes on writing into folders that were restored.
+    attach(production, incident, "c.bin", b"later")
+    assert files(production).count(" 640 10001:10001") == 3
 
     production.sql("DELETE FROM django_session; DROP TABLE django_session")
     production.run("make", "restore", f"FILE={file}", "FORCE=1")

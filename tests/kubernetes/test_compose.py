@@ -97,6 +97,9 @@ def test_rights(name):
     assert COMPOSE[name]["read_only"] and COMPOSE[name]["cap_drop"] == ["ALL"]
     user = {"incidents": 10001, "nginx:1.28": 101}[container["image"]]
     security = pod["securityContext"] | container["securityContext"]
+    # Of all containers of a pod, as `group_add` of nginx
+    group = {security.pop("fsGroup", None), security.pop("fsGroupChangePolicy", None)}
+    assert group == ({None} if name == "migrate" else {10001, "OnRootMismatch"})
     assert security == {
         "runAsNonRoot": True,
         "runAsUser": user,
@@ -115,6 +118,18 @@ def test_writable_folders(name):
     writable = {path for path, (volume, mount) in volumes(name).items() if "emptyDir" in volume}
     entries = [*COMPOSE[name]["tmpfs"], *(volume for volume in COMPOSE[name].get("volumes", []) if "sockets" in volume)]
     assert writable == {re.search(r"/[\w/]+", entry)[0] for entry in entries}
+
+
+@every_container
+def test_attachments(name):
+    entries = [volume for volume in COMPOSE[name].get("volumes", []) if volume.startswith("attachments:")]
+    claims = [both for both in volumes(name).items() if "persistentVolumeClaim" in both[1][0]]
+    assert len(entries) == len(claims) == (name != "migrate")
+    for entry, (path, (volume, mount)) in zip(entries, claims, strict=True):
+        assert entry == f"attachments:{path}" + (":ro" if mount.get("readOnly") else "")
+        assert volume["persistentVolumeClaim"] == {"claimName": "attachments"}
+        assert SETTINGS["MEDIA_ROOT"] == path and bool(mount.get("readOnly")) is (name == "nginx")
+    assert COMPOSE["nginx"]["group_add"] == ["10001"]
 
 
 def test_sizes_of_folders():

@@ -151,3 +151,7 @@ def test_an_overlay_sets_what_each_cluster_has_its_own_of(overlay):
     assert (settings["name"], settings["behavior"]) == ("incidents", "merge")
     names = [line.partition("=")[0] for line in settings["literals"]]
     assert names == ["ALLOWED_HOSTS", "USE_HTTPS", "REAL_IP_FROM", "PGSSLMODE"]
+
+
+def test_every_node_can_mount_the_attachments():
+    assert of_kind("PersistentVolumeClaim")["attachments"]["accessModes"] == ["ReadWriteMany"]

@@ -1,8 +1,5 @@
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from django.core.files.base import ContentFile
-from django.core.files.storage import storages
 from django.db import IntegrityError, transaction
 
 from incidents.actors import Named
@@ -15,14 +12,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 ANNA = Named("anna")
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + bytes(50)
-
-
-@pytest.fixture(autouse=True)
-def media(settings, tmp_path, monkeypatch):
-    backend = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path}}
-    settings.STORAGES = {**settings.STORAGES, "attachments": backend}
-    monkeypatch.setattr(Attachment._meta.get_field("file"), "storage", storages["attachments"])
-    return tmp_path
 
 
 def files(folder):
@@ -95,25 +84,6 @@ def test_a_deleted_file_is_removed_and_its_row_stays(media):
     row = Attachment.objects.get()
     assert (row.state, row.file.name, files(media)) == ("failed", "", [])
     assert IncidentChange.objects.latest("pk").changes == {"attachment": ["voice", None]}
-
-
-def test_orphans_of_past_days_are_deleted_and_nothing_else(media):
-    folders = {days: media / f"{datetime.now(UTC) - timedelta(days=days):%Y/%m/%d}" for days in (0, 3)}
-    for folder in folders.values():
-        folder.mkdir(parents=True)
-        for name in ("named", "orphan"):
-            (folder / name).write_bytes(b"x")
-    attachment = announce(make_incident())
-    name = str((folders[3] / "named").relative_to(media))
-    Attachment.objects.filter(pk=attachment.pk).update(
-        state="stored", file=name, size=1, sha256="0" * 64, content_type="text/plain"
-    )
-    assert not jobs.delete_orphans()
-    assert {path.relative_to(media) for path in files(media)} == {
-        (folders[0] / "named").relative_to(media),
-        (folders[0] / "orphan").relative_to(media),
-        (folders[3] / "named").relative_to(media),
-    }
 
 
 @pytest.mark.parametrize(

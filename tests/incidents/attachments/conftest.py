@@ -1,0 +1,12 @@
+import pytest
+from django.core.files.storage import storages
+
+from incidents.models import Attachment
+
+
+@pytest.fixture(autouse=True)
+def media(settings, tmp_path, monkeypatch):
+    backend = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path}}
+    settings.STORAGES = {**settings.STORAGES, "attachments": backend}
+    monkeypatch.setattr(Attachment._meta.get_field("file"), "storage", storages["attachments"])
+    return tmp_path
