@@ -147,7 +147,7 @@ class CommentForm(forms.Form):
         max_length=DESCRIPTION_MAX_LENGTH,
         widget=forms.Textarea(attrs={"rows": 3, "placeholder": _("Write a comment")}),
     )
-    files = FilesField(label=_("Attach files"), required=False)
+    file = FilesField(label=_("Attach files"), required=False)
     once = OnceField()
 
     def __init__(self, *args: Any, already: int = 0, **kwargs: Any) -> None:
@@ -156,13 +156,13 @@ class CommentForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or {}
-        files = values.get("files", [])
+        files = values.get("file", [])
         # The last field of the page's form: a body that was cut off has no such field, and its last file is not whole.
         if files and END not in self.data:
-            self.add_error("files", _("The files did not arrive whole: nothing was recorded. Send them again."))
+            self.add_error("file", _("The files did not arrive whole: nothing was recorded. Send them again."))
         if self.already + len(files) > settings.ATTACHMENT_MAX_NUMBER:
             message = _("An incident has at most %d files: nothing was recorded.") % settings.ATTACHMENT_MAX_NUMBER
-            self.add_error("files", message)
+            self.add_error("file", message)
         if not (values.get("text") or files or self.errors):
             self.add_error("text", _("Write a comment or choose a file."))
         return values

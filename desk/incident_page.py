@@ -6,6 +6,7 @@ from functools import wraps
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.contrib.admin.helpers import AdminForm
@@ -112,7 +113,7 @@ def comment_view(model_admin: ModelAdmin, request: HttpRequest, incident: Incide
                 form = CommentForm(initial=_explain(request, exc))
                 return _render_incident(model_admin, request, incident, comment_form=form)
             if not recorded:
-                form.add_error("files", _("The files could not be stored: nothing was recorded. Try again later."))
+                form.add_error("file", _("The files could not be stored: nothing was recorded. Try again later."))
         if not form.is_valid():
             return _render_incident(model_admin, request, incident, comment_form=form)
     # Also where the address of a refused comment is opened anew
@@ -161,6 +162,7 @@ def _render_incident(
         more_entries=len(entries) > ENTRIES_SHOWN,
         origins=[origin for origins_of in registry.origins for origin in origins_of(request, incident)],
         buttons=buttons.on_page(incident.status),
+        max_bytes=settings.ATTACHMENT_MAX_BYTES,
     )
 
 
@@ -204,7 +206,7 @@ def _create_once(request: HttpRequest, form: AddForm) -> int:
 
 def _comment_once(request: HttpRequest, incident: Incident, form: CommentForm) -> bool:
     """Returns False if the storage did not take the files. Raises what `create_or_replay` raises."""
-    text, upload = form.cleaned_data["text"], Upload(form.cleaned_data["files"])
+    text, upload = form.cleaned_data["text"], Upload(form.cleaned_data["file"])
     sent: dict[str, Any] = {"incident": incident.pk, "comment": text}
     if upload.files:
         sent["files"] = upload.digests()

@@ -110,7 +110,7 @@ class CorsMiddleware(corsheaders.CorsMiddleware):
 def _limit(request: HttpRequest) -> int:
     """Returns the size of the longest body that a page of the admin takes; the comments take files."""
     is_comment = re.fullmatch(r"/api/admin/incidents/incident/\d+/comment/?", request.path_info)
-    return settings.DATA_UPLOAD_MAX_MEMORY_SIZE + (settings.ATTACHMENT_MAX_BYTES * 3 if is_comment else 0)
+    return settings.DATA_UPLOAD_MAX_MEMORY_SIZE + (settings.ATTACHMENT_MAX_BYTES if is_comment else 0)
 
 
 class BodyMiddleware:

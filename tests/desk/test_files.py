@@ -73,7 +73,7 @@ def url_of(file, rest=""):
 
 def send(client, incident, form, *files, **typed):
     uploads = [SimpleUploadedFile(name, data) for name, data in files]
-    return client.post(f"{INCIDENTS}{incident.pk}/comment/", form | typed | {"files": uploads})
+    return client.post(f"{INCIDENTS}{incident.pk}/comment/", form | typed | {"file": uploads})
 
 
 def said():
@@ -242,19 +242,19 @@ class TestAdded:
     def test_what_is_refused_is_said_and_keeps_the_text(self, settings, site, incident, form, storage, files, message):
         settings.ATTACHMENT_MAX_BYTES, settings.ATTACHMENT_MAX_NUMBER = 2000, 3
         refused = send(site, incident, form, *files, text="Вот")
-        assert (refused.status_code, refused.context["comment_form"].errors) == (200, {"files": [message]})
+        assert (refused.status_code, refused.context["comment_form"].errors) == (200, {"file": [message]})
         assert form_of(refused, "comment_form")["text"] == "Вот"
         assert said() == [] and storage() == []
 
     def test_files_that_were_cut_off_are_refused(self, site, incident, form):
         del form["end"]
         refused = send(site, incident, form, ("a.jpg", jpeg()), text="Вот")
-        assert refused.context["comment_form"].errors.keys() == {"files"} and said() == []
+        assert refused.context["comment_form"].errors.keys() == {"file"} and said() == []
 
     def test_a_storage_that_is_away_is_said(self, site, incident, form):
         with patch.object(FileSystemStorage, "save", side_effect=ConnectionError):
             refused = send(site, incident, form, ("a.jpg", jpeg()), text="Вот")
-        assert refused.context["comment_form"].errors.keys() == {"files"} and said() == []
+        assert refused.context["comment_form"].errors.keys() == {"file"} and said() == []
         assert form_of(refused, "comment_form")["text"] == "Вот"
         assert send(site, incident, form, ("a.jpg", jpeg()), text="Вот").status_code == 302
 
@@ -268,7 +268,7 @@ class TestAdded:
 
     def test_other_pages_take_no_files(self, site, incident):
         form = open_form(site, f"{incident.pk}/change/")
-        site.post(f"{INCIDENTS}{incident.pk}/change/", form | {"files": SimpleUploadedFile("a.jpg", jpeg())})
+        site.post(f"{INCIDENTS}{incident.pk}/change/", form | {"file": SimpleUploadedFile("a.jpg", jpeg())})
         assert not Attachment.objects.exists()
 
     def test_the_text_outlives_the_session_and_files_are_asked_for(self, site, incident, form, storage):
