@@ -1,10 +1,11 @@
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ERROR_FLAG, SEARCH_VAR
 from django.core.exceptions import PermissionDenied
+from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -13,11 +14,12 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from core.admin import ListAdmin
 from core.db import replica
-from desk import buttons, export, one_at_a_time
+from desk import buttons, export, files, one_at_a_time
 from desk.change_list import BoundedChangeList, BoundedPaginator, is_too_short, number_in, words_in
 from desk.filters import (
     ChannelFilter,
@@ -140,14 +142,35 @@ class IncidentAdmin(ListAdmin):
         def post(view: Any) -> Any:
             return require_POST(page(view))
 
+        def get(view: Any) -> Any:
+            return require_safe(page(view))
+
         export_view = require_GET(self.admin_site.admin_view(self.export_view))
         return [
-            path("<int:pk>/comment/", page(comment_view), name="incidents_incident_comment"),
+            path("<int:pk>/comment/", self._takes_files(page(comment_view)), name="incidents_incident_comment"),
+            path("<int:pk>/files/<int:number>/", get(files.show_view), name="incidents_incident_file"),
+            path(
+                "<int:pk>/files/<int:number>/thumbnail/", get(files.thumbnail_view), name="incidents_incident_thumbnail"
+            ),
+            path("<int:pk>/files/<int:number>/fetch/", post(files.fetch_view), name="incidents_incident_fetch_file"),
+            path("<int:pk>/files/<int:number>/delete/", post(files.delete_view), name="incidents_incident_delete_file"),
             path("<int:pk>/status/", post(status_view), name="incidents_incident_status"),
             path("moves/", post(moves_view), name="incidents_incident_moves"),
             path("export/<str:form>/", export_view, name="incidents_incident_export"),
             *super().get_urls(),
         ]
+
+    def _takes_files(self, page: Any) -> Any:
+        """Lets those who are logged in send files; others' are discarded, and so are those that come to other pages."""
+
+        @csrf_exempt  # `page` checks the token itself, once the handlers are set: the check reads the body
+        @wraps(page)
+        def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if self.admin_site.has_permission(request):
+                request.upload_handlers = [TemporaryFileUploadHandler(request)]
+            return page(request, *args, **kwargs)
+
+        return inner
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         return add_view(self, request)

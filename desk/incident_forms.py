@@ -4,7 +4,10 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from django import forms
+from django.conf import settings
 from django.contrib.admin.widgets import AdminTextareaWidget
+from django.core.exceptions import ValidationError
+from django.template.defaultfilters import filesizeformat
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
@@ -15,6 +18,7 @@ from incidents.services import WRITABLE
 from incidents.text import DESCRIPTION_MAX_LENGTH, is_blank, normalize_line_breaks
 
 CONFLICT = _("Nothing has been saved yet: others changed this incident after you opened it. Compare, then choose.")
+END = "end"
 LABELS = {"status": dict(Status.choices), "source": dict(Source.choices)}
 
 
@@ -112,10 +116,53 @@ class ChangeForm(IncidentForm):
         return [(field, self.conflicts.get(field.name)) for field in self.visible_fields()]
 
 
+class FileInput(forms.FileInput):
+    allow_multiple_selected = True
+
+
+class FilesField(forms.FileField):
+    """Any number of files, by the limits of the API."""
+
+    widget = FileInput
+
+    def clean(self, data: Any, initial: Any = None) -> list[Any]:
+        files = [super(FilesField, self).clean(each) for each in data or []]
+        for file in files:
+            if file.size > settings.ATTACHMENT_MAX_BYTES:
+                limit = filesizeformat(settings.ATTACHMENT_MAX_BYTES)
+                raise ValidationError(
+                    _("The file “%(name)s” is larger than %(limit)s: nothing was recorded."),
+                    code="max_size",
+                    params={"name": file.name, "limit": limit},
+                )
+        return files
+
+
 class CommentForm(forms.Form):
+    """Words, files or both, added to an incident that has `already` so many files."""
+
     text = TextField(
         label=_("Comment"),
+        required=False,
         max_length=DESCRIPTION_MAX_LENGTH,
         widget=forms.Textarea(attrs={"rows": 3, "placeholder": _("Write a comment")}),
     )
+    file = FilesField(label=_("Attach files"), required=False)
     once = OnceField()
+
+    def __init__(self, *args: Any, already: int = 0, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.already = already
+
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or {}
+        files = values.get("file", [])
+        # The last field of the page's form: a body that was cut off has no such field, and its last file is not whole.
+        if files and END not in self.data:
+            self.add_error("file", _("The files did not arrive whole: nothing was recorded. Send them again."))
+        if self.already + len(files) > settings.ATTACHMENT_MAX_NUMBER:
+            message = _("An incident has at most %d files: nothing was recorded.") % settings.ATTACHMENT_MAX_NUMBER
+            self.add_error("file", message)
+        if not (values.get("text") or files or self.errors):
+            self.add_error("text", _("Write a comment or choose a file."))
+        return values

@@ -6,11 +6,13 @@ from functools import wraps
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.contrib.admin.helpers import AdminForm
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -20,6 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from core.api.exceptions import PreconditionFailed, ServiceUnavailable
 from core.api.preconditions import Preconditions
 from desk import buttons, drafts, registry
+from desk.files import Upload, rows_of
 from desk.incident_forms import AddForm, ChangeForm, CommentForm, IncidentForm, display
 from incidents.actors import Named
 from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
@@ -93,20 +96,25 @@ def change_view(model_admin: ModelAdmin, request: HttpRequest, incident: Inciden
 
 @of_incident
 def comment_view(model_admin: ModelAdmin, request: HttpRequest, incident: Incident) -> HttpResponse:
-    if not model_admin.has_change_permission(request, incident):
+    if not model_admin.has_change_permission(request):
         raise PermissionDenied
     if draft := drafts.take(request):
         messages.warning(request, drafts.NOT_SAVED)
+        messages.warning(request, _("Files are not kept: if you chose some, choose them again."))
         form = CommentForm(initial=draft.dict())
         return _render_incident(model_admin, request, incident, comment_form=form)
     if request.method == "POST":
-        form = CommentForm(request.POST)
+        already = incident.attachments.count() if request.FILES else 0
+        form = CommentForm(request.POST, request.FILES, already=already)
+        if form.is_valid():
+            try:
+                recorded = _comment_once(request, incident, form)
+            except (IdempotencyKeyReused, IdempotencyKeyInUse) as exc:
+                form = CommentForm(initial=_explain(request, exc))
+                return _render_incident(model_admin, request, incident, comment_form=form)
+            if not recorded:
+                form.add_error("file", _("The files could not be stored: nothing was recorded. Try again later."))
         if not form.is_valid():
-            return _render_incident(model_admin, request, incident, comment_form=form)
-        try:
-            _comment_once(request, incident, form)
-        except (IdempotencyKeyReused, IdempotencyKeyInUse) as exc:
-            form = CommentForm(initial=_explain(request, exc))
             return _render_incident(model_admin, request, incident, comment_form=form)
     # Also where the address of a refused comment is opened anew
     url = reverse("admin:incidents_incident_change", args=[incident.pk], query=request.GET)
@@ -150,10 +158,11 @@ def _render_incident(
         original=incident,
         comment_form=comment_form or CommentForm(),
         taken_by=names_of_takers([incident.pk]).get(incident.pk),
-        entries=entries[:ENTRIES_SHOWN],
+        rows=rows_of(entries[:ENTRIES_SHOWN]),
         more_entries=len(entries) > ENTRIES_SHOWN,
         origins=[origin for origins_of in registry.origins for origin in origins_of(request, incident)],
         buttons=buttons.on_page(incident.status),
+        max_bytes=settings.ATTACHMENT_MAX_BYTES,
     )
 
 
@@ -195,14 +204,30 @@ def _create_once(request: HttpRequest, form: AddForm) -> int:
     return _once(request, form.cleaned_data["once"], {"add": values}, create)
 
 
-def _comment_once(request: HttpRequest, incident: Incident, form: CommentForm) -> None:
-    text = form.cleaned_data["text"]
+def _comment_once(request: HttpRequest, incident: Incident, form: CommentForm) -> bool:
+    """Returns False if the storage did not take the files. Raises what `create_or_replay` raises."""
+    text, upload = form.cleaned_data["text"], Upload(form.cleaned_data["file"])
+    sent: dict[str, Any] = {"incident": incident.pk, "comment": text}
+    if upload.files:
+        sent["files"] = upload.digests()
+        if not upload.save():
+            return False
 
     def create() -> Incident:
-        add_comment(incident_id=incident.pk, text=text, actor=_actor(request), channel=Channel.ADMIN)
+        with transaction.atomic():
+            if text:
+                add_comment(incident_id=incident.pk, text=text, actor=_actor(request), channel=Channel.ADMIN)
+            upload.name(incident, _actor(request))
         return incident
 
-    _once(request, form.cleaned_data["once"], {"incident": incident.pk, "comment": text}, create)
+    try:
+        _once(request, form.cleaned_data["once"], sent, create)
+    except (IdempotencyKeyReused, IdempotencyKeyInUse):
+        upload.discard()
+        raise
+    if not upload.is_named:  # recorded before
+        upload.discard()
+    return True
 
 
 def _once(request: HttpRequest, key: UUID | None, sent: Any, create: Callable[[], Incident]) -> int:

@@ -107,6 +107,12 @@ class CorsMiddleware(corsheaders.CorsMiddleware):
         return response
 
 
+def _limit(request: HttpRequest) -> int:
+    """Returns the size of the longest body that a page of the admin takes; the comments take files."""
+    is_comment = re.fullmatch(r"/api/admin/incidents/incident/\d+/comment/?", request.path_info)
+    return settings.DATA_UPLOAD_MAX_MEMORY_SIZE + (settings.ATTACHMENT_MAX_BYTES if is_comment else 0)
+
+
 class BodyMiddleware:
     """Refuses without reading it a body of unknown or malformed length, and one of the admin that is too large."""
 
@@ -122,7 +128,7 @@ class BodyMiddleware:
         if not LENGTH.fullmatch(length):
             return error_response(ParseError())
         # The API's parser checks the limit later, after the token and the existence of the incident.
-        if is_admin(request) and int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        if is_admin(request) and int(length) > _limit(request):
             return error_response(RequestTooLarge())
         return self.get_response(request)
 

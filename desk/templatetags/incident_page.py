@@ -5,7 +5,10 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from django import template
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
+from desk.templatetags.desk import linked
 from incidents.models import Source
 
 register = template.Library()
@@ -44,3 +47,9 @@ def tail(text: str, length: int) -> str:
 @register.filter
 def source_name(source: str) -> str:
     return str(Source(source).label)
+
+
+@register.filter
+def reason(error: str) -> SafeString:
+    """Returns why there is no file, in the operator's language where that is known, with links."""
+    return linked(gettext(error))

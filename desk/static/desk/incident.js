@@ -8,7 +8,8 @@
   const isTyped = (field) =>
     field.matches("textarea")
       ? field.value !== field.defaultValue
-      : field.matches("select") && [...field.options].some((option) => option.selected !== option.defaultSelected);
+      : field.files?.length > 0 ||
+        (field.matches("select") && [...field.options].some((option) => option.selected !== option.defaultSelected));
   const isDirty = (form) => "unsaved" in form.dataset || [...form.elements].some(isTyped);
 
   // What the operator saw goes with what was typed, so that a change in between is still found.

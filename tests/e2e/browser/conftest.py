@@ -35,6 +35,7 @@ def service(tmp_path_factory):
         postgres = stack.enter_context(Postgres(home / "data"))
         environment = {
             "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
+            "MEDIA_ROOT": str(home / "media"),
             "TELEGRAM_API_URL": telegram.url,
             "TELEGRAM_BOT_TOKEN": TOKEN,
             "TELEGRAM_INTAKE_CHATS": ",".join(str(chat["id"]) for chat in (GROUP, SILENCED, CHANNEL)),
