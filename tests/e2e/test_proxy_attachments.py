@@ -182,12 +182,14 @@ def test_uploads_at_once_are_bounded(port):
         for client in slow:
             client.sendall(head)
 
+        answers = []
+
         def refused():
-            response = requests.post(f"http://127.0.0.1:{port}{PATH}", b"x", timeout=20)
-            return response if response.status_code != 201 else None
+            answers.append(requests.post(f"http://127.0.0.1:{port}{PATH}", b"x", timeout=20))
+            return answers[-1].status_code != 201
 
         until(refused)
-        response = refused()
+        response = answers[-1]
         assert (response.status_code, errors(response)) == (503, [("503 service_unavailable", None)])
         assert response.headers["Retry-After"]
         assert get(port).content == CONTENT
