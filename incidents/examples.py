@@ -43,3 +43,16 @@ COMMENT = [
     in_request("A comment", {"text": "Выехал механик"}),
     in_response("Its entry in the history", _ENTRY | {"changes": {"comment": [None, "Выехал механик"]}}),
 ]
+
+_FILE = {
+    "id": 1,
+    "name": "самокат.jpg",
+    "content_type": "image/jpeg",
+    "size": 284_116,
+    "sha256": "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
+    "state": "stored",
+    "created_at": "2024-01-15T11:00:00Z",
+    "url": "https://incidents.example/api/v1/incidents/1/attachments/1/",
+}
+ATTACHMENT = in_response("A file", _FILE)
+ATTACHMENTS = in_response("A file", [_FILE])

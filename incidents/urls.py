@@ -1,6 +1,7 @@
 from django.urls import re_path
 
 from core.api.paths import ID_PATTERN
+from incidents.attachments.views import AttachmentViewSet
 from incidents.views import IncidentViewSet
 
 DETAIL = rf"^incidents/(?P<pk>{ID_PATTERN})"
@@ -14,4 +15,14 @@ urlpatterns = [
     ),
     re_path(DETAIL + r"/history/?$", IncidentViewSet.as_view({"get": "history"}), name="incident-history"),
     re_path(DETAIL + r"/comments/?$", IncidentViewSet.as_view({"post": "comment"}), name="incident-comments"),
+    re_path(
+        DETAIL + r"/attachments/?$",
+        AttachmentViewSet.as_view({"get": "list", "post": "create"}),
+        name="incident-attachments",
+    ),
+    re_path(
+        DETAIL + rf"/attachments/(?P<number>{ID_PATTERN})/?$",
+        AttachmentViewSet.as_view({"get": "retrieve"}),
+        name="incident-attachment",
+    ),
 ]

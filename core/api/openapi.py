@@ -114,7 +114,7 @@ class AutoSchema(openapi.AutoSchema):
                 field |= field.pop("oneOf")[0]
                 field.pop("format", None)
             field.pop("pattern", None)
-            if field.get("type") == "integer":
+            if field.get("type") in ("integer", ["integer", "null"]):
                 field["format"] = "int64"
             if direction == "response":
                 # Clients need not check lengths, and JavaScript counts in UTF-16. Some leave out what is read-only when

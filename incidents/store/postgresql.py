@@ -8,12 +8,12 @@ from typing import Any
 
 import orjson
 from django.core.exceptions import EmptyResultSet
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import Model, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from psycopg.types.json import Jsonb
 
-from core.db.postgresql import fetch, thread
+from core.db.postgresql import fetch
 from core.log.context import current_request_id
 from incidents import table
 from incidents.actors import Actor, Named, Reader

@@ -1,6 +1,5 @@
 import pytest
 from django.core.files.base import ContentFile
-from django.core.files.storage import storages
 from django.db import IntegrityError, transaction
 
 from incidents.actors import Named
@@ -13,14 +12,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 ANNA = Named("anna")
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + bytes(50)
-
-
-@pytest.fixture(autouse=True)
-def media(settings, tmp_path, monkeypatch):
-    backend = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path}}
-    settings.STORAGES = {**settings.STORAGES, "attachments": backend}
-    monkeypatch.setattr(Attachment._meta.get_field("file"), "storage", storages["attachments"])
-    return tmp_path
 
 
 def files(folder):
