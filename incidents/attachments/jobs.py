@@ -23,14 +23,13 @@ OLDEST = timedelta(days=31)
 
 
 def delete_files() -> bool:
-    """Deletes the files of deleted attachments, then clears the columns that name them; returns whether there may be more."""
+    """Deletes the files of deleted attachments, then their names from the rows; returns whether there may be more."""
     storage = attachment_storage()
     deleted = Attachment.objects.filter(~Q(file=""), deleted_at__isnull=False)
     due = list(deleted.order_by("pk")[:FILES_PER_STEP])
     for attachment in due:
-        for file in (attachment.thumbnail, attachment.file):
-            if file:
-                storage.delete(file.name)  # no error if there is none
+        for name in filter(None, (attachment.thumbnail.name, attachment.file.name)):
+            storage.delete(name)  # no error if it is gone
         deleted.filter(pk=attachment.pk).update(file="", thumbnail="")
     return len(due) == FILES_PER_STEP
 

@@ -9,6 +9,7 @@ import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from select import select
 
 import pytest
 import requests
@@ -177,23 +178,19 @@ def test_other_bodies_stay_small(port, path):
 def test_uploads_at_once_are_bounded(port):
     """Their bodies fit into /tmp together; who comes later is told to try again, and the others go on."""
     head = f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\nx".encode()
-    slow = [connect(port) for _ in range(8)]
+    slow = [connect(port) for _ in range(10)]
     try:
         for client in slow:
             client.sendall(head)
-
-        def refused():
-            response = requests.post(f"http://127.0.0.1:{port}{PATH}", b"x", timeout=20)
-            return response if response.status_code != 201 else None
-
-        until(refused)
-        response = refused()
+        until(lambda: len(select(slow, [], [], 0)[0]) == 2)
+        refused = select(slow, [], [], 0)[0]
+        assert all(client.recv(100).startswith(b"HTTP/1.1 503 ") for client in refused)
+        response = requests.post(f"http://127.0.0.1:{port}{PATH}", b"x", timeout=20)
         assert (response.status_code, errors(response)) == (503, [("503 service_unavailable", None)])
         assert response.headers["Retry-After"]
         assert get(port).content == CONTENT
-        for client in slow:
+        for client in set(slow) - set(refused):
             client.sendall(b"x" * 999)
-        for client in slow:
             client.settimeout(20)
             assert client.recv(100).startswith(b"HTTP/1.1 201 ")
     finally:

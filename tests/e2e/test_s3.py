@@ -69,7 +69,8 @@ from incidents.models import Attachment, Incident, attachment_storage
 from incidents.services import create_incident
 anna = Named("anna")
 def attach(content):
-    incident = Incident.objects.first() or create_incident(description="x", source="operator", actor=anna, channel="api")
+    report = {"description": "x", "source": "operator", "actor": anna, "channel": "api"}
+    incident = Incident.objects.first() or create_incident(**report)
     stored = save_file(ContentFile(content))
     return add_attachment(incident_id=incident.pk, stored=stored, name="a", actor=anna, channel="api")
 """
