@@ -6,9 +6,10 @@ from typing import Any
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage
-from django.http import FileResponse
+from django.http import FileResponse, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.encoding import filepath_to_uri
+from django.utils.http import content_disposition_header
 
 from core.api.exceptions import ServiceUnavailable
 from incidents.models import attachment_storage
@@ -45,9 +46,8 @@ def response(
     """
     storage = attachment_storage()
     if settings.ATTACHMENT_X_ACCEL and isinstance(storage, FileSystemStorage):
-        sent: HttpResponseBase = FileResponse(
-            b"", as_attachment=not inline, filename=filename, content_type=content_type
-        )
+        sent: HttpResponseBase = HttpResponse(content_type=content_type)
+        sent["Content-Disposition"] = content_disposition_header(not inline, filename) or "inline"
         sent["X-Accel-Redirect"] = settings.ATTACHMENT_X_ACCEL + filepath_to_uri(name)
     else:
         part = wanted or range(size)
@@ -61,6 +61,7 @@ def response(
             Part(file, len(part)), as_attachment=not inline, filename=filename, content_type=content_type
         )
         sent["Content-Length"] = str(len(part))
+        sent["Accept-Ranges"] = "bytes"  # nginx says so itself
         if wanted:
             sent.status_code = 206
             sent["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"

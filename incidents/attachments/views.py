@@ -151,7 +151,6 @@ class AttachmentViewSet(viewsets.GenericViewSet[Attachment]):
             wanted=wanted,
         )
         response["ETag"] = etag
-        response["Accept-Ranges"] = "bytes"
         return response
 
     @property

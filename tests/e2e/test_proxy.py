@@ -29,6 +29,28 @@ def test_intake_accepts_20_megabytes(production):
     assert response.status_code != 413 and response.headers["X-Content-Type-Options"], "it did not reach the service"
 
 
+def test_attachments_are_sent_by_nginx(production, client):
+    made = client.post(production.incidents, json={"description": "with a file", "source": "operator"})
+    files = f"{production.incidents}{made.json()['id']}/attachments/"
+    content = bytes(range(256)) * 80_000  # just under 20 MiB
+    key = {"Idempotency-Key": "nginx-sends-it"}
+    stored = client.post(files, files={"file": ("a.html", content)}, headers=key, timeout=60)
+    assert stored.status_code == 201, stored.text
+    one = f"{files}{stored.json()['id']}/"
+    whole = client.get(one)
+    assert (whole.status_code, whole.content) == (200, content)
+    assert whole.headers["ETag"] == f'"{stored.json()["sha256"]}"' and whole.headers["X-Request-ID"]
+    assert "sandbox" in whole.headers["Content-Security-Policy"]
+    assert whole.headers["X-Content-Type-Options"] == "nosniff" and whole.headers["Accept-Ranges"] == "bytes"
+    assert whole.headers["Content-Disposition"] == 'attachment; filename="a.html"'
+    part = client.get(one, headers={"Range": "bytes=256-511"})
+    assert (part.status_code, part.content) == (206, content[256:512])
+    assert client.get(one, headers={"If-None-Match": whole.headers["ETag"]}).status_code == 304
+    assert requests.get(one).status_code == 401
+    name = production.sql("SELECT file FROM incidents_attachment ORDER BY id DESC LIMIT 1")
+    assert requests.get(f"{production.url}/attachments/{name}").status_code == 404
+
+
 def test_request_id_is_passed_on_and_logged(production, client):
     assert client.get(production.incidents, headers={"X-Request-ID": "abc-1"}).headers["X-Request-ID"] == "abc-1"
     until(lambda: '"request_id":"abc-1"' in production.compose("logs", "nginx").stdout)

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import requests
 
-from tests.helpers.proxies import Process
+from tests.helpers.proxies import Process, Server
 from tests.helpers.servers import free_port, manage, service_environment
 
 pytestmark = pytest.mark.e2e
@@ -56,6 +57,19 @@ def shell(bucket, tmp_path_factory):
     env = service_environment(f"sqlite:///{home}/db.sqlite3", home / "service") | bucket.environment
     manage(env, "migrate", "--noinput")
     return lambda code: manage(env, "shell", "--no-imports", "-c", SETUP + code)
+
+
+@pytest.fixture(scope="module")
+def server(bucket, tmp_path_factory):
+    home = tmp_path_factory.mktemp("server")
+    server = Server("gunicorn", "tcp", f"sqlite:///{home}/db.sqlite3", home, **bucket.environment)
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def token(server):
+    return {"Authorization": f"Bearer {server.token()}"}
 
 
 SETUP = """
@@ -120,6 +134,21 @@ while orphans.step():
     pass
 """)
     assert {name for name in bucket.objects() if name.startswith(folder)} == {f"{folder}/named", f"{folder}/young"}
+
+
+def test_a_file_is_read_through_the_api(server, token):
+    url = f"http://127.0.0.1:{server.address}/api/v1/incidents/"
+    made = requests.post(url, json={"description": "x", "source": "operator"}, headers=token, timeout=30)
+    files = f"{url}{made.json()['id']}/attachments/"
+    content = os.urandom(LARGE)
+    stored = requests.post(files, files={"file": ("a.bin", content)}, headers=token, timeout=60)
+    assert stored.status_code == 201, stored.text
+    one = f"{files}{stored.json()['id']}/"
+    whole = requests.get(one, headers=token, timeout=60)
+    assert (whole.status_code, whole.content) == (200, content)
+    part = requests.get(one, headers=token | {"Range": "bytes=10000000-10000009"}, timeout=60)
+    assert (part.status_code, part.content) == (206, content[10_000_000:10_000_010])
+    assert requests.get(one, headers=token | {"If-None-Match": whole.headers["ETag"]}).status_code == 304
 
 
 def test_an_outage_is_an_error_within_half_a_minute(shell, bucket):
