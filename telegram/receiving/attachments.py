@@ -26,7 +26,7 @@ def attach(message: Message, report: Report, *, is_new: bool = False) -> None:
     An edit that replaces a file adds one: the other was reported too.
     """
     files = report.files
-    if not files or message.role not in ROLES:
+    if not files or message.role not in ROLES or message.incident_id is None:  # archived
         return
     known = set() if is_new else set(File.objects.filter(message=message).values_list("unique_id", flat=True))
     actor = accounts.actor_of(report.author)

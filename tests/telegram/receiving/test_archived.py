@@ -6,10 +6,10 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from incidents.models import Incident
+from incidents.models import Attachment, Incident
 from intake.inbox import process_pending
 from intake.models import Delivery
-from telegram.models import Card, Message
+from telegram.models import Card, File, Message
 from tests.helpers.archive import close, content, restore, write
 from tests.helpers.telegram_messages import GROUP
 from tests.helpers.updates import again, deliveries, descriptions, edit, history, press
@@ -57,6 +57,18 @@ def test_the_same_message_again_is_no_new_report(path):
     Delivery.objects.all().delete()
     again(update)
     assert not Incident.objects.exists()
+
+
+def test_the_same_photo_again_from_before_there_were_attachments(path):
+    photo = [{"file_id": "a", "file_unique_id": "u", "width": 1, "height": 1}]
+    update = send(caption="Насос 3 стоит", photo=photo, message_id=10)
+    File.objects.all().delete()
+    Attachment.objects.all().delete()
+    archive_all(path)
+    Delivery.objects.all().delete()
+    again(update)
+    assert not Incident.objects.exists()
+    assert deliveries()[-1][0] != "faulty"
 
 
 def test_an_edit_is_a_fault_which_can_be_replayed_after_the_restore(path):
