@@ -233,5 +233,6 @@ def _bucket() -> dict[str, Any] | None:
         "access_key": access_key or None,
         "secret_key": secret_key or None,
         "client_config": client,
+        "max_memory_size": 2**20,  # bytes of a file that is read; without it, all of them
     }
     return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}

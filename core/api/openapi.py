@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from drf_spectacular import openapi
 from drf_spectacular.plumbing import ResolvedComponent, build_media_type_object, force_instance
 from drf_spectacular.utils import OpenApiExample
-from rest_framework import exceptions
+from rest_framework import exceptions, serializers
 from rest_framework.permissions import AllowAny
 from rest_framework_simplejwt.exceptions import InvalidToken
 
@@ -172,10 +172,11 @@ class AutoSchema(openapi.AutoSchema):
         return errors + [error() for error in getattr(self.view, "raises", {}).get(action, ())]
 
     def _fault(self) -> exceptions.ValidationError:
-        """Makes an example: null for the first field of the request."""
+        """Makes an example: null for the first field of the request, or no file, since forms have no null."""
         fields = force_instance(self.get_request_serializer()).fields  # type: ignore[no-untyped-call]
         name, field = next((name, field) for name, field in fields.items() if not field.read_only)
-        return exceptions.ValidationError({name: [field.error_messages["null"]]}, code="null")
+        code = "required" if isinstance(field, serializers.FileField) else "null"
+        return exceptions.ValidationError({name: [field.error_messages[code]]}, code=code)
 
     def _error_body(self, errors: list[exceptions.APIException]) -> dict[str, Any]:
         bodies = [ErrorHandler(error, {}).format_exception(error) for error in errors]  # type: ignore[typeddict-item]

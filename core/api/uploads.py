@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadhandler import MemoryFileUploadHandler, TemporaryFileUploadHandler
 from django.http import UnreadablePostError
 from django.utils.translation import gettext as _
@@ -40,8 +41,12 @@ class UploadParser(MultiPartParser):
         # The settings have none: elsewhere files are discarded.
         request.upload_handlers = [MemoryFileUploadHandler(request), TemporaryFileUploadHandler(request)]
         counted: Any = _Counted(stream)
+        # Django knows the type in lower case alone.
+        kind, _semicolon, parameters = (media_type or "").partition(";")
         try:
-            found: Any = super().parse(counted, media_type, parser_context)
+            found: Any = super().parse(counted, f"{kind.lower()};{parameters}", parser_context)
+        except RequestDataTooBig:  # of fields that are no file
+            raise RequestTooLarge from None
         except UnreadablePostError:
             raise ParseError from None
         # Django takes what came of a file for the whole.

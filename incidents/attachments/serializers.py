@@ -40,4 +40,6 @@ class AttachmentSerializer(serializers.ModelSerializer[Attachment]):
 
     def to_representation(self, instance: Attachment) -> dict[str, Any]:
         found = super().to_representation(instance)
+        # In whole seconds, by the renderer
+        found["created_at"] = instance.created_at
         return found | {name: found[name] or None for name in ("content_type", "sha256")}

@@ -1,6 +1,9 @@
+import logging
 from typing import Any, cast
 
+import orjson
 from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError
 from django.http import HttpResponse, HttpResponseNotModified
 from django.http.response import HttpResponseBase
@@ -13,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.api.exception_handler import error_response
-from core.api.exceptions import PreconditionFailed
+from core.api.exceptions import PreconditionFailed, ServiceUnavailable
 from core.api.json import JSONRenderer
 from core.api.openapi import ID_SCHEMA
 from core.api.preconditions import Preconditions
@@ -24,12 +27,14 @@ from identity.authentication import AdminSession, JWTAuthentication
 from identity.tokens import Bearer
 from incidents import examples, idempotency
 from incidents.attachments import serving
-from incidents.attachments.content import read_content
+from incidents.attachments.content import Content, read_content
 from incidents.attachments.serializers import AttachmentSerializer, UploadSerializer
 from incidents.attachments.services import StoredFile, add_attachment, discard_file, save_file
 from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
 from incidents.models import Attachment, Channel, Incident
 from incidents.views import REPLAYED, created, idempotency_key, request_header, response_header
+
+logger = logging.getLogger(__name__)
 
 NUMBER = OpenApiParameter(
     "number", ID_SCHEMA | {"example": 1}, OpenApiParameter.PATH, description="The id of the attachment."
@@ -72,6 +77,7 @@ class AttachmentViewSet(viewsets.GenericViewSet[Attachment]):
         description="The history gets an entry; the incident and its `ETag` stay as they are.",
         parameters=[
             idempotency_key("1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed"),
+            response_header("Location", "The address of the bytes.", 201),
             REPLAYED,
         ],
         examples=[examples.ATTACHMENT],
@@ -86,13 +92,12 @@ class AttachmentViewSet(viewsets.GenericViewSet[Attachment]):
         )
         file = values["file"]
         content = read_content(file)
-        stored: StoredFile | None = None
+        # Before the transaction, which must not wait for a storage that is slow.
+        stored = self._save(file, content)
 
         def create() -> idempotency.StoredResponse:
-            nonlocal stored
             if Attachment.objects.filter(incident=incident).count() >= settings.ATTACHMENT_MAX_NUMBER:
                 raise ValidationError({"file": [_("The incident has too many files.")]}, code="max_length")
-            stored = save_file(file, content)
             attachment = add_attachment(
                 incident_id=incident.pk, stored=stored, name=file.name, actor=self.bearer, channel=Channel.API
             )
@@ -103,14 +108,13 @@ class AttachmentViewSet(viewsets.GenericViewSet[Attachment]):
             response = self._create_or_replay(key, [incident.pk, file.name, content.sha256], create)
         except (APIException, IntegrityError) as exc:
             # Certain to be rolled back. After another error it may have been committed.
-            if stored:
-                discard_file(stored)
+            discard_file(stored)
             if isinstance(exc, IntegrityError):
                 self._get_incident()  # raises NotFound where it was archived meanwhile
             raise
-        if stored and response.replayed:
+        if response.replayed:
             discard_file(stored)
-        return created(response)
+        return created(response, {"Location": orjson.loads(response.body)["url"]})
 
     @extend_schema(
         summary="Download a file",
@@ -162,6 +166,14 @@ class AttachmentViewSet(viewsets.GenericViewSet[Attachment]):
         if incident is None:
             raise NotFound
         return incident
+
+    def _save(self, file: UploadedFile, content: Content) -> StoredFile:
+        """Raises ServiceUnavailable if the storage does not take the file."""
+        try:
+            return save_file(file, content)
+        except Exception:  # each storage has its own
+            logger.exception("A file cannot be stored")
+            raise ServiceUnavailable from None
 
     def _create_or_replay(self, key: str | None, request: Any, create: Any) -> idempotency.StoredResponse:
         if key is None:

@@ -4,6 +4,7 @@ import json
 from urllib.parse import parse_qs, urlencode
 
 import pytest
+from django.test.client import MULTIPART_CONTENT
 from drf_spectacular.generators import SchemaGenerator
 from jsonschema_rs import Draft202012Validator
 from rest_framework_simplejwt.tokens import RefreshToken
@@ -28,10 +29,11 @@ each_operation = pytest.mark.parametrize("operation_id", OPERATIONS)
 
 
 def contents(operation_id):
-    """The content of the request, under "request", and of each response, under its status."""
+    """The JSON of the request, under "request", and of each response, under its status; files have no examples."""
     operation = OPERATIONS[operation_id][2]
     bodies = {"request": operation.get("requestBody", {})} | operation["responses"]
-    return {name: body["content"]["application/json"] for name, body in bodies.items() if "content" in body}
+    found = {name: body.get("content", {}).get("application/json") for name, body in bodies.items()}
+    return {name: content for name, content in found.items() if content}
 
 
 def examples(operation_id, name):
@@ -51,12 +53,12 @@ def send(chief):
     api.post("/api/v1/incidents/", {"description": "Точка не отвечает", "source": "monitoring"}, "application/json")
     incident, caller = Incident.objects.get(), make_caller()
 
-    def send(operation_id, body=None, query="", headers=None):
+    def send(operation_id, body=None, query="", headers=None, content_type="application/json"):
         path, method, _operation = OPERATIONS[operation_id]
         if "{sender}" in path:
             return caller.post(body)
         path = path.format(id=incident.pk if "incidents" in path else chief.pk)
-        return getattr(api, method)(path + query, body, content_type="application/json", headers=headers)
+        return getattr(api, method)(path + query, body, content_type=content_type, headers=headers)
 
     return send
 
@@ -171,6 +173,8 @@ def test_documented_fault_is_what_is_sent(send, operation_id):
         error = fault["errors"][0]
         if error["code"] == "null":
             assert error in send(operation_id, {error["attr"]: None}).json()["errors"]
+        elif error["code"] == "required":  # a form
+            assert error in send(operation_id, {}, content_type=MULTIPART_CONTENT).json()["errors"]
         elif fault["type"] == "validation_error":
             assert send(operation_id, query=f"?{error['attr']}=0").json() == fault
 
