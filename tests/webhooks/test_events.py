@@ -1,6 +1,7 @@
 """What subscriptions are told of."""
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from incidents.actors import Named
@@ -37,6 +38,17 @@ def test_body_has_the_incident_and_the_change(api, hook, receiver):
     run()
     data = {"incident": created, "change": entry}
     assert receiver.bodies == [{"type": "incident.created", "timestamp": entry["at"], "data": data}]
+
+
+def test_a_file_that_was_attached_is_a_change(api, hook, receiver, settings, tmp_path):
+    entry = settings.STORAGES["attachments"]
+    folder = entry | {"OPTIONS": entry["OPTIONS"] | {"location": tmp_path}}
+    settings.STORAGES = settings.STORAGES | {"attachments": folder}
+    incident = make_incident()
+    api.post(f"{URL}{incident.pk}/attachments/", {"file": SimpleUploadedFile("a.txt", b"x")})
+    run()
+    assert receiver.bodies[-1]["type"] == "incident.changed"
+    assert receiver.bodies[-1]["data"]["change"]["changes"] == {"attachment": [None, "a.txt"]}
 
 
 def test_signature_is_checked_with_the_secret(hook, receiver):
