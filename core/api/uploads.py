@@ -31,7 +31,8 @@ class UploadParser(MultiPartParser):
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         """Raises UnsupportedMediaType, RequestTooLarge, and ParseError, for a body that was cut off too."""
-        request: Request = (parser_context or {})["request"]
+        context = dict(parser_context or {}, encoding="utf-8")  # whatever charset is named: some decode no text
+        request: Request = context["request"]
         coding = request.META.get("HTTP_CONTENT_ENCODING", "").strip()
         if coding.lower() not in ("", "identity"):
             raise UnsupportedMediaType(coding, _("Send the body without a Content-Encoding."))
@@ -44,7 +45,7 @@ class UploadParser(MultiPartParser):
         # Django knows the type in lower case alone.
         kind, _semicolon, parameters = (media_type or "").partition(";")
         try:
-            found: Any = super().parse(counted, f"{kind.lower()};{parameters}", parser_context)
+            found: Any = super().parse(counted, f"{kind.lower()};{parameters}", context)
         except RequestDataTooBig:  # of fields that are no file
             raise RequestTooLarge from None
         except UnreadablePostError:

@@ -266,6 +266,15 @@ def test_the_media_type_has_no_case(api, incident):
     assert (response.status_code, response.json()["size"]) == (201, 3)
 
 
+@pytest.mark.parametrize("charset", ["idna", "utf-16", "unknown"])
+def test_a_charset_of_the_body_is_not_used(api, incident, charset):
+    body = PART.replace(b'"a"', '"самокат"'.encode()) + b"\r\n\r\nabc\r\n--b--\r\n"
+    response = api.generic(
+        "POST", f"{URL}{incident.pk}/attachments/", body, f"multipart/form-data; boundary=b; charset={charset}"
+    )
+    assert (response.status_code, response.json()["name"]) == (201, "самокат")
+
+
 def test_a_missing_boundary_is_400(api, incident):
     response = api.post(f"{URL}{incident.pk}/attachments/", b"x", "multipart/form-data")
     assert (response.status_code, errors(response)) == (400, [("400 parse_error", None)])
