@@ -9,10 +9,10 @@ from django.utils import timezone
 from incidents.models import Incident
 from intake.inbox import process_pending
 from intake.models import Delivery
-from telegram.models import Card, Message
+from telegram.models import Card, Chat, Message
 from tests.helpers.archive import close, content, restore, write
-from tests.helpers.telegram_messages import GROUP
-from tests.helpers.updates import again, deliveries, descriptions, edit, history, press
+from tests.helpers.telegram_messages import CHANNEL, GROUP, message
+from tests.helpers.updates import again, deliveries, descriptions, edit, history, press, take
 from tests.helpers.updates import write as send
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases, pytest.mark.usefixtures("group")]
@@ -93,6 +93,30 @@ def test_a_late_part_of_an_album_is_a_fault(path):
     send(caption="Течь", photo=[], media_group_id="A", message_id=10)
     archive_all(path)
     send(photo=[], media_group_id="A", message_id=11)
+    assert descriptions() == []
+    assert deliveries()[-1] == ("faulty", FAULT)
+
+
+@pytest.mark.parametrize("mode", ["all", "command"])
+def test_a_late_copy_of_a_channel_post_is_a_fault(path, settings, mode):
+    settings.TELEGRAM_INTAKE_CHATS += [str(CHANNEL["id"])]
+    take("channel_post", message(**{"chat": CHANNEL, "message_id": 7, "text": "Авария", "from": None}))
+    Chat.objects.filter(telegram_id=CHANNEL["id"]).update(mode=mode)
+    archive_all(path)
+    origin = {"type": "channel", "chat": CHANNEL, "message_id": 7, "date": 1705314600}
+    copied = {"sender_chat": CHANNEL, "forward_origin": origin, "is_automatic_forward": True}
+    send(**copied, text="Авария", message_id=30)
+    assert descriptions() == []
+    assert deliveries()[-1] == ("faulty", FAULT)
+
+
+def test_a_file_that_the_previous_release_passed_over_is_a_fault(path):
+    update = send(text="Насос 3 стоит", message_id=10)
+    archive_all(path)
+    Delivery.objects.all().delete()
+    del update["message"]["text"]
+    photo = {"file_id": "1", "file_unique_id": "2", "file_size": 3, "width": 4, "height": 5}
+    again(update | {"message": update["message"] | {"caption": "Насос 3 стоит", "photo": [photo]}})
     assert descriptions() == []
     assert deliveries()[-1] == ("faulty", FAULT)
 
