@@ -145,3 +145,15 @@ def test_an_import_records_it_no_second_time(path, tmp_path):
     call_command("import_telegram", str(export))
     (description,) = descriptions()
     assert description.startswith("Стоит")
+
+
+def test_a_card_whose_message_number_was_given_again_is_left_out(path, capsys):
+    """As in a group that became a supergroup meanwhile, which numbers its messages anew."""
+    send(text="Насос 3 стоит", message_id=10)
+    archive_all(path)
+    send(text="Насос 5 стоит", message_id=11)
+    Card.objects.update(state="shown", due_at=None, message_id=900, shows=timezone.now())
+    restore(path)
+    assert "1 skipped" in capsys.readouterr().out
+    assert descriptions() == ["Насос 3 стоит", "Насос 5 стоит"]
+    assert Card.objects.get().incident.description == "Насос 5 стоит"
