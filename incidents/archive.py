@@ -179,8 +179,8 @@ def restore(path: Path) -> Iterator[Counter[str]]:
     """
     Writes what a file holds and the database does not, a batch at a time; yields the numbers of rows by table.
 
-    `skipped` counts rows that belonged to what was deleted meanwhile, such as a chat; they are left out. Raises
-    ArchiveError, after what came before it was restored.
+    `skipped` counts rows that belonged to what was deleted meanwhile, such as a chat, or that others stand in place of;
+    they are left out. Raises ArchiveError, after what came before it was restored.
     """
     digest, totals, complete = sha256(), Counter[str](), False
     with path.open("rb") as file:
@@ -222,11 +222,13 @@ def _restore(lines: list[dict[str, list[dict[str, Any]]]]) -> Counter[str]:
             store.update_rows(table.model, [*table.remains], back)
             counts[_name(table.model)] += len(back)
             kept = [row for row in kept if row["id"] not in stored]
-        for columns, alike in _by_columns(kept):
+        new = list(_without_taken(table.model, kept))
+        counts["skipped"] += len(kept) - len(new)
+        for columns, alike in _by_columns(new):
             store.insert_rows(table.model, columns, [_values(table.model, row, columns) for row in alike])
-        if kept:
-            store.reserve_ids_until(table.model, max(row["id"] for row in kept))
-        counts[_name(table.model)] += len(kept)
+        if new:
+            store.reserve_ids_until(table.model, max(row["id"] for row in new))
+        counts[_name(table.model)] += len(new)
     return counts
 
 
@@ -251,6 +253,18 @@ def _without_dangling(model: type[models.Model], rows: list[dict[str, Any]]) -> 
             rows = [row | {field.attname: None} if row.get(field.attname) in gone else row for row in rows]
         else:
             rows = [row for row in rows if row[field.attname] not in gone]
+    yield from rows
+
+
+def _without_taken(model: type[models.Model], rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Leaves out rows that a unique constraint would refuse, such as a card whose message number was given again."""
+    columns = {field.name: field.attname for field in model._meta.concrete_fields}
+    for constraint in model._meta.constraints:
+        if isinstance(constraint, models.UniqueConstraint) and constraint.condition is None:
+            names = [columns[name] for name in constraint.fields]
+            given = {f"{name}__in": {row.get(name) for row in rows} for name in names}
+            taken = set(model._default_manager.filter(**given).values_list(*names))
+            rows = [row for row in rows if tuple(row.get(name) for name in names) not in taken]
     yield from rows
 
 

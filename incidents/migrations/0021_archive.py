@@ -3,7 +3,7 @@
 from django.db import migrations, models
 
 POSTGRESQL = """
-CREATE FUNCTION incidents_refuse_alone() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION incidents_refuse_alone() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF EXISTS (SELECT FROM incidents_incident WHERE id = OLD.incident_id) THEN
     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
@@ -12,7 +12,7 @@ BEGIN
 END $$;
 CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE ON incidents_incidentchange
   FOR EACH STATEMENT EXECUTE FUNCTION incidents_refuse();
-CREATE TRIGGER append_only_alone BEFORE DELETE ON incidents_incidentchange
+CREATE OR REPLACE TRIGGER append_only_alone BEFORE DELETE ON incidents_incidentchange
   FOR EACH ROW EXECUTE FUNCTION incidents_refuse_alone();
 """
 POSTGRESQL_BACK = """
@@ -29,10 +29,11 @@ INDEX = models.Index(fields=["incident"], name="idempotency_key_incident")
 
 
 def _write_triggers(schema_editor, postgresql, condition):
+    # An interrupted attempt leaves them.
     if schema_editor.connection.vendor == "postgresql":
         schema_editor.execute(postgresql, params=None)
     else:
-        schema_editor.execute("DROP TRIGGER append_only_DELETE")
+        schema_editor.execute("DROP TRIGGER IF EXISTS append_only_DELETE")
         schema_editor.execute(SQLITE.format(condition=condition), params=None)
 
 

@@ -128,12 +128,15 @@ def newest_change_and_writers() -> tuple[int, list[str]]:
 
 def reserve_ids(model: type[Model], count: int) -> Sequence[int]:
     """Returns ascending ids of new rows for this writer."""
-    last = model._base_manager.aggregate(Max("id"))["id__max"] or 0
+    with connection.cursor() as cursor:
+        # Not the largest in the table, whose incident may be archived.
+        cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [model._meta.db_table])
+        (last,) = cursor.fetchone() or (0,)
     return range(last + 1, last + 1 + count)
 
 
 def reserve_ids_until(model: type[Model], pk: int) -> None:
-    """Does nothing: SQLite goes on behind the largest id."""
+    """Does nothing: SQLite goes on behind the largest id that there ever was."""
 
 
 def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -38,6 +38,10 @@ class NotUnderstoodError(ValueError):
     """The sentence says what is missing or wrong."""
 
 
+# A fault, which can be replayed once the incident was restored
+ARCHIVED = "Its incident is archived."
+
+
 class Skip(StrEnum):
     """Why a message is not recorded. Operators read the value in the notes of its delivery."""
 

@@ -3,7 +3,7 @@
 from incidents.attachments.services import announce_attachment
 from incidents.models import Attachment, Channel
 from telegram.models import File, Message
-from telegram.reading.reports import Report
+from telegram.reading.reports import ARCHIVED, NotUnderstoodError, Report
 from telegram.receiving import accounts
 
 KINDS = {
@@ -23,11 +23,13 @@ def attach(message: Message, report: Report, *, is_new: bool = False) -> None:
     """
     Announces the files of a message that it had not before, in the transaction that has locked its chat.
 
-    An edit that replaces a file adds one: the other was reported too.
+    An edit that replaces a file adds one: the other was reported too. Raises NotUnderstoodError.
     """
     files = report.files
-    if not files or message.role not in ROLES or message.incident_id is None:  # archived
+    if not files or message.role not in ROLES:
         return
+    if message.incident_id is None:  # It had none, which would have held the incident.
+        raise NotUnderstoodError(ARCHIVED)
     known = set() if is_new else set(File.objects.filter(message=message).values_list("unique_id", flat=True))
     actor = accounts.actor_of(report.author)
     for file in files:

@@ -11,7 +11,7 @@ from intake.inbox import Outcome
 from intake.models import Delivery
 from telegram import card_states
 from telegram.models import Bot, Card, Chat, ChatAlias, Message
-from telegram.reading.reports import NotUnderstoodError, Report, Skip, album_description
+from telegram.reading.reports import ARCHIVED, NotUnderstoodError, Report, Skip, album_description
 from telegram.reading.texts import Command
 from telegram.receiving import accounts
 from telegram.receiving.attachments import attach
@@ -19,8 +19,6 @@ from telegram.sending import cards
 
 Role = Message.Role
 NEVER = datetime.min.replace(tzinfo=UTC)
-# A fault, which can be replayed once the incident was restored
-ARCHIVED = "Its incident is archived."
 
 
 def username_of(bot_id: int) -> str:
@@ -39,6 +37,13 @@ def incident_of(alias: ChatAlias, message_id: int | None) -> int | None:
         return None
     taken = Message.objects.filter(alias=alias, message_id=message_id)
     return taken.values_list("incident", flat=True).first() or card_incident(alias, message_id)
+
+
+def refuse_archived(alias: ChatAlias, message_id: int | None) -> None:
+    """Raises NotUnderstoodError where a message is known, and its incident archived."""
+    known = Message.objects.filter(alias=alias, message_id=message_id, incident=None)
+    if message_id is not None and known.exists():
+        raise NotUnderstoodError(ARCHIVED)
 
 
 def card_incident(alias: ChatAlias, message_id: int | None) -> int | None:
@@ -148,6 +153,7 @@ class Reader:
         channel.chat = Chat.objects.select_for_update(no_key=True).get(pk=channel.chat_id)
         incident = incident_of(channel, message_id)
         if incident is None:
+            refuse_archived(channel, message_id)
             if not channel.chat.allowed or channel.chat.mode != Chat.Mode.ALL:
                 return False
             # The copy came first: the post is recorded from it.
@@ -187,8 +193,7 @@ class Reader:
             return None
         if incident := incident_of(self.alias, report.message_id) or self._join_album(self.alias, report):
             return incident
-        if Message.objects.filter(alias=self.alias, message_id=report.message_id, incident=None).exists():
-            raise NotUnderstoodError(ARCHIVED)
+        refuse_archived(self.alias, report.message_id)
         if report.message_id is None or report.author.bot_id == self.bot_id or report.skip == Skip.SERVICE:
             return None
         return self._record(self.alias, report)

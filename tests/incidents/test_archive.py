@@ -5,18 +5,19 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 from threading import Event
 
 import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from incidents import archive
 from incidents.actors import Named
 from incidents.models import IdempotencyKey, Incident, IncidentChange, IncidentText
-from incidents.services import add_comment, change_incident
+from incidents.services import FEW, add_comment, change_incident, import_incidents, new_incident
 from incidents.store import store
 from tests.helpers.archive import close, content, restore, write
 from tests.helpers.concurrency import at_once
@@ -430,3 +431,30 @@ def test_sigkill(path, place, times):
     restore(path)
     assert content() == before
     assert_exact()
+
+
+def test_an_import_takes_no_number_of_an_archived_incident(path):
+    make_closed(3)
+    before = content()
+    write(path)
+    imported = [(new_incident(description="x", source="operator"), "a") for _ in range(FEW + 1)]
+    import_incidents(imported, (), channel="command")
+    restore(path)
+    assert Incident.objects.count() == 3 + len(imported)
+    assert [row for row in content()["incidents.Incident"] if row["status"] == "closed"] == before["incidents.Incident"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_migration_can_be_started_again_after_an_interruption(path, monkeypatch):
+    """The index may take long: it is not built in the transaction that replaces the triggers."""
+    migration = import_module("incidents.migrations.0021_archive")
+    with connection.schema_editor(atomic=False) as editor:
+        migration.backwards(apps, editor)
+        with monkeypatch.context() as patch, pytest.raises(KilledError):
+            patch.setattr(editor, "add_index", lambda *_, **__: (_ for _ in ()).throw(KilledError))
+            migration.forwards(apps, editor)
+        migration.forwards(apps, editor)
+    (incident,) = make_closed()
+    with pytest.raises(DatabaseError, match="append-only"):
+        store.delete_rows(IncidentChange, "incident_id", [incident.pk])
+    write(path)  # SQLite would not let the test delete it.

@@ -6,13 +6,13 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from incidents.models import Attachment, Incident
+from incidents.models import Incident
 from intake.inbox import process_pending
 from intake.models import Delivery
-from telegram.models import Card, File, Message
+from telegram.models import Card, Chat, Message
 from tests.helpers.archive import close, content, restore, write
-from tests.helpers.telegram_messages import GROUP
-from tests.helpers.updates import again, deliveries, descriptions, edit, history, press
+from tests.helpers.telegram_messages import CHANNEL, GROUP, message
+from tests.helpers.updates import again, deliveries, descriptions, edit, history, press, take
 from tests.helpers.updates import write as send
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases, pytest.mark.usefixtures("group")]
@@ -59,18 +59,6 @@ def test_the_same_message_again_is_no_new_report(path):
     assert not Incident.objects.exists()
 
 
-def test_the_same_photo_again_from_before_there_were_attachments(path):
-    photo = [{"file_id": "a", "file_unique_id": "u", "width": 1, "height": 1}]
-    update = send(caption="Насос 3 стоит", photo=photo, message_id=10)
-    File.objects.all().delete()
-    Attachment.objects.all().delete()
-    archive_all(path)
-    Delivery.objects.all().delete()
-    again(update)
-    assert not Incident.objects.exists()
-    assert deliveries()[-1][0] != "faulty"
-
-
 def test_an_edit_is_a_fault_which_can_be_replayed_after_the_restore(path):
     send(text="Насос 3 стоит", message_id=10)
     archive_all(path)
@@ -109,6 +97,30 @@ def test_a_late_part_of_an_album_is_a_fault(path):
     assert deliveries()[-1] == ("faulty", FAULT)
 
 
+@pytest.mark.parametrize("mode", ["all", "command"])
+def test_a_late_copy_of_a_channel_post_is_a_fault(path, settings, mode):
+    settings.TELEGRAM_INTAKE_CHATS += [str(CHANNEL["id"])]
+    take("channel_post", message(**{"chat": CHANNEL, "message_id": 7, "text": "Авария", "from": None}))
+    Chat.objects.filter(telegram_id=CHANNEL["id"]).update(mode=mode)
+    archive_all(path)
+    origin = {"type": "channel", "chat": CHANNEL, "message_id": 7, "date": 1705314600}
+    copied = {"sender_chat": CHANNEL, "forward_origin": origin, "is_automatic_forward": True}
+    send(**copied, text="Авария", message_id=30)
+    assert descriptions() == []
+    assert deliveries()[-1] == ("faulty", FAULT)
+
+
+def test_a_file_that_the_previous_release_passed_over_is_a_fault(path):
+    update = send(text="Насос 3 стоит", message_id=10)
+    archive_all(path)
+    Delivery.objects.all().delete()
+    del update["message"]["text"]
+    photo = {"file_id": "1", "file_unique_id": "2", "file_size": 3, "width": 4, "height": 5}
+    again(update | {"message": update["message"] | {"caption": "Насос 3 стоит", "photo": [photo]}})
+    assert descriptions() == []
+    assert deliveries()[-1] == ("faulty", FAULT)
+
+
 def test_a_press_changes_nothing(path):
     send(text="Насос 3 стоит", message_id=10)
     pk = Incident.objects.get().pk
@@ -133,3 +145,15 @@ def test_an_import_records_it_no_second_time(path, tmp_path):
     call_command("import_telegram", str(export))
     (description,) = descriptions()
     assert description.startswith("Стоит")
+
+
+def test_a_card_whose_message_number_was_given_again_is_left_out(path, capsys):
+    """As in a group that became a supergroup meanwhile, which numbers its messages anew."""
+    send(text="Насос 3 стоит", message_id=10)
+    archive_all(path)
+    send(text="Насос 5 стоит", message_id=11)
+    Card.objects.update(state="shown", due_at=None, message_id=900, shows=timezone.now())
+    restore(path)
+    assert "1 skipped" in capsys.readouterr().out
+    assert descriptions() == ["Насос 3 стоит", "Насос 5 стоит"]
+    assert Card.objects.get().incident.description == "Насос 5 стоит"
