@@ -1,0 +1,49 @@
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parent.parent / "docker" / "volume.sh"
+SETTINGS = "SECRET_KEY='a $b # c'\nPOSTGRES_VOLUME=old\n# no newline at the end\nDEBUG=False"
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "docker").mkdir()
+    shutil.copy(SCRIPT, tmp_path / "docker")
+    compose = tmp_path / "docker" / "compose"
+    compose.write_text("#!/bin/sh\n")
+    compose.chmod(0o755)
+    (tmp_path / ".env.prod").write_text(SETTINGS)
+    (tmp_path / ".env.prod").chmod(0o600)
+    return tmp_path
+
+
+def run(project, command):
+    return subprocess.run(
+        ["bash", "-euc", f". docker/volume.sh; {command}"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_variable_is_replaced_and_the_rest_kept(project):
+    assert run(project, "set_variable POSTGRES_VOLUME new").returncode == 0
+    file = project / ".env.prod"
+    assert file.read_text() == SETTINGS.replace("POSTGRES_VOLUME=old\n", "") + "\nPOSTGRES_VOLUME=new\n"
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_settings_stay_as_they_were_if_they_cannot_be_written(project):
+    assert run(project, "trap '' XFSZ; ulimit -f 0; set_variable POSTGRES_VOLUME new").returncode != 0
+    assert (project / ".env.prod").read_text() == SETTINGS
+    assert not (project / ".env.prod.new").exists()
+
+
+def test_second_run_is_refused(project):
+    second = run(project, "bash -c '. docker/volume.sh' && echo started")
+    assert second.returncode != 0
+    assert "running already" in second.stderr
