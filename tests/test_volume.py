@@ -47,3 +47,16 @@ def test_second_run_is_refused(project):
     second = run(project, "bash -c '. docker/volume.sh' && echo started")
     assert second.returncode != 0
     assert "running already" in second.stderr
+
+
+@pytest.mark.parametrize("line", ["'a.yml:b.yml'", '"a.yml:b.yml"', "a.yml:b.yml\r", "a.yml\nCOMPOSE_FILE=a.yml:b.yml"])
+def test_files_of_compose_are_read_as_compose_reads_them(project, line):
+    shutil.copy(SCRIPT.parent / "compose", project / "docker")
+    (project / ".env.prod").write_text(f"DEBUG=False\nCOMPOSE_FILE={line}\n", newline="")
+    docker = project / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text('#!/bin/sh\nprintf "%s" "$COMPOSE_FILE"\n')
+    docker.chmod(0o755)
+    command = f"unset COMPOSE_FILE; PATH={docker.parent}:$PATH docker/compose ps"
+    done = subprocess.run(["sh", "-euc", command], cwd=project, capture_output=True, text=True, check=True)
+    assert done.stdout == "a.yml:b.yml"
