@@ -17,13 +17,16 @@ make_volume() {
         postgres: /var/lib/postgresql/data
 }
 
-# Writes NAME=VALUE into .env.prod.
+# Writes NAME=VALUE into .env.prod, all of it or nothing: on a full disk the file stays as it was.
 set_variable() {
-    sed -i "/^$1=/d" .env.prod
-    [ -z "$(tail -c 1 .env.prod)" ] || echo >>.env.prod
-    echo "$1=$2" >>.env.prod
+    cp --preserve .env.prod .env.prod.new &&
+        awk -v name="$1=" -v value="$2" 'index($0, name) != 1; END { print name value }' .env.prod >.env.prod.new &&
+        sync .env.prod.new && mv .env.prod.new "$(readlink -f .env.prod)" || { rm -f .env.prod.new; return 1; }
 }
 
+# Of two at once, each would start the database that the other one copies.
+exec 9<docker/volume.sh
+flock --nonblock 9 || refuse "An upgrade or a restore to a moment is running already."
 replicas=$(docker/compose ps --all --quiet web | grep -c . || true)
 start_service() {
     docker/compose up --detach --wait --scale web="$((replicas ? replicas : 1))"
