@@ -132,7 +132,7 @@ class AttachmentViewSet(viewsets.GenericViewSet[Attachment]):
         if attachment is None:
             raise NotFound
         if attachment.state != Attachment.State.STORED or attachment.size is None:
-            raise NotFound(_("There is no file: it is %(state)s.") % {"state": attachment.get_state_display()})
+            raise NotFound(_("There is no file: %(state)s.") % {"state": attachment.get_state_display()})
         etag = f'"{attachment.sha256}"'
         preconditions = Preconditions.of(request.META)
         if preconditions.if_match_fails(etag):
