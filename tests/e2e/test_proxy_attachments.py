@@ -157,7 +157,7 @@ def test_a_missing_file_is_an_error_in_the_format(port):
 
 @pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "1"}], ids=["alone", "with a key"])
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunks"])
-@pytest.mark.parametrize("path", [PATH, PATH.rstrip("/"), "/api/admin/incidents/incident/1/attachments/"])
+@pytest.mark.parametrize("path", [PATH, PATH.rstrip("/"), "/api/admin/incidents/incident/1/comment/"])
 def test_uploads_of_20_megabytes_pass(port, path, chunked, key):
     def upload(size):
         content = b"x" * size
