@@ -313,7 +313,7 @@ def test_only_haproxy_is_between_the_service_and_the_cluster(cluster):
 
 
 def test_dump_of_the_leader(cluster):
-    assert cluster.compose("exec", "-T", "--user", "root", "db", "backup").stdout.strip().endswith(".dump")
+    assert cluster.compose("exec", "-T", "--user", "0:10001", "db", "backup").stdout.strip().endswith(".dump")
 
 
 def test_nothing_acknowledged_is_lost(cluster):
