@@ -8,10 +8,15 @@ from core.api.serializers import StrictSerializer
 from incidents.models import Attachment
 
 
+@extend_schema_field({"type": "string", "format": "binary", "minLength": 1})
+class NotEmptyFileField(serializers.FileField):
+    pass
+
+
 class UploadSerializer(StrictSerializer):
     """A file, of which only the last part of its name is kept."""
 
-    file = serializers.FileField()
+    file = NotEmptyFileField()
 
     def to_internal_value(self, data: Any) -> Any:
         """Raises ValidationError for several files, of which REST framework would take the last."""

@@ -118,8 +118,8 @@ class AttachmentViewSet(viewsets.GenericViewSet[Attachment]):
 
     @extend_schema(
         summary="Download a file",
-        description="Its bytes, as they were sent, with `Range` and `ETag`. A browser that is logged in to the admin "
-        "may read them too. 404 until the file is stored.",
+        description="Its bytes, as they were sent, with `Range` and `ETag`, and with its own `Content-Type`. A browser "
+        "that is logged in to the admin may read them too. 404 until the file is stored.",
         parameters=[NUMBER, RANGE, IF_NONE_MATCH, ETAG],
         responses={
             (200, "application/octet-stream"): OpenApiTypes.BINARY,
