@@ -159,7 +159,7 @@ class AttachmentViewSet(viewsets.GenericViewSet[Attachment]):
 
     @property
     def bearer(self) -> Bearer:
-        return cast(Bearer, self.request.auth)  # of what takes no session
+        return cast(Bearer, self.request.auth)  # reading bytes by a session does not need it
 
     def _get_incident(self) -> Incident:
         incident = Incident.objects.filter(pk=int(self.kwargs["pk"])).first()
