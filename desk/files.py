@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.core.exceptions import PermissionDenied
@@ -26,7 +25,7 @@ from incidents.attachments.services import (
     retry_attachment,
     save_file,
 )
-from incidents.models import Attachment, Channel, Incident, IncidentChange, attachment_storage
+from incidents.models import Attachment, Channel, Incident, IncidentChange
 
 logger = logging.getLogger(__name__)
 
@@ -97,10 +96,9 @@ def thumbnail_view(model_admin: ModelAdmin, request: HttpRequest, pk: int, numbe
     file = _get(model_admin, request, pk, number)
     if file.state != Attachment.State.STORED or not file.thumbnail:
         raise Http404
-    name = file.thumbnail.name or ""
-    # Behind nginx, the service need not ask the storage.
-    size = 0 if settings.ATTACHMENT_X_ACCEL else attachment_storage().size(name)
-    response = serving.response(name, size=size, content_type="image/webp", filename="thumbnail.webp", inline=True)
+    response = serving.response(
+        file.thumbnail.name or "", content_type="image/webp", filename="thumbnail.webp", inline=True
+    )
     response["Cache-Control"] = "private, max-age=3600"
     return response
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.files import File
-from django.core.files.storage import FileSystemStorage
 from django.http import FileResponse, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.encoding import filepath_to_uri
@@ -36,23 +35,28 @@ class Part:
 
 
 def response(
-    name: str, *, size: int, content_type: str, filename: str, inline: bool = False, wanted: range | None = None
+    name: str,
+    *,
+    size: int | None = None,
+    content_type: str,
+    filename: str,
+    inline: bool = False,
+    wanted: range | None = None,
 ) -> HttpResponseBase:
     """
-    Sends the file of the storage with that name, or the `wanted` bytes of it.
+    Sends the file of the storage with that name, or the `wanted` bytes of it. Without a size the storage says it.
 
     Behind nginx (ATTACHMENT_X_ACCEL) it is nginx that sends the bytes, and knows ranges. Raises ServiceUnavailable if
     the storage does not give the file.
     """
-    storage = attachment_storage()
-    if settings.ATTACHMENT_X_ACCEL and isinstance(storage, FileSystemStorage):
+    if settings.ATTACHMENT_X_ACCEL:
         sent: HttpResponseBase = HttpResponse(content_type=content_type)
         sent["Content-Disposition"] = content_disposition_header(not inline, filename) or "inline"
         sent["X-Accel-Redirect"] = settings.ATTACHMENT_X_ACCEL + filepath_to_uri(name)
     else:
-        part = wanted or range(size)
         try:
-            file = storage.open(name)
+            file = attachment_storage().open(name)
+            part = wanted or range(file.size if size is None else size)
             file.seek(part.start)
         except Exception:  # each storage has its own
             logger.exception("The file %s cannot be read", name)

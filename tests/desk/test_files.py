@@ -113,6 +113,14 @@ class TestShown:
             assert {"default-src 'none'", "sandbox"} <= set(response["Content-Security-Policy"].split("; "))
             assert "script-src" not in response["Content-Security-Policy"]
 
+    def test_what_the_storage_has_lost_is_503(self, site, incident, storage):
+        file = attach(incident)
+        make_thumbnails()
+        for path in storage():
+            path.unlink()
+        site.raise_request_exception = False
+        assert [site.get(url_of(file, path)).status_code for path in ("", "thumbnail/")] == [503, 503]
+
     @pytest.mark.parametrize("name", ["a.svg", "a.jpg", "a.html"])
     def test_what_is_no_image_by_its_content_is_only_downloaded(self, site, incident, name):
         file = attach(incident, SVG, name)
