@@ -76,7 +76,7 @@ class IncidentAdmin(ListAdmin):
 
     @admin.display(description=_("created"), ordering="created_at")
     def created(self, incident: Incident) -> SafeString:
-        return desk.age(incident.created_at)
+        return desk.open_age(incident)
 
     @admin.display(description=_("taken by"), empty_value="")
     def taken_by(self, incident: Incident) -> str:

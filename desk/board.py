@@ -1,9 +1,10 @@
 """The admin's first page: what is open now, the numbers of the last weeks, and what has failed."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
+from itertools import count
 from secrets import token_hex
 from typing import Any
 
@@ -25,13 +26,16 @@ from incidents import reports
 from incidents.history import names_of_takers
 from incidents.models import UNRESOLVED, Incident, Source, Status
 
-MAX_ROWS = 15
+MAX_ROWS = 15  # of a status
 DAYS = 30
 MAX_COUNTED = 1_000  # failures of a kind
 # Less than the period of board.js, so that no window goes back to what is older than the page that it opened with
 SHARED_SECONDS = 20
 TOKEN = token_hex(16)  # in place of the CSRF token of each user
-BAR_STEP, CHART_HEIGHT = 12, 96  # in the chart's own units
+# In the chart's own units
+BAR_STEP, CHART_HEIGHT = 12, 96
+CHART_BOX = f"-34 -8 {DAYS * BAR_STEP + 46} {CHART_HEIGHT + 28}"  # with room for the numbers and the dates
+MAX_TICKS = 3
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,16 @@ class Bar:
     x: int
     created_height: int
     resolved_height: int
+
+
+@dataclass(frozen=True)
+class Chart:
+    bars: list[Bar]
+    ticks: list[tuple[int, int]]  # a round number, and how far from the top its line is
+    box: str = CHART_BOX
+    width: int = DAYS * BAR_STEP
+    height: int = CHART_HEIGHT
+    step: int = BAR_STEP
 
 
 def content(request: HttpRequest, site: AdminSite) -> str:
@@ -83,33 +97,40 @@ def context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
 
 
 def _context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
-    board: dict[str, Any] = {"now": timezone.now(), "faults": list(_failures(request, site))}
+    faults = [number for number in _failures(request, site) if number.n]
+    board: dict[str, Any] = {"now": timezone.now(), "faults": faults}
     incidents = site.get_model_admin(Incident)
     if not incidents.has_view_permission(request):
         return board
-    rows = reports.oldest_unresolved(MAX_ROWS)
-    takers = names_of_takers(incident.pk for incident in rows)
+    rows = {status: reports.oldest(status, MAX_ROWS) for status in UNRESOLVED}
+    takers = names_of_takers(incident.pk for incident in rows[Status.IN_PROGRESS])
     counts = reports.counts_by_status_and_source()
+    created, resolved = reports.created_per_day(DAYS), reports.resolved_per_day(DAYS)
     weeks = reports.last_weeks()
     return board | {
-        "incidents": [(incident, takers.get(incident.pk, ""), buttons.in_row(incident.status)) for incident in rows],
+        "incidents": {
+            status: [(incident, takers.get(incident.pk, ""), buttons.in_row(status)) for incident in found]
+            for status, found in rows.items()
+        },
         "may_change": incidents.has_change_permission(request),
-        "counts": [(status, _numbers(counts, status)) for status in Status],
-        "all_url": _oldest_first(request, incidents),
-        "unresolved": [_numbers(counts, status)[0] for status in UNRESOLVED],
+        "counts": [(status, _numbers(counts, status)) for status in Status] if any(counts.values()) else [],
+        "all_url": _oldest_first(request, incidents, UNRESOLVED),
+        "unresolved": [
+            replace(_numbers(counts, status)[0], url=_oldest_first(request, incidents, [status]))
+            for status in UNRESOLVED
+        ],
         "sources": Source.labels,
-        "bars": _bars(reports.created_per_day(DAYS), reports.resolved_per_day(DAYS)),
-        "chart": {"width": DAYS * BAR_STEP, "height": CHART_HEIGHT, "step": BAR_STEP},
+        "chart": _chart(created, resolved) if any([*created.values(), *resolved.values()]) else None,
         "medians": [week.median and timesince(week.until - week.median, week.until) for week in weeks],
         "created": [Number(week.created, _created(week.since, week.until)) for week in weeks],
         "resolved": [Number(week.resolved, _resolved(week.since, week.until)) for week in weeks],
     }
 
 
-def _oldest_first(request: HttpRequest, incidents: ModelAdmin) -> str:
-    """Returns the address of the list of all unresolved incidents, in the board's order."""
+def _oldest_first(request: HttpRequest, incidents: ModelAdmin, statuses: Iterable[Status]) -> str:
+    """Returns the address of the list of all incidents of the statuses, in the board's order."""
     column = list(incidents.get_list_display(request)).index("created") + 1
-    return _url(Incident, status__in=",".join(UNRESOLVED), o=column)
+    return _url(Incident, status__in=",".join(statuses), o=column)
 
 
 def _numbers(counts: dict[tuple[str, str], int], status: Status) -> list[Number]:
@@ -124,16 +145,23 @@ def _numbers(counts: dict[tuple[str, str], int], status: Status) -> list[Number]
     ]
 
 
-def _bars(created: dict[date, int], resolved: dict[date, int]) -> list[Bar]:
+def _chart(created: dict[date, int], resolved: dict[date, int]) -> Chart:
     most = max(1, *created.values(), *resolved.values())
+    step = next(
+        step for power in count() for step in (10**power, 2 * 10**power, 5 * 10**power) if step * MAX_TICKS >= most
+    )
+    top = -(-most // step) * step
+
+    def height(n: int) -> int:
+        return round(CHART_HEIGHT * n / top)
+
     bars = []
     for number, day in enumerate(created):
         midnight = datetime.combine(day, time.min, UTC)
         period = midnight, midnight + timedelta(days=1)
-        heights = (round(CHART_HEIGHT * n / most) for n in (created[day], resolved[day]))
         new, done = Number(created[day], _created(*period)), Number(resolved[day], _resolved(*period))
-        bars.append(Bar(day, new, done, number * BAR_STEP, *heights))
-    return bars
+        bars.append(Bar(day, new, done, number * BAR_STEP, height(new.n), height(done.n)))
+    return Chart(bars, [(n, CHART_HEIGHT - height(n)) for n in range(0, top + 1, step)])
 
 
 def _failures(request: HttpRequest, site: AdminSite) -> Iterator[Number]:

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from heapq import merge
-from itertools import islice, product
+from itertools import product
 from typing import Any
 
 from django.db.models import Max, QuerySet
@@ -75,17 +74,14 @@ def last_weeks() -> tuple[Period, Period]:
     return _period(middle, now, numbers.get(True)), _period(since, middle, numbers.get(False))
 
 
-def oldest_unresolved(limit: int) -> list[Incident]:
-    """Reads the oldest open and in-progress incidents, with the beginning of their description as `excerpt`."""
-    # One query for each status: an index has each in order, but not both.
-    by_status = (
+def oldest(status: Status, limit: int) -> list[Incident]:
+    """Reads the oldest incidents of a status, with the beginning of their description as `excerpt`."""
+    return list(
         Incident.objects.filter(status=status)
         .in_order("created_at")
         .defer("description")
         .annotate(excerpt=Left("description", EXCERPT_LENGTH))[:limit]
-        for status in UNRESOLVED
     )
-    return list(islice(merge(*by_status, key=lambda incident: (incident.created_at, incident.pk)), limit))
 
 
 def _period(since: datetime, until: datetime, resolved: list[Any] | None) -> Period:

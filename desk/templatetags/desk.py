@@ -15,13 +15,13 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
-from incidents.models import Status
+from desk.filters import OpenForFilter
+from incidents.models import UNRESOLVED, Incident, Status
 
 register = template.Library()
 
 # To the next white space, bracket, quotation mark or mark of direction
 URL = re.compile(r"\bhttps?://[^\s<>\"“”„«»\u200b-\u200f\u202a-\u202e\u2060-\u2069]+", re.IGNORECASE)
-MAX_LINKS = 10
 
 
 @register.filter
@@ -30,12 +30,22 @@ def status_pill(status: str) -> SafeString:
 
 
 @register.filter
-def age(at: datetime) -> SafeString:
+def age(at: datetime, classes: str = "age") -> SafeString:
     """Says how long ago, in words; on hover the time itself in the current time zone, with the zone's name."""
     local = timezone.localtime(at)
     words = _("just now") if timezone.now() - at < timedelta(minutes=1) else timesince(at, depth=1)
     title = f"{date_format(local, 'DATETIME_FORMAT')} {local.tzname()}"
-    return format_html('<time class="age" datetime="{}" title="{}">{}</time>', local.isoformat(), title, words)
+    return format_html('<time class="{}" datetime="{}" title="{}">{}</time>', classes, local.isoformat(), title, words)
+
+
+@register.filter
+def open_age(incident: Incident) -> SafeString:
+    """Says the age of an incident; of an unresolved one with the step of the list's filter that it has passed."""
+    passed = timezone.now() - incident.created_at
+    steps = [value for value, (step, _label) in OpenForFilter.AGES.items() if passed > step]
+    if not steps or incident.status not in UNRESOLVED:
+        return age(incident.created_at)
+    return age(incident.created_at, f"age open-for-{steps[-1]}")
 
 
 @register.filter
@@ -57,13 +67,6 @@ def linked(text: str) -> SafeString:
         parts += [text[end:start], link]
         end = start + len(url)
     return format_html_join("", "{}", ((part,) for part in [*parts, text[end:]]))
-
-
-@register.filter
-@stringfilter
-def urls(text: str) -> list[str]:
-    """Finds the addresses in a text, each once, at most MAX_LINKS: in a text field none can be pressed."""
-    return list(dict.fromkeys(url for _start, url in _urls(text)))[:MAX_LINKS]
 
 
 def _urls(text: str) -> Iterator[tuple[int, str]]:

@@ -11,7 +11,7 @@ from identity.models import User
 from incidents.actors import Named
 from incidents.models import Incident
 from incidents.services import add_comment, change_incident
-from tests.helpers.admin import told
+from tests.helpers.admin import form_of, told
 from tests.helpers.incidents import make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -179,6 +179,30 @@ def test_a_bare_number_can_be_searched_for_in_the_descriptions(site):
         f"Это инцидент №{incident.pk}. Искать {incident.pk} в описаниях"
     ]
     assert found(site, f"q=%22{incident.pk}%22") == [f"Самокат {incident.pk}"]
+
+
+@pytest.mark.parametrize("path", ["", "incidents/incident/", "incidents/incident/add/", "identity/user/"])
+def test_one_search_of_incidents_stands_on_every_page(admin_client, path):
+    page = admin_client.get(f"/api/admin/{path}").text
+    header, _end, main = page.partition("</header>")
+    assert header.count('type="search"') == 1 and f'role="search" action="{URL}"' in header
+    assert 'type="search"' not in main
+    assert form_of(admin_client.get(f"/api/admin/{path}"), "desk-search") == {"q": ""}
+
+
+def test_the_search_keeps_the_filters_of_the_list(site):
+    page = site.get(f"{URL}?q=самокат&status__in=open,in_progress&created=7d&o=5&p=1")
+    assert form_of(page, "desk-search") == {
+        "q": "самокат",
+        "status__in": "open,in_progress",
+        "created": "7d",
+        "o": "5",
+    }
+
+
+def test_the_search_takes_no_filters_of_another_list(admin_client):
+    page = admin_client.get("/api/admin/identity/user/?q=anna&is_staff__exact=1")
+    assert form_of(page, "desk-search") == {"q": ""}
 
 
 @pytest.mark.parametrize("number", ["875643", "9223372036854775807", "9223372036854775808", "1" * 40, "000", "٣٣٣"])

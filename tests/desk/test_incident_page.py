@@ -1,9 +1,12 @@
 """The page of an incident in the admin, and the form of a new one."""
 
 import re
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.utils import timezone
 
 from desk.templatetags.incident_page import difference
 from identity.models import User
@@ -24,13 +27,59 @@ def page_of(client, incident):
     return page
 
 
-def test_the_head_says_status_source_and_who_took_it(site):
+def record_of(page):
+    """The words of the record, without the form."""
+    text = page.text.split('<article class="card record">')[1].partition("<details")[0].partition("</article>")[0]
+    return " ".join(re.sub(r"<[^>]+>", " ", text).split())
+
+
+def test_the_head_says_status_age_and_who_took_it(site):
     incident = make_incident()
     change_incident(incident, values={"status": "in_progress"}, actor=Named("Анна"), channel="telegram")
     head = page_of(site, incident).text.split('class="incident-head"')[1].split("</form>")[0]
-    assert f"<h1>№{incident.pk}</h1>" in head and "Оператор" in head
+    assert f"<h1>№{incident.pk}</h1>" in head and "Возраст: <time" in head
     assert 'class="pill pill-in_progress">В работе<' in head
     assert re.search(r"Кто взял: <b>Анна</b>", head)
+
+
+def test_it_reads_as_a_record(site, viewer):
+    at = datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
+    incident = make_incident(description="Самокат не в сети", created_at=at)
+    created = "Создан: 15.01.2024 13:30"
+    shown = [record_of(page_of(client, incident)) for client in (site, viewer)]
+    assert shown == [f"Самокат не в сети Оператор · {created}"] * 2
+    change_incident(incident, values={"source": "partner"}, actor=Named("a"), channel="api")
+    changed = timezone.localtime(incident.updated_at, ZoneInfo("Europe/Moscow"))
+    assert record_of(page_of(site, incident)) == (
+        f"Самокат не в сети Партнёр · {created} · Последняя запись: {changed:%d.%m.%Y %H:%M}"
+    )
+
+
+def is_open(page):
+    """Whether the form is shown without a press."""
+    (attributes,) = re.findall(r'<details\s+id="edit"([^>]*)>', page.text)
+    return "open" in attributes.split()
+
+
+def test_the_form_is_a_press_away_and_open_once_something_was_typed(site):
+    incident = make_incident(description="Самокат не в сети")
+    page = page_of(site, incident)
+    assert not is_open(page)
+    form = form_of(page)
+    assert is_open(site.post(f"{INCIDENTS}{incident.pk}/change/", form | {"description": " "}))
+    change_incident(incident, values={"description": "Самокат найден"}, actor=Named("a"), channel="api")
+    assert is_open(site.post(f"{INCIDENTS}{incident.pk}/change/", form | {"description": "Самокат утонул"}))
+    comment = form_of(page, "comment_form")
+    assert not is_open(site.post(f"{INCIDENTS}{incident.pk}/comment/", comment | {"text": " "}))
+
+
+@pytest.mark.parametrize(
+    ("status", "following"), [("open", "in_progress"), ("in_progress", "resolved"), ("resolved", "closed")]
+)
+def test_the_next_status_is_the_one_primary_button(site, status, following):
+    page = page_of(site, make_incident(status=status))
+    buttons = re.findall(r'<button([^>]*"desk-button primary"[^>]*)>', page.text)
+    assert [re.findall(r'value="(\w+)"', button) for button in buttons] == [[following]]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +93,7 @@ def test_the_head_says_status_source_and_who_took_it(site):
 )
 def test_each_other_status_is_one_press_away(site, status, buttons):
     page = page_of(site, make_incident(status=status))
-    assert re.findall(r'<button name="status" value="(\w+)"', page.text) == buttons
+    assert re.findall(r'<button\s+name="status"\s+value="(\w+)"', page.text) == buttons
     assert f'name="shown" value="{status}"' in page.text
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from django.utils.html import strip_tags
 
-from desk.templatetags.desk import linked, urls
+from desk.templatetags.desk import linked
 from incidents.actors import Named
 from incidents.services import add_comment, change_incident
 from tests.helpers.admin import INCIDENTS
@@ -50,8 +50,7 @@ def test_what_becomes_a_link(text, found):
     page = linked(text)
     assert re.findall(r"<(?!a |/a>)", page) == []
     assert [strip_tags(link) for link in re.findall(r"<a .*?</a>", page)] == [strip_tags(linked(url)) for url in found]
-    assert page.count('target="_blank" rel="noopener"') == len(found) == len(urls(text))
-    assert urls(text) == found
+    assert page.count('target="_blank" rel="noopener"') == len(found)
 
 
 def test_the_rest_is_escaped():

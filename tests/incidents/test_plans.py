@@ -9,8 +9,8 @@ from django.db import IntegrityError, connection
 from django.utils import timezone
 
 from incidents.history import taken_by
-from incidents.models import Incident
-from incidents.reports import last_weeks, oldest_unresolved, resolved_per_day
+from incidents.models import Incident, Status
+from incidents.reports import last_weeks, oldest, resolved_per_day
 from tests.helpers.concurrency import at_once
 from tests.helpers.database import connected_to, database, explained
 
@@ -167,7 +167,7 @@ def test_the_planner_knows_which_combinations_are_rare():
 @pytest.mark.parametrize(
     ("report", "index"),
     [
-        (lambda: oldest_unresolved(15), "incident_status_newest"),
+        (lambda: oldest(Status.OPEN, 15), "incident_status_newest"),
         (lambda: resolved_per_day(30), "incident_change_resolution"),
         (last_weeks, "incident_change_resolution"),
         (lambda: taken_by(range(50)), "incident_change_history"),

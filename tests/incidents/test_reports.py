@@ -12,7 +12,7 @@ from incidents.reports import (
     counts_by_status_and_source,
     created_per_day,
     last_weeks,
-    oldest_unresolved,
+    oldest,
     resolved_per_day,
 )
 from incidents.services import change_incident
@@ -78,7 +78,7 @@ def test_nothing_is_reported_as_zeros():
     zeros = {(TODAY - timedelta(days=number)).date(): 0 for number in range(3)}
     assert created_per_day(3) == resolved_per_day(3) == zeros
     assert [(week.created, week.resolved, week.median) for week in last_weeks()] == [(0, 0, None)] * 2
-    assert oldest_unresolved(5) == []
+    assert oldest(Status.OPEN, 5) == []
 
 
 def test_resolved_per_day(become, django_assert_num_queries):
@@ -176,16 +176,17 @@ def test_an_incident_counts_in_the_week_of_its_last_resolution(monkeypatch):
     assert [day for day, count in resolved_per_day(12).items() if count] == [(NOW - DAY).date()]
 
 
-def test_the_oldest_of_what_is_not_finished(django_assert_num_queries):
+def test_the_oldest_of_a_status(django_assert_num_queries):
     statuses = ["in_progress", "open", "closed", "resolved", "open", "in_progress", "open"]
     incidents = [
         make_incident(status=status, created_at=TODAY - number * HOUR, description="ж" * 400)
         for number, status in enumerate(statuses)
     ]
-    with django_assert_num_queries(2):
-        found = oldest_unresolved(4)
+    with django_assert_num_queries(1):
+        found = oldest(Status.OPEN, 2)
         assert {incident.excerpt for incident in found} == {"ж" * 300}
-    assert found == [incidents[number] for number in (6, 5, 4, 1)]
+    assert found == [incidents[number] for number in (6, 4)]
+    assert oldest(Status.IN_PROGRESS, 5) == [incidents[number] for number in (5, 0)]
 
 
 def test_the_tables_that_postgresql_keeps_are_models():

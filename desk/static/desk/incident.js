@@ -28,6 +28,9 @@
   }
   sessionStorage.removeItem(draft);
 
+  const edit = document.getElementById("edit");
+  edit?.addEventListener("toggle", () => edit.open && edit.querySelector("textarea").focus());
+
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || !event.target.matches("textarea")) return;
     event.preventDefault();
@@ -39,5 +42,7 @@
   });
   addEventListener("pageshow", () => {
     sending = false;
+    // Typed text is in sight, also where a browser has restored it.
+    if (edit && isDirty(edit.querySelector("form"))) edit.open = true;
   });
 })();

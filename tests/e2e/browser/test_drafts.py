@@ -61,6 +61,7 @@ def test_a_comment(desk, record):
 
 def test_a_description_after_a_log_in_in_another_tab(desk, record, service):
     page = desk.goto(f"{INCIDENTS}{record('Насос 5 стоит')}/change/")
+    page.locator("summary").get_by_text("Изменить").click()
     page.get_by_label("Описание").fill("Насос 5 течёт")
     desk.context.add_cookies(log_in(service, "sidorov")["cookies"])
     desk.press(page.get_by_role("button", name="Сохранить"))

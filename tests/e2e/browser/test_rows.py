@@ -86,7 +86,7 @@ def test_a_press_on_the_board_leaves_the_focus_at_its_row(sit_down):
     number = button.inner_text().split("№")[1]
     button.focus()
     page.keyboard.press("Enter")
-    expect(page.locator(f".board-open li:has(#incident-{number})")).to_contain_text("В работе")
+    expect(page.locator(f".board-taken li:has(#incident-{number})")).to_contain_text("Анна")
     assert f"№{number}" in page.evaluate(FOCUSED)
 
 
