@@ -96,7 +96,7 @@ def test_buttons_say_what_the_row_showed(site):
     taken, new = make_incident(status="in_progress"), make_incident()
     page = site.get(BOARD).content.decode()
     forms = re.findall(r'<form method="post" action="(/api/admin/incidents/[^"]*)">(.*?)</form>', page, re.S)
-    assert [url for url, _ in forms] == [f"/api/admin/incidents/incident/{one.pk}/status/" for one in (new, taken)]
+    assert [url for url, _ in forms] == [f"/api/admin/incidents/incident/{one.pk}/status/?row" for one in (new, taken)]
     fields = [re.findall(r'name="(\w+)"\s+value="([^"]*)"', form)[1:] for _, form in forms]
     resolve, back = ("status", "resolved"), ("next", BOARD)
     assert fields == [

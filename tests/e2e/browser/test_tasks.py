@@ -148,6 +148,17 @@ def test_edit_the_description(desk, record):
         expect(page.get_by_label("Описание")).to_be_hidden()
 
 
+def test_a_typed_description_is_in_sight_after_a_comment(operator, record):
+    page = operator.goto(of(record("Самокат 600001 не в сети")))
+    edit(page).fill("Самокат 600001 украден")
+    page.get_by_placeholder("Напишите комментарий").fill("Проверила камеры")
+    page.get_by_role("button", name="Добавить комментарий").click()
+    expect(page.locator(".timeline li").first).to_contain_text("Проверила камеры")
+    expect(page.get_by_label("Описание")).to_be_visible()
+    expect(page.get_by_label("Описание")).to_have_value("Самокат 600001 украден")
+    page.get_by_label("Описание").fill("Самокат 600001 не в сети")
+
+
 def test_two_windows(sit_down, record):
     number = record("Самокат 611111 не в сети")
     anna, oleg = sit_down("petrova"), sit_down("sidorov")
