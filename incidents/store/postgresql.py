@@ -235,8 +235,17 @@ def _page(ordering: str, offset: int, limit: int) -> str:
 
 def mentions(*texts: str) -> Q:
     """Descriptions that contain each of the texts, in any order."""
-    # In one condition, so that one scan of the index finds what has all of them.
-    found = " AND ".join([CONTAINS % {"search": "%s"}] * len(texts))
+    return _mentions(texts, " AND ")
+
+
+def mentions_any(*texts: str) -> Q:
+    """Descriptions that contain one of the texts or more."""
+    return _mentions(texts, " OR ")
+
+
+def _mentions(texts: tuple[str, ...], operator: str) -> Q:
+    # In one condition, so that one scan of the table of texts, by its index, finds all.
+    found = operator.join([CONTAINS % {"search": "%s"}] * len(texts))
     patterns = [pattern(normalize_line_breaks(text)) for text in texts]
     return Q(pk__in=RawSQL(f"SELECT incident_id FROM incidents_search WHERE {found}", patterns))  # noqa: S608, S611
 

@@ -83,6 +83,11 @@ def mentions(*texts: str) -> Q:
     return Q(*(contains(normalize_line_breaks(text)) for text in texts))
 
 
+def mentions_any(*texts: str) -> Q:
+    """Descriptions that contain one of the texts or more."""
+    return Q(*(contains(normalize_line_breaks(text)) for text in texts), _connector=Q.OR)
+
+
 def count_incidents(query: IncidentQuery) -> int:
     return apply_filters(query, Incident.objects.all()).count()
 
