@@ -30,6 +30,7 @@ from desk.filters import (
     StatusFilter,
 )
 from desk.incident_page import add_view, change_view, comment_view, history_view
+from desk.same_number import same_number_view
 from desk.set_status import moves_view, set_status, status_view
 from desk.templatetags import desk
 from incidents.models import Incident, Status
@@ -155,6 +156,7 @@ class IncidentAdmin(ListAdmin):
             path("<int:pk>/files/<int:number>/fetch/", post(files.fetch_view), name="incidents_incident_fetch_file"),
             path("<int:pk>/files/<int:number>/delete/", post(files.delete_view), name="incidents_incident_delete_file"),
             path("<int:pk>/status/", post(status_view), name="incidents_incident_status"),
+            path("same-number/", get(same_number_view), name="incidents_incident_same_number"),
             path("moves/", post(moves_view), name="incidents_incident_moves"),
             path("export/<str:form>/", export_view, name="incidents_incident_export"),
             *super().get_urls(),

@@ -1,0 +1,81 @@
+"""A call in two presses, a comment instead on the same scooter's incident where it is known."""
+
+import random
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.e2e
+
+LIST = "/api/admin/incidents/incident/"
+
+
+@pytest.fixture
+def scooter():
+    return random.randrange(10**7, 10**8)
+
+
+@pytest.fixture
+def desk(sit_down, device):
+    return sit_down("petrova", device=device)
+
+
+@pytest.mark.parametrize("path", ["/api/admin/", LIST, f"{LIST}2985/change/"])
+def test_a_call_in_two_presses(desk, scooter, path):
+    with desk.task("record a call", presses=2, path=path) as page:
+        desk.press(page.get_by_role("link", name="Новый инцидент"))
+        page.keyboard.type(f"Звонили: самокат {scooter} мешает проезду")
+        desk.press(page.get_by_role("button", name="Записать", exact=True))
+        expect(page.locator(".incident-head")).to_contain_text("Оператор")
+        expect(page.locator(".messagelist")).to_contain_text("записан")
+
+
+def test_the_same_scooter_gets_a_comment_by_one_press(desk, record, scooter):
+    number = record(f"Самокат {scooter} не в сети")
+    for other in range(3):
+        record(f"Самокат {scooter}{other} не в сети")
+    with desk.task("comment instead", presses=2) as page:
+        desk.press(page.get_by_role("link", name="Новый инцидент"))
+        asked = []
+        page.on("request", lambda request: "same-number" in request.url and asked.append(request.url))
+        page.keyboard.type(f"Звонили: самокат {scooter} лежит", delay=5)
+        there = page.get_by_role("button", name="Дописать туда")
+        expect(there).to_have_count(1)
+        assert len(asked) <= 3
+        page.keyboard.type(" на дороге")
+        desk.look("offered")
+        assert desk.accessibility() == []
+        desk.press(there)
+        expect(page.locator(".incident-head")).to_contain_text(f"№{number}")
+        expect(page.locator(".entry").first).to_contain_text(f"Звонили: самокат {scooter} лежит на дороге")
+
+
+def test_the_offer_goes_with_the_number(operator, record, scooter):
+    record(f"Самокат {scooter} не в сети")
+    page = operator.goto(f"{LIST}add/")
+    page.get_by_label("Описание").fill(f"{scooter}")
+    expect(page.locator("#same-number li")).to_have_count(1)
+    page.get_by_label("Описание").fill(f"{scooter}1")
+    expect(page.locator("#same-number li")).to_have_count(0)
+    page.get_by_label("Описание").fill("")
+
+
+def test_recording_needs_no_offer(operator, scooter):
+    page = operator.goto(f"{LIST}add/")
+    page.route("**/same-number/**", lambda route: route.fulfill(status=503))
+    with page.expect_response("**/same-number/**"):
+        page.keyboard.type(f"Самокат {scooter}")
+    page.get_by_role("button", name="Записать", exact=True).click()
+    expect(page.locator(".messagelist")).to_contain_text("записан")
+    operator.expect_fault("503")
+
+
+def test_without_scripts_they_are_looked_for_by_a_button(sit_down, device, record, scooter):
+    number = record(f"Самокат {scooter} не в сети")
+    desk = sit_down("petrova", device=device, java_script_enabled=False)
+    page = desk.goto(f"{LIST}add/")
+    page.get_by_label("Описание").fill(f"{scooter} лежит")
+    desk.press(page.get_by_role("button", name="Найти тот же номер"))
+    expect(page.get_by_label("Описание")).to_have_value(f"{scooter} лежит")
+    desk.press(page.get_by_role("button", name=f"Дописать туда №{number}"))
+    expect(page.locator(".entry").first).to_contain_text(f"{scooter} лежит")
