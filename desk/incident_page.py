@@ -23,13 +23,13 @@ from core.api.exceptions import PreconditionFailed, ServiceUnavailable
 from core.api.preconditions import Preconditions
 from desk import buttons, drafts, registry
 from desk.files import Upload, rows_of
-from desk.incident_forms import AddForm, ChangeForm, CommentForm, IncidentForm, display
+from desk.incident_forms import AddForm, ChangeForm, CommentForm, IncidentForm, ReasonForm, display
 from desk.same_number import same_number
 from incidents.actors import Named
 from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
 from incidents.history import name_authors, names_of_takers
 from incidents.idempotency import StoredResponse, create_or_replay
-from incidents.models import UNRESOLVED, Channel, Incident, Source
+from incidents.models import UNRESOLVED, Channel, Incident, Source, Status
 from incidents.services import MAX_ATTEMPTS, WRITABLE, add_comment, change_incident, create_incident
 
 ENTRIES_SHOWN = 100
@@ -166,6 +166,7 @@ def _render_incident(
         more_entries=len(entries) > ENTRIES_SHOWN,
         origins=[origin for origins_of in registry.origins for origin in origins_of(request, incident)],
         buttons=buttons.on_page(incident.status),
+        reason_form=ReasonForm() if incident.status != Status.CLOSED else None,
         max_bytes=settings.ATTACHMENT_MAX_BYTES,
     )
 

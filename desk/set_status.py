@@ -21,11 +21,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from desk.change_list import MAX_AT_ONCE
+from desk.incident_forms import ReasonForm
 from desk.incident_page import of_incident
 from incidents.actors import Named
 from incidents.history import last_status_changes, name_authors, taken_by
-from incidents.models import Channel, Incident, Status
-from incidents.services import change_incident
+from incidents.models import Channel, Incident, IncidentChange, Status
+from incidents.services import add_comments, change_incident
 
 SALT = "incidents.admin.moves"  # an older path: pages that are open have moves that were signed with it
 MAX_AGE = timedelta(days=1)  # of signed moves
@@ -57,7 +58,7 @@ def status_view(model_admin: ModelAdmin, request: HttpRequest, incident: Inciden
         raise PermissionDenied
     # Pressed in a row of a list, it leads back to that row.
     page = next_page(request) + (f"#incident-{incident.pk}" if "row" in request.GET else "")
-    move(request, [Move(incident.pk, shown, status)], page)
+    _move_with_reason(request, [Move(incident.pk, shown, status)], page)
     return HttpResponseRedirect(page)
 
 
@@ -70,8 +71,16 @@ def moves_view(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
     except signing.BadSignature:
         messages.error(request, _("This page is too old: nothing was changed."))
     else:
-        move(request, (Move(*values) for values in moves), next_page(request))
+        _move_with_reason(request, [Move(*values) for values in moves], next_page(request))
     return HttpResponseRedirect(next_page(request))
+
+
+def _move_with_reason(request: HttpRequest, moves: list[Move], page: str) -> None:
+    form = ReasonForm(request.POST)
+    if form.is_valid():
+        move(request, moves, page, form.cleaned_data["reason"])
+    else:
+        messages.error(request, " ".join([_("Nothing was changed."), *form.errors["reason"]]))
 
 
 def sign(moves: Iterable[Move]) -> str:
@@ -84,11 +93,11 @@ def next_page(request: HttpRequest) -> str:
     return path if url_has_allowed_host_and_scheme(path, None) else reverse("admin:incidents_incident_changelist")
 
 
-def move(request: HttpRequest, moves: Iterable[Move], page: str) -> None:
+def move(request: HttpRequest, moves: Iterable[Move], page: str, reason: str = "") -> None:
     """
     Changes all incidents whose status is still what was shown, and none where anything fails; tells what it did.
 
-    `page` is where an undo leads back to.
+    `page` is where an undo leads back to. The reason becomes a comment on each incident that is changed.
     """
     wanted = {each.pk: each for each in moves}
     actor = Named(request.user.get_username())
@@ -105,6 +114,8 @@ def move(request: HttpRequest, moves: Iterable[Move], page: str) -> None:
                 values = {"status": each.status}
                 change_incident(incident, values=values, actor=actor, channel=Channel.ADMIN, taken_by=each.taken_by)
                 moved.append(each)
+        if reason:
+            add_comments((each.pk for each in moved), reason, actor=actor, channel=Channel.ADMIN)
         changes = last_status_changes(each.pk for each in moved)
     undo = [Move(each.pk, each.status, each.shown, changes[each.pk], takers.get(each.pk, "")) for each in moved]
     if undo:
@@ -112,6 +123,9 @@ def move(request: HttpRequest, moves: Iterable[Move], page: str) -> None:
         messages.success(request, render_to_string("admin/incidents/incident/undo.html", context, request))
     if kept:
         messages.warning(request, " ".join(map(_describe_kept, kept[:MAX_NAMED])) + _and_more(len(kept)))
+        # A second press finds the reason that the first one recorded.
+        if reason and not IncidentChange.objects.filter(incident__in=kept, changes__comment__1=reason).exists():
+            messages.warning(request, _("Your reason was not recorded there: “%s”") % reason)
 
 
 def _describe(undo: list[Move]) -> str:
@@ -176,5 +190,6 @@ def set_status(
         "status": status,
         "moves": sign(Move(incident.pk, incident.status, status) for incident in changing),
         "next": request.get_full_path(),
+        "reason_form": ReasonForm() if status == Status.CLOSED else None,
     }
     return TemplateResponse(request, "admin/incidents/incident/set_status.html", context)

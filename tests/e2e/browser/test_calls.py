@@ -1,4 +1,4 @@
-"""A call in two presses, a comment instead on the same scooter's incident where it is known."""
+"""A call in two presses, a comment instead on the same scooter's incident and a reason."""
 
 import random
 
@@ -79,3 +79,30 @@ def test_without_scripts_they_are_looked_for_by_a_button(sit_down, device, recor
     expect(page.get_by_label("Описание")).to_have_value(f"{scooter} лежит")
     desk.press(page.get_by_role("button", name=f"Дописать туда №{number}"))
     expect(page.locator(".entry").first).to_contain_text(f"{scooter} лежит")
+
+
+def test_close_with_a_reason(desk, record):
+    number = record("Самокат 733333 не в сети")
+    with desk.task("close with a reason", presses=2, path=f"{LIST}{number}/change/") as page:
+        desk.press(page.get_by_text("Закрыть с причиной"))
+        page.get_by_label("Причина").focus()
+        page.keyboard.type("Ложный вызов")
+        desk.look("reason")
+        assert desk.accessibility() == []
+        desk.press(page.locator("#close_form button"))
+        expect(page.locator(".incident-head .pill")).to_have_text("Закрыт")
+        expect(page.locator(".entry").first).to_contain_text("Ложный вызов")
+        expect(page.locator(".entry").first).to_contain_text("Закрыт")
+
+
+def test_a_typed_reason_is_asked_about(operator, record):
+    page = operator.goto(f"{LIST}{record('Самокат 744444 не в сети')}/change/")
+    page.get_by_text("Закрыть с причиной").click()
+    page.get_by_label("Причина").click()
+    page.keyboard.type("Не всё")
+    asked = []
+    page.once("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.get_by_role("link", name="Обзор").click(no_wait_after=True)
+    expect(page.get_by_label("Причина")).to_have_value("Не всё")
+    assert asked == ["beforeunload"]
+    page.get_by_label("Причина").fill("")
