@@ -150,6 +150,17 @@ class ReasonForm(forms.Form):
     )
 
 
+class SharedCommentForm(forms.Form):
+    """Words that are added to each of many incidents."""
+
+    text = TextField(
+        label=_("Comment"),
+        max_length=DESCRIPTION_MAX_LENGTH,
+        widget=forms.Textarea(attrs={"rows": 3, "autofocus": True}),
+    )
+    once = OnceField()
+
+
 class CommentForm(forms.Form):
     """Words, files or both, added to an incident that has `already` so many files."""
 

@@ -66,7 +66,7 @@ def add_view(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
             try:
                 page = _record(model_admin, request, form)
             except (IdempotencyKeyReused, IdempotencyKeyInUse) as exc:
-                form, unsaved = AddForm(initial=_explain(request, exc)), True
+                form, unsaved = AddForm(initial=explain(request, exc)), True
             else:
                 return HttpResponseRedirect(page)
     else:
@@ -114,7 +114,7 @@ def comment_view(model_admin: ModelAdmin, request: HttpRequest, incident: Incide
             try:
                 recorded = _comment_once(request, incident, form)
             except (IdempotencyKeyReused, IdempotencyKeyInUse) as exc:
-                form = CommentForm(initial=_explain(request, exc))
+                form = CommentForm(initial=explain(request, exc))
                 return _render_incident(model_admin, request, incident, comment_form=form)
             if not recorded:
                 form.add_error("file", _("The files could not be stored: nothing was recorded. Try again later."))
@@ -224,7 +224,7 @@ def _comment_instead(model_admin: ModelAdmin, request: HttpRequest, form: AddFor
         add_comment(incident_id=incident.pk, text=text, actor=_actor(request), channel=Channel.ADMIN)
         return incident
 
-    _once(request, form.cleaned_data["once"], {"incident": incident.pk, "comment": text}, create)
+    once(request, form.cleaned_data["once"], {"incident": incident.pk, "comment": text}, create)
     messages.success(request, _("What you typed is a comment on %s now.") % incident)
     if incident.status not in UNRESOLVED:
         messages.warning(request, _("%s is no longer open: reopen it if the trouble goes on.") % incident)
@@ -238,7 +238,7 @@ def _create_once(request: HttpRequest, form: AddForm) -> int:
     def create() -> Incident:
         return create_incident(**values, actor=_actor(request), channel=Channel.ADMIN)
 
-    return _once(request, form.cleaned_data["once"], {"add": values}, create)
+    return once(request, form.cleaned_data["once"], {"add": values}, create)
 
 
 def _comment_once(request: HttpRequest, incident: Incident, form: CommentForm) -> bool:
@@ -258,7 +258,7 @@ def _comment_once(request: HttpRequest, incident: Incident, form: CommentForm) -
         return incident
 
     try:
-        _once(request, form.cleaned_data["once"], sent, create)
+        once(request, form.cleaned_data["once"], sent, create)
     except (IdempotencyKeyReused, IdempotencyKeyInUse):
         upload.discard()
         raise
@@ -267,7 +267,7 @@ def _comment_once(request: HttpRequest, incident: Incident, form: CommentForm) -
     return True
 
 
-def _once(request: HttpRequest, key: UUID | None, sent: Any, create: Callable[[], Incident]) -> int:
+def once(request: HttpRequest, key: UUID | None, sent: Any, create: Callable[[], Incident]) -> int:
     """Returns the id of the incident that `create` returns, or returned before. Raises as `create_or_replay`."""
     if key is None:
         return create().pk
@@ -280,7 +280,7 @@ def _once(request: HttpRequest, key: UUID | None, sent: Any, create: Callable[[]
     return create_or_replay(user_id=user_id, key=str(key), request=sent, create=respond).incident_id
 
 
-def _explain(request: HttpRequest, exc: IdempotencyKeyReused | IdempotencyKeyInUse) -> dict[str, str]:
+def explain(request: HttpRequest, exc: IdempotencyKeyReused | IdempotencyKeyInUse) -> dict[str, str]:
     """Says why nothing was recorded; returns what was typed, for the form to be shown anew."""
     typed: dict[str, str] = request.POST.dict()
     if isinstance(exc, IdempotencyKeyReused):

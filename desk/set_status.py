@@ -12,7 +12,7 @@ from django.core import signing
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -87,9 +87,9 @@ def sign(moves: Iterable[Move]) -> str:
     return signing.dumps([tuple(each) for each in moves], salt=SALT, compress=True)
 
 
-def next_page(request: HttpRequest) -> str:
-    """Returns the path in `next` if it is of this site, else the list."""
-    path = request.POST.get("next", "")
+def next_page(request: HttpRequest, draft: QueryDict | None = None) -> str:
+    """Returns the path in `next` of a form, as it was sent or as a draft, if it is of this site; else the list."""
+    path = (draft or request.POST).get("next", "")
     return path if url_has_allowed_host_and_scheme(path, None) else reverse("admin:incidents_incident_changelist")
 
 
@@ -138,7 +138,7 @@ def _describe(undo: list[Move]) -> str:
         if len(pks) == 1:
             sentences.append(_("%(number)s: now “%(status)s”.") % {"number": f"№{pks[0]}", "status": label})
             continue
-        names = ", ".join(f"№{pk}" for pk in pks[:MAX_NAMED]) + _and_more(len(pks))
+        names = name(pks)
         text = ngettext(
             "%(names)s: now “%(status)s”, %(count)d incident.",
             "%(names)s: now “%(status)s”, %(count)d incidents.",
@@ -146,6 +146,11 @@ def _describe(undo: list[Move]) -> str:
         )
         sentences.append(text % {"names": names, "status": label, "count": len(pks)})
     return " ".join(sentences)
+
+
+def name(pks: list[int]) -> str:
+    """Names the first incidents, and says how many more there are."""
+    return ", ".join(f"№{pk}" for pk in pks[:MAX_NAMED]) + _and_more(len(pks))
 
 
 def _describe_kept(incident: Incident) -> str:
@@ -161,23 +166,31 @@ def _and_more(count: int) -> str:
     return _(" and %d more") % (count - MAX_NAMED) if count > MAX_NAMED else ""
 
 
+def read_chosen(request: HttpRequest, chosen: QuerySet[Incident]) -> tuple[list[Incident], list[str]] | None:
+    """Returns what was chosen in the list, and what is to be said of it; None, and says so, if it is too much."""
+    incidents = list(chosen.order_by("pk")[: MAX_AT_ONCE + 1])
+    if len(incidents) > MAX_AT_ONCE:
+        message = _("At most %d incidents can be changed at once: choose fewer. Nothing was changed.")
+        messages.error(request, message % MAX_AT_ONCE)
+        return None
+    # A concurrent change may have moved an incident out of the filtered list.
+    gone = len(set(request.POST.getlist(ACTION_CHECKBOX_NAME)) - {str(incident.pk) for incident in incidents})
+    if gone and request.POST.get("select_across") != "1":
+        return incidents, [ngettext("%d is no longer in this list.", "%d are no longer in this list.", gone) % gone]
+    return incidents, []
+
+
 def set_status(
     model_admin: ModelAdmin, request: HttpRequest, chosen: QuerySet[Incident], status: Status
 ) -> TemplateResponse | None:
     """Asks first, as an action of the list: its page has the moves that the operator confirms."""
-    incidents = list(chosen.order_by("pk")[: MAX_AT_ONCE + 1])
-    if len(incidents) > MAX_AT_ONCE:
-        message = _("At most %d incidents can be changed at once: choose fewer. Nothing was changed.")
-        model_admin.message_user(request, message % MAX_AT_ONCE, messages.ERROR)
+    if (read := read_chosen(request, chosen)) is None:
         return None
+    incidents, notes = read
     changing = [incident for incident in incidents if incident.status != status]
-    notes = []
     if unchanged := len(incidents) - len(changing):
-        notes.append(ngettext("%d has that status already.", "%d have that status already.", unchanged) % unchanged)
-    # A concurrent change may have moved an incident out of the filtered list.
-    gone = len(set(request.POST.getlist(ACTION_CHECKBOX_NAME)) - {str(incident.pk) for incident in incidents})
-    if gone and request.POST.get("select_across") != "1":
-        notes.append(ngettext("%d is no longer in this list.", "%d are no longer in this list.", gone) % gone)
+        already = ngettext("%d has that status already.", "%d have that status already.", unchanged) % unchanged
+        notes = [already, *notes]
     if not changing:
         model_admin.message_user(request, " ".join([_("Nothing was changed."), *notes]), messages.WARNING)
         return None

@@ -1,4 +1,4 @@
-"""A call in two presses, a comment instead on the same scooter's incident and a reason."""
+"""A call in two presses, a comment instead on the same scooter's incident, one on many and a reason."""
 
 import random
 
@@ -79,6 +79,23 @@ def test_without_scripts_they_are_looked_for_by_a_button(sit_down, device, recor
     expect(page.get_by_label("Описание")).to_have_value(f"{scooter} лежит")
     desk.press(page.get_by_role("button", name=f"Дописать туда №{number}"))
     expect(page.locator(".entry").first).to_contain_text(f"{scooter} лежит")
+
+
+def test_one_comment_on_three(desk, record):
+    numbers = [record(f"Насос {number} стоит") for number in range(3)]
+    page = desk.goto(LIST)
+    for number in numbers:
+        page.locator("#result_list tr").filter(has=page.locator(f"#incident-{number}")).get_by_role("checkbox").check()
+    button = page.get_by_role("button", name="Добавить комментарий")
+    expect(button).to_be_in_viewport(ratio=1)
+    desk.press(button)
+    assert desk.accessibility() == []
+    desk.look("asked")
+    page.keyboard.type("Ждём поставку")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".messagelist")).to_contain_text(f"Комментарий добавлен: №{numbers[0]}")
+    desk.goto(f"{LIST}{numbers[2]}/change/")
+    expect(page.locator(".entry").first).to_contain_text("Ждём поставку")
 
 
 def test_close_with_a_reason(desk, record):
