@@ -1,4 +1,4 @@
-"""A call in two presses, a comment instead on the same scooter's incident, one on many and a reason."""
+"""A call in two presses, a comment instead on the same scooter's incident, one on many, a reason, and paper."""
 
 import random
 
@@ -123,3 +123,25 @@ def test_a_typed_reason_is_asked_about(operator, record):
     expect(page.get_by_label("Причина")).to_have_value("Не всё")
     assert asked == ["beforeunload"]
     page.get_by_label("Причина").fill("")
+
+
+def test_on_paper_are_the_words_and_nothing_to_press(operator, record):
+    number = record("Самокат 755555 не в сети\n" + "слово " * 2_000 + "конец")
+    page = operator.goto(f"{LIST}{number}/change/")
+    page.get_by_placeholder("Напишите комментарий").fill("начало " + "слово " * 200 + "https://example.org/карта")
+    page.get_by_role("button", name="Добавить комментарий").click()
+    expect(page.locator(".entry")).to_have_count(2)
+    page.emulate_media(media="print")
+    for path in (f"{LIST}{number}/change/", LIST):
+        operator.goto(path)
+        shown = page.locator("button, input, textarea, select, nav, summary, #header").filter(visible=True)
+        expect(shown).to_have_count(0)
+        cut = """() => [...document.querySelectorAll("main *")].filter((each) =>
+          each.checkVisibility() && each.scrollHeight > each.clientHeight + 2 && /hidden|auto|scroll/.test(
+            getComputedStyle(each).overflowY)).map((each) => each.outerHTML.slice(0, 80))"""
+        assert page.evaluate(cut) == []
+        if path != LIST:
+            expect(page.get_by_text("конец").first).to_be_visible()
+            expect(page.get_by_text("https://example.org/карта").last).to_be_visible()
+        operator.look("list" if path == LIST else "incident")
+    page.emulate_media(media="screen")
