@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from core.admin import ListAdmin
 from core.db import replica
-from desk import buttons, export, files, one_at_a_time
+from desk import buttons, export, files, one_at_a_time, shared_comment
 from desk.change_list import BoundedChangeList, BoundedPaginator, is_too_short, number_in, words_in
 from desk.filters import (
     ChannelFilter,
@@ -30,6 +30,7 @@ from desk.filters import (
     StatusFilter,
 )
 from desk.incident_page import add_view, change_view, comment_view, history_view
+from desk.same_number import same_number_view
 from desk.set_status import moves_view, set_status, status_view
 from desk.templatetags import desk
 from incidents.models import Incident, Status
@@ -57,7 +58,7 @@ class IncidentAdmin(ListAdmin):
     sortable_by = ("created",)
     paginator = BoundedPaginator
     show_full_result_count = False
-    actions = ("take", "resolve", "close", "reopen")
+    actions = ("take", "resolve", "close", "reopen", "comment")
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         return [name for name in self.list_display if name != "status_buttons" or self.has_change_permission(request)]
@@ -135,6 +136,10 @@ class IncidentAdmin(ListAdmin):
     def reopen(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
         return set_status(self, request, queryset, Status.OPEN)
 
+    @admin.action(description=_("Add comment"), permissions=["change"])
+    def comment(self, request: HttpRequest, queryset: QuerySet[Incident]) -> HttpResponse | None:
+        return shared_comment.ask(self, request, queryset)
+
     def get_urls(self) -> list[URLPattern]:
         def page(view: Any) -> Any:
             return self.admin_site.admin_view(partial(view, self))
@@ -155,7 +160,9 @@ class IncidentAdmin(ListAdmin):
             path("<int:pk>/files/<int:number>/fetch/", post(files.fetch_view), name="incidents_incident_fetch_file"),
             path("<int:pk>/files/<int:number>/delete/", post(files.delete_view), name="incidents_incident_delete_file"),
             path("<int:pk>/status/", post(status_view), name="incidents_incident_status"),
+            path("same-number/", get(same_number_view), name="incidents_incident_same_number"),
             path("moves/", post(moves_view), name="incidents_incident_moves"),
+            path("comments/", page(shared_comment.comments_view), name="incidents_incident_comments"),
             path("export/<str:form>/", export_view, name="incidents_incident_export"),
             *super().get_urls(),
         ]

@@ -36,11 +36,12 @@ TOGETHER = timedelta(minutes=5)  # between a file and what it came with
 
 @dataclass
 class Row:
-    """A row of the time line: an entry, and the files that came with it."""
+    """A row of the time line: an entry, the files that came with it, and the comment that says why."""
 
     entry: IncidentChange
     last_at: datetime
     files: list[Attachment] = field(default_factory=list)
+    reason: IncidentChange | None = None
 
     def takes(self, entry: IncidentChange) -> bool:
         """Returns whether the file of this entry belongs to this row: words may have files, changes of status none."""
@@ -52,6 +53,12 @@ class Row:
             and bool(self.files or is_recorded or "comment" in self.entry.changes)
         )
 
+    def is_explained_by(self, entry: IncidentChange) -> bool:
+        """Returns whether the entry is the comment that came with this change of the status, by the same press."""
+        press = (self.entry.request_id, self.entry.actor)
+        is_status = "status" in self.entry.changes and "description" not in self.entry.changes
+        return is_status and "comment" in entry.changes and press == (entry.request_id or None, entry.actor)
+
 
 def rows_of(entries: Iterable[IncidentChange]) -> list[Row]:
     """Returns the entries with their files, in one query; both newest first, the files of a row oldest first."""
@@ -60,6 +67,9 @@ def rows_of(entries: Iterable[IncidentChange]) -> list[Row]:
     rows: list[Row] = []
     for entry in reversed(entries):
         file = found.get(entry.pk)
+        if rows and rows[-1].is_explained_by(entry):
+            rows[-1].reason = entry
+            continue
         if not (file and rows and rows[-1].takes(entry)):
             rows.append(Row(entry, entry.at))
         if file:

@@ -19,6 +19,7 @@ from incidents.text import DESCRIPTION_MAX_LENGTH, is_blank, normalize_line_brea
 
 CONFLICT = _("Nothing has been saved yet: others changed this incident after you opened it. Compare, then choose.")
 END = "end"
+MAX_REASON = 1_000  # characters
 LABELS = {"status": dict(Status.choices), "source": dict(Source.choices)}
 
 
@@ -136,6 +137,28 @@ class FilesField(forms.FileField):
                     params={"name": file.name, "limit": limit},
                 )
         return files
+
+
+class ReasonForm(forms.Form):
+    """Why an incident is closed; a comment on it."""
+
+    reason = TextField(
+        label=_("Reason, recorded as a comment"),
+        required=False,
+        max_length=MAX_REASON,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+
+class SharedCommentForm(forms.Form):
+    """Words that are added to each of many incidents."""
+
+    text = TextField(
+        label=_("Comment"),
+        max_length=DESCRIPTION_MAX_LENGTH,
+        widget=forms.Textarea(attrs={"rows": 3, "autofocus": True}),
+    )
+    once = OnceField()
 
 
 class CommentForm(forms.Form):

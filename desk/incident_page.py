@@ -13,7 +13,7 @@ from django.contrib.admin.helpers import AdminForm
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.text import capfirst
@@ -23,12 +23,13 @@ from core.api.exceptions import PreconditionFailed, ServiceUnavailable
 from core.api.preconditions import Preconditions
 from desk import buttons, drafts, registry
 from desk.files import Upload, rows_of
-from desk.incident_forms import AddForm, ChangeForm, CommentForm, IncidentForm, display
+from desk.incident_forms import AddForm, ChangeForm, CommentForm, IncidentForm, ReasonForm, display
+from desk.same_number import same_number
 from incidents.actors import Named
 from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
 from incidents.history import name_authors, names_of_takers
 from incidents.idempotency import StoredResponse, create_or_replay
-from incidents.models import Channel, Incident
+from incidents.models import UNRESOLVED, Channel, Incident, Source, Status
 from incidents.services import MAX_ATTEMPTS, WRITABLE, add_comment, change_incident, create_incident
 
 ENTRIES_SHOWN = 100
@@ -59,18 +60,21 @@ def add_view(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
     unsaved = False
     if request.method == "POST":
         form = AddForm(request.POST)
-        if form.is_valid():
+        if "_look" in request.POST:
+            form, unsaved = AddForm(initial=request.POST.dict()), True
+        elif form.is_valid():
             try:
-                pk = _create_once(request, form)
+                page = _record(model_admin, request, form)
             except (IdempotencyKeyReused, IdempotencyKeyInUse) as exc:
-                form, unsaved = AddForm(initial=_explain(request, exc)), True
+                form, unsaved = AddForm(initial=explain(request, exc)), True
             else:
-                messages.success(request, _("Incident %s is recorded.") % Incident(pk=pk))
-                return HttpResponseRedirect(_page_after_adding(model_admin, request, pk))
+                return HttpResponseRedirect(page)
     else:
         draft = drafts.take(request)
-        form = AddForm(draft, initial=request.GET.dict(), is_draft=draft is not None)
-    return _render(model_admin, request, form, title=_("New incident"), add=True, unsaved=unsaved)
+        initial = {"source": Source.OPERATOR} | request.GET.dict()
+        form = AddForm(draft, initial=initial, is_draft=draft is not None)
+    same = same_number(model_admin, request, form["description"].value() or "")
+    return _render(model_admin, request, form, title=_("New incident"), add=True, unsaved=unsaved, same=same)
 
 
 @of_incident
@@ -110,7 +114,7 @@ def comment_view(model_admin: ModelAdmin, request: HttpRequest, incident: Incide
             try:
                 recorded = _comment_once(request, incident, form)
             except (IdempotencyKeyReused, IdempotencyKeyInUse) as exc:
-                form = CommentForm(initial=_explain(request, exc))
+                form = CommentForm(initial=explain(request, exc))
                 return _render_incident(model_admin, request, incident, comment_form=form)
             if not recorded:
                 form.add_error("file", _("The files could not be stored: nothing was recorded. Try again later."))
@@ -162,6 +166,7 @@ def _render_incident(
         more_entries=len(entries) > ENTRIES_SHOWN,
         origins=[origin for origins_of in registry.origins for origin in origins_of(request, incident)],
         buttons=buttons.on_page(incident.status),
+        reason_form=ReasonForm() if incident.status != Status.CLOSED else None,
         max_bytes=settings.ATTACHMENT_MAX_BYTES,
     )
 
@@ -194,6 +199,38 @@ def _save(request: HttpRequest, incident: Incident, form: ChangeForm) -> None:
         messages.warning(request, _("Others changed this in the meantime, and it stays. %s.") % now)
 
 
+def _record(model_admin: ModelAdmin, request: HttpRequest, form: AddForm) -> str:
+    """
+    Records the incident, or instead of it a comment on another; returns the page to show.
+
+    Raises what `create_or_replay` raises.
+    """
+    if "instead" in request.POST:
+        return _comment_instead(model_admin, request, form)
+    pk = _create_once(request, form)
+    messages.success(request, _("Incident %s is recorded.") % Incident(pk=pk))
+    return _page_after_adding(model_admin, request, pk)
+
+
+def _comment_instead(model_admin: ModelAdmin, request: HttpRequest, form: AddForm) -> str:
+    if not model_admin.has_change_permission(request):
+        raise PermissionDenied
+    incident = model_admin.get_object(request, request.POST["instead"])
+    if incident is None:
+        raise Http404
+    text = form.cleaned_data["description"]
+
+    def create() -> Incident:
+        add_comment(incident_id=incident.pk, text=text, actor=_actor(request), channel=Channel.ADMIN)
+        return incident
+
+    once(request, form.cleaned_data["once"], {"incident": incident.pk, "comment": text}, create)
+    messages.success(request, _("What you typed is a comment on %s now.") % incident)
+    if incident.status not in UNRESOLVED:
+        messages.warning(request, _("%s is no longer open: reopen it if the trouble goes on.") % incident)
+    return reverse("admin:incidents_incident_change", args=[incident.pk])
+
+
 def _create_once(request: HttpRequest, form: AddForm) -> int:
     """Returns the incident's id. Raises what `create_or_replay` raises."""
     values = {name: form.cleaned_data[name] for name in WRITABLE}
@@ -201,7 +238,7 @@ def _create_once(request: HttpRequest, form: AddForm) -> int:
     def create() -> Incident:
         return create_incident(**values, actor=_actor(request), channel=Channel.ADMIN)
 
-    return _once(request, form.cleaned_data["once"], {"add": values}, create)
+    return once(request, form.cleaned_data["once"], {"add": values}, create)
 
 
 def _comment_once(request: HttpRequest, incident: Incident, form: CommentForm) -> bool:
@@ -221,7 +258,7 @@ def _comment_once(request: HttpRequest, incident: Incident, form: CommentForm) -
         return incident
 
     try:
-        _once(request, form.cleaned_data["once"], sent, create)
+        once(request, form.cleaned_data["once"], sent, create)
     except (IdempotencyKeyReused, IdempotencyKeyInUse):
         upload.discard()
         raise
@@ -230,7 +267,7 @@ def _comment_once(request: HttpRequest, incident: Incident, form: CommentForm) -
     return True
 
 
-def _once(request: HttpRequest, key: UUID | None, sent: Any, create: Callable[[], Incident]) -> int:
+def once(request: HttpRequest, key: UUID | None, sent: Any, create: Callable[[], Incident]) -> int:
     """Returns the id of the incident that `create` returns, or returned before. Raises as `create_or_replay`."""
     if key is None:
         return create().pk
@@ -243,7 +280,7 @@ def _once(request: HttpRequest, key: UUID | None, sent: Any, create: Callable[[]
     return create_or_replay(user_id=user_id, key=str(key), request=sent, create=respond).incident_id
 
 
-def _explain(request: HttpRequest, exc: IdempotencyKeyReused | IdempotencyKeyInUse) -> dict[str, str]:
+def explain(request: HttpRequest, exc: IdempotencyKeyReused | IdempotencyKeyInUse) -> dict[str, str]:
     """Says why nothing was recorded; returns what was typed, for the form to be shown anew."""
     typed: dict[str, str] = request.POST.dict()
     if isinstance(exc, IdempotencyKeyReused):

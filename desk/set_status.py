@@ -12,7 +12,7 @@ from django.core import signing
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -21,11 +21,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from desk.change_list import MAX_AT_ONCE
+from desk.incident_forms import ReasonForm
 from desk.incident_page import of_incident
 from incidents.actors import Named
 from incidents.history import last_status_changes, name_authors, taken_by
-from incidents.models import Channel, Incident, Status
-from incidents.services import change_incident
+from incidents.models import Channel, Incident, IncidentChange, Status
+from incidents.services import add_comments, change_incident
 
 SALT = "incidents.admin.moves"  # an older path: pages that are open have moves that were signed with it
 MAX_AGE = timedelta(days=1)  # of signed moves
@@ -57,7 +58,7 @@ def status_view(model_admin: ModelAdmin, request: HttpRequest, incident: Inciden
         raise PermissionDenied
     # Pressed in a row of a list, it leads back to that row.
     page = next_page(request) + (f"#incident-{incident.pk}" if "row" in request.GET else "")
-    move(request, [Move(incident.pk, shown, status)], page)
+    _move_with_reason(request, [Move(incident.pk, shown, status)], page)
     return HttpResponseRedirect(page)
 
 
@@ -70,25 +71,33 @@ def moves_view(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
     except signing.BadSignature:
         messages.error(request, _("This page is too old: nothing was changed."))
     else:
-        move(request, (Move(*values) for values in moves), next_page(request))
+        _move_with_reason(request, [Move(*values) for values in moves], next_page(request))
     return HttpResponseRedirect(next_page(request))
+
+
+def _move_with_reason(request: HttpRequest, moves: list[Move], page: str) -> None:
+    form = ReasonForm(request.POST)
+    if form.is_valid():
+        move(request, moves, page, form.cleaned_data["reason"])
+    else:
+        messages.error(request, " ".join([_("Nothing was changed."), *form.errors["reason"]]))
 
 
 def sign(moves: Iterable[Move]) -> str:
     return signing.dumps([tuple(each) for each in moves], salt=SALT, compress=True)
 
 
-def next_page(request: HttpRequest) -> str:
-    """Returns the path in `next` if it is of this site, else the list."""
-    path = request.POST.get("next", "")
+def next_page(request: HttpRequest, draft: QueryDict | None = None) -> str:
+    """Returns the path in `next` of a form, as it was sent or as a draft, if it is of this site; else the list."""
+    path = (draft or request.POST).get("next", "")
     return path if url_has_allowed_host_and_scheme(path, None) else reverse("admin:incidents_incident_changelist")
 
 
-def move(request: HttpRequest, moves: Iterable[Move], page: str) -> None:
+def move(request: HttpRequest, moves: Iterable[Move], page: str, reason: str = "") -> None:
     """
     Changes all incidents whose status is still what was shown, and none where anything fails; tells what it did.
 
-    `page` is where an undo leads back to.
+    `page` is where an undo leads back to. The reason becomes a comment on each incident that is changed.
     """
     wanted = {each.pk: each for each in moves}
     actor = Named(request.user.get_username())
@@ -105,6 +114,8 @@ def move(request: HttpRequest, moves: Iterable[Move], page: str) -> None:
                 values = {"status": each.status}
                 change_incident(incident, values=values, actor=actor, channel=Channel.ADMIN, taken_by=each.taken_by)
                 moved.append(each)
+        if reason:
+            add_comments((each.pk for each in moved), reason, actor=actor, channel=Channel.ADMIN)
         changes = last_status_changes(each.pk for each in moved)
     undo = [Move(each.pk, each.status, each.shown, changes[each.pk], takers.get(each.pk, "")) for each in moved]
     if undo:
@@ -112,6 +123,9 @@ def move(request: HttpRequest, moves: Iterable[Move], page: str) -> None:
         messages.success(request, render_to_string("admin/incidents/incident/undo.html", context, request))
     if kept:
         messages.warning(request, " ".join(map(_describe_kept, kept[:MAX_NAMED])) + _and_more(len(kept)))
+        # A second press finds the reason that the first one recorded.
+        if reason and not IncidentChange.objects.filter(incident__in=kept, changes__comment__1=reason).exists():
+            messages.warning(request, _("Your reason was not recorded there: “%s”") % reason)
 
 
 def _describe(undo: list[Move]) -> str:
@@ -124,7 +138,7 @@ def _describe(undo: list[Move]) -> str:
         if len(pks) == 1:
             sentences.append(_("%(number)s: now “%(status)s”.") % {"number": f"№{pks[0]}", "status": label})
             continue
-        names = ", ".join(f"№{pk}" for pk in pks[:MAX_NAMED]) + _and_more(len(pks))
+        names = name(pks)
         text = ngettext(
             "%(names)s: now “%(status)s”, %(count)d incident.",
             "%(names)s: now “%(status)s”, %(count)d incidents.",
@@ -132,6 +146,11 @@ def _describe(undo: list[Move]) -> str:
         )
         sentences.append(text % {"names": names, "status": label, "count": len(pks)})
     return " ".join(sentences)
+
+
+def name(pks: list[int]) -> str:
+    """Names the first incidents, and says how many more there are."""
+    return ", ".join(f"№{pk}" for pk in pks[:MAX_NAMED]) + _and_more(len(pks))
 
 
 def _describe_kept(incident: Incident) -> str:
@@ -147,23 +166,31 @@ def _and_more(count: int) -> str:
     return _(" and %d more") % (count - MAX_NAMED) if count > MAX_NAMED else ""
 
 
+def read_chosen(request: HttpRequest, chosen: QuerySet[Incident]) -> tuple[list[Incident], list[str]] | None:
+    """Returns what was chosen in the list, and what is to be said of it; None, and says so, if it is too much."""
+    incidents = list(chosen.order_by("pk")[: MAX_AT_ONCE + 1])
+    if len(incidents) > MAX_AT_ONCE:
+        message = _("At most %d incidents can be changed at once: choose fewer. Nothing was changed.")
+        messages.error(request, message % MAX_AT_ONCE)
+        return None
+    # A concurrent change may have moved an incident out of the filtered list.
+    gone = len(set(request.POST.getlist(ACTION_CHECKBOX_NAME)) - {str(incident.pk) for incident in incidents})
+    if gone and request.POST.get("select_across") != "1":
+        return incidents, [ngettext("%d is no longer in this list.", "%d are no longer in this list.", gone) % gone]
+    return incidents, []
+
+
 def set_status(
     model_admin: ModelAdmin, request: HttpRequest, chosen: QuerySet[Incident], status: Status
 ) -> TemplateResponse | None:
     """Asks first, as an action of the list: its page has the moves that the operator confirms."""
-    incidents = list(chosen.order_by("pk")[: MAX_AT_ONCE + 1])
-    if len(incidents) > MAX_AT_ONCE:
-        message = _("At most %d incidents can be changed at once: choose fewer. Nothing was changed.")
-        model_admin.message_user(request, message % MAX_AT_ONCE, messages.ERROR)
+    if (read := read_chosen(request, chosen)) is None:
         return None
+    incidents, notes = read
     changing = [incident for incident in incidents if incident.status != status]
-    notes = []
     if unchanged := len(incidents) - len(changing):
-        notes.append(ngettext("%d has that status already.", "%d have that status already.", unchanged) % unchanged)
-    # A concurrent change may have moved an incident out of the filtered list.
-    gone = len(set(request.POST.getlist(ACTION_CHECKBOX_NAME)) - {str(incident.pk) for incident in incidents})
-    if gone and request.POST.get("select_across") != "1":
-        notes.append(ngettext("%d is no longer in this list.", "%d are no longer in this list.", gone) % gone)
+        already = ngettext("%d has that status already.", "%d have that status already.", unchanged) % unchanged
+        notes = [already, *notes]
     if not changing:
         model_admin.message_user(request, " ".join([_("Nothing was changed."), *notes]), messages.WARNING)
         return None
@@ -176,5 +203,6 @@ def set_status(
         "status": status,
         "moves": sign(Move(incident.pk, incident.status, status) for incident in changing),
         "next": request.get_full_path(),
+        "reason_form": ReasonForm() if status == Status.CLOSED else None,
     }
     return TemplateResponse(request, "admin/incidents/incident/set_status.html", context)

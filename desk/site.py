@@ -111,7 +111,7 @@ class AdminSite(admin.AdminSite):
 
 
 # The forms into which a report is typed
-DRAFTS = {f"admin:incidents_incident_{name}" for name in ("add", "change", "comment")}
+DRAFTS = {f"admin:incidents_incident_{name}" for name in ("add", "change", "comment", "comments")}
 
 
 def _draft(request: HttpRequest) -> str:

@@ -121,6 +121,15 @@ def add_comment(
     return entry
 
 
+def add_comments(incident_ids: Iterable[int], text: str, *, actor: Actor, channel: str) -> None:
+    """Writes the same comment on several incidents, in one statement."""
+    username, now = actor.check(), timezone.now()
+    changes = {"comment": [None, normalize_line_breaks(text)]}
+    IncidentChange.objects.bulk_create(
+        IncidentChange(incident_id=pk, at=now, actor=username, channel=channel, changes=changes) for pk in incident_ids
+    )
+
+
 def lock_statuses(ids: Iterable[int]) -> dict[int, str]:
     """Returns the statuses of incidents, which stay until the transaction ends."""
     return store.lock_statuses(list(ids))

@@ -236,9 +236,18 @@ def _page(ordering: str, offset: int, limit: int) -> str:
 def mentions(*texts: str) -> Q:
     """Descriptions that contain each of the texts, in any order."""
     # In one condition, so that one scan of the index finds what has all of them.
-    found = " AND ".join([CONTAINS % {"search": "%s"}] * len(texts))
+    return _found(" AND ", texts)
+
+
+def newest_mentions(texts: Sequence[str], limit: int) -> Q:
+    """Descriptions that contain one of the texts, of the newest incidents that do."""
+    return _found(" OR ", texts, f" ORDER BY incident_id DESC LIMIT {limit:d}")
+
+
+def _found(operator: str, texts: Sequence[str], end: str = "") -> Q:
+    found = operator.join([CONTAINS % {"search": "%s"}] * len(texts))
     patterns = [pattern(normalize_line_breaks(text)) for text in texts]
-    return Q(pk__in=RawSQL(f"SELECT incident_id FROM incidents_search WHERE {found}", patterns))  # noqa: S608, S611
+    return Q(pk__in=RawSQL(f"SELECT incident_id FROM incidents_search WHERE {found}{end}", patterns))  # noqa: S608, S611
 
 
 def count_incidents(query: IncidentQuery) -> int:

@@ -83,6 +83,11 @@ def mentions(*texts: str) -> Q:
     return Q(*(contains(normalize_line_breaks(text)) for text in texts))
 
 
+def newest_mentions(texts: Sequence[str], limit: int) -> Q:
+    """Descriptions that contain one of the texts, of any number: SQLite reads all of them in any case."""
+    return Q(*map(contains, texts), _connector=Q.OR)
+
+
 def count_incidents(query: IncidentQuery) -> int:
     return apply_filters(query, Incident.objects.all()).count()
 
