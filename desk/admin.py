@@ -28,10 +28,12 @@ from desk.filters import (
     OpenForFilter,
     ResolvedFilter,
     StatusFilter,
+    UrgentFilter,
 )
 from desk.incident_page import add_view, change_view, comment_view, history_view
 from desk.set_status import moves_view, set_status, status_view
 from desk.templatetags import desk
+from desk.urgent import urgent_view
 from incidents.models import Incident, Status
 from incidents.store import store
 
@@ -45,6 +47,7 @@ class IncidentAdmin(ListAdmin):
     list_filter = (
         ("status", StatusFilter),
         ("source", ChoicesFilter),
+        UrgentFilter,
         CreatedFilter,
         ResolvedFilter,
         OpenForFilter,
@@ -72,7 +75,8 @@ class IncidentAdmin(ListAdmin):
 
     @admin.display(description=_("description"))
     def short_description(self, incident: Incident) -> str:
-        return Truncator(incident.description).chars(240)
+        text = Truncator(incident.description).chars(240)
+        return format_html("{} {}", desk.urgent_mark(incident.urgent), text) if incident.urgent else text
 
     @admin.display(description=_("created"), ordering="created_at")
     def created(self, incident: Incident) -> SafeString:
@@ -155,6 +159,7 @@ class IncidentAdmin(ListAdmin):
             path("<int:pk>/files/<int:number>/fetch/", post(files.fetch_view), name="incidents_incident_fetch_file"),
             path("<int:pk>/files/<int:number>/delete/", post(files.delete_view), name="incidents_incident_delete_file"),
             path("<int:pk>/status/", post(status_view), name="incidents_incident_status"),
+            path("<int:pk>/urgent/", post(urgent_view), name="incidents_incident_urgent"),
             path("moves/", post(moves_view), name="incidents_incident_moves"),
             path("export/<str:form>/", export_view, name="incidents_incident_export"),
             *super().get_urls(),
