@@ -28,11 +28,13 @@ from desk.filters import (
     OpenForFilter,
     ResolvedFilter,
     StatusFilter,
+    UrgentFilter,
 )
 from desk.incident_page import add_view, change_view, comment_view, history_view
 from desk.same_number import same_number_view
 from desk.set_status import moves_view, set_status, status_view
 from desk.templatetags import desk
+from desk.urgent import urgent_view
 from incidents.models import Incident, Status
 from incidents.store import store
 
@@ -46,6 +48,7 @@ class IncidentAdmin(ListAdmin):
     list_filter = (
         ("status", StatusFilter),
         ("source", ChoicesFilter),
+        UrgentFilter,
         CreatedFilter,
         ResolvedFilter,
         OpenForFilter,
@@ -73,7 +76,8 @@ class IncidentAdmin(ListAdmin):
 
     @admin.display(description=_("description"))
     def short_description(self, incident: Incident) -> str:
-        return Truncator(incident.description).chars(240)
+        text = Truncator(incident.description).chars(240)
+        return format_html("{} {}", desk.urgent_mark(incident.urgent), text) if incident.urgent else text
 
     @admin.display(description=_("created"), ordering="created_at")
     def created(self, incident: Incident) -> SafeString:
@@ -161,6 +165,7 @@ class IncidentAdmin(ListAdmin):
             path("<int:pk>/files/<int:number>/delete/", post(files.delete_view), name="incidents_incident_delete_file"),
             path("<int:pk>/status/", post(status_view), name="incidents_incident_status"),
             path("same-number/", get(same_number_view), name="incidents_incident_same_number"),
+            path("<int:pk>/urgent/", post(urgent_view), name="incidents_incident_urgent"),
             path("moves/", post(moves_view), name="incidents_incident_moves"),
             path("comments/", page(shared_comment.comments_view), name="incidents_incident_comments"),
             path("export/<str:form>/", export_view, name="incidents_incident_export"),

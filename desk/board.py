@@ -102,7 +102,8 @@ def _context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
     incidents = site.get_model_admin(Incident)
     if not incidents.has_view_permission(request):
         return board
-    rows = {status: reports.oldest(status, MAX_ROWS) for status in UNRESOLVED}
+    oldest = {status: reports.oldest(status, MAX_ROWS) for status in UNRESOLVED}
+    rows = {status: _urgent_first(status, found) for status, found in oldest.items()}
     takers = names_of_takers(incident.pk for incident in rows[Status.IN_PROGRESS])
     counts = reports.counts_by_status_and_source()
     created, resolved = reports.created_per_day(DAYS), reports.resolved_per_day(DAYS)
@@ -112,6 +113,7 @@ def _context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
             status: [(incident, takers.get(incident.pk, ""), buttons.in_row(status)) for incident in found]
             for status, found in rows.items()
         },
+        "oldest_taken": oldest[Status.IN_PROGRESS][:1],
         "may_change": incidents.has_change_permission(request),
         "counts": [(status, _numbers(counts, status)) for status in Status] if any(counts.values()) else [],
         "all_url": _oldest_first(request, incidents, UNRESOLVED),
@@ -125,6 +127,11 @@ def _context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
         "created": [Number(week.created, _created(week.since, week.until)) for week in weeks],
         "resolved": [Number(week.resolved, _resolved(week.since, week.until)) for week in weeks],
     }
+
+
+def _urgent_first(status: Status, oldest: list[Incident]) -> list[Incident]:
+    urgent = reports.oldest(status, MAX_ROWS, urgent_only=True)
+    return [*urgent, *(incident for incident in oldest if not incident.urgent)][:MAX_ROWS]
 
 
 def _oldest_first(request: HttpRequest, incidents: ModelAdmin, statuses: Iterable[Status]) -> str:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
+from incidents.listing.filters import URGENT
 from incidents.models import UNRESOLVED, Channel, Incident, Status
 from incidents.reports import last_resolutions
 
@@ -50,6 +51,21 @@ class StatusFilter(ChoicesFilter):
         yield self.link(changelist, _("Unresolved"), unresolved, selected=self.chosen == unresolved)
         for (value, _label), choice in zip(Status.choices, each, strict=True):
             yield choice | {"status": value}
+
+
+class UrgentFilter(admin.SimpleListFilter):
+    title = _("urgency")
+    parameter_name = "urgent"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[Any, Any]]:
+        return [("true", _("Urgent")), ("false", _("Not urgent"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Incident]) -> QuerySet[Incident]:
+        if not self.value():
+            return queryset
+        if self.value() not in URGENT:
+            raise IncorrectLookupParameters
+        return queryset.filter(urgent=self.value() == "true")
 
 
 class CreatedFilter(admin.ListFilter):

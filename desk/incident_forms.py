@@ -69,6 +69,7 @@ class IncidentForm(GuardedForm):
 
 
 class AddForm(IncidentForm):
+    urgent = forms.BooleanField(label=_("Urgent"), required=False)
     once = OnceField()
 
     class Meta(IncidentForm.Meta):

@@ -234,6 +234,8 @@ def _comment_instead(model_admin: ModelAdmin, request: HttpRequest, form: AddFor
 def _create_once(request: HttpRequest, form: AddForm) -> int:
     """Returns the incident's id. Raises what `create_or_replay` raises."""
     values = {name: form.cleaned_data[name] for name in WRITABLE}
+    if form.cleaned_data["urgent"]:
+        values["urgent"] = True
 
     def create() -> Incident:
         return create_incident(**values, actor=_actor(request), channel=Channel.ADMIN)

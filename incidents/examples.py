@@ -39,6 +39,8 @@ HISTORY = in_response(
         _ENTRY | {"changes": {"status": ["open", "in_progress"]}},
     ],
 )
+URGENCY = in_response("Urgent", {"urgent": True})
+SET_URGENCY = [in_request("It is urgent", {"urgent": True}), URGENCY]
 COMMENT = [
     in_request("A comment", {"text": "Выехал механик"}),
     in_response("Its entry in the history", _ENTRY | {"changes": {"comment": [None, "Выехал механик"]}}),

@@ -62,6 +62,10 @@ class Incident(models.Model):
     description = models.TextField(_("description"), max_length=DESCRIPTION_MAX_LENGTH)
     status = models.CharField(_("status"), max_length=16, choices=Status, default=Status.OPEN)
     source = models.CharField(_("source"), max_length=16, choices=Source)
+    # Not one of the six fields of the API. db_default: the release before this column inserts too.
+    urgent = models.BooleanField(
+        _("urgent"), choices=[(True, _("yes")), (False, _("no"))], default=False, db_default=False
+    )
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     updated_at = models.DateTimeField(_("updated at"), default=timezone.now, editable=False)
 
@@ -75,6 +79,10 @@ class Incident(models.Model):
             models.Index(fields=["status", "-created_at", "-id"], name="incident_status_newest"),
             models.Index(fields=["source", "-created_at", "-id"], name="incident_source_newest"),
             models.Index(fields=["status", "source", "-created_at", "-id"], name="incident_status_source_newest"),
+            models.Index(fields=["-created_at", "-id"], name="incident_urgent_newest", condition=Q(urgent=True)),
+            models.Index(
+                fields=["status", "-created_at", "-id"], name="incident_urgent_status_newest", condition=Q(urgent=True)
+            ),
             # What follows the id lets wide ranges be counted in the index.
             models.Index(
                 fields=["-updated_at", "-id", "status", "source", "created_at"], name="incident_updated_covering"
@@ -251,10 +259,11 @@ class IdempotencyKey(models.Model):
 
 class _Count(models.Model):
     # For Django, which wants a key: the days of IncidentCount may be NULL, and deltas may be alike.
-    pk = models.CompositePrimaryKey("day", "status", "source")
+    pk = models.CompositePrimaryKey("day", "status", "source", "urgent")
     day = models.DateField()  # in UTC
     status = models.CharField(max_length=16, choices=Status)
     source = models.CharField(max_length=16, choices=Source)
+    urgent = models.BooleanField()
     n = models.BigIntegerField()
 
     class Meta:
@@ -265,10 +274,10 @@ class _Count(models.Model):
 
 
 class IncidentCount(_Count):
-    """How many incidents there are of a day, status and source; without a day, of all days. Add the deltas."""
+    """How many incidents there are of a day, status, source and urgency; without a day, of all days. Add the deltas."""
 
     class Meta:
-        managed = False  # migration 0004_counts
+        managed = False  # migrations 0004_counts and 0023_urgent
         db_table = "incidents_count"
         default_permissions = ()
 
@@ -277,7 +286,7 @@ class IncidentCountDelta(_Count):
     """What a write adds to an IncidentCount, or takes away, until a later write merges it."""
 
     class Meta:
-        managed = False  # migration 0004_counts
+        managed = False  # migrations 0004_counts and 0023_urgent
         db_table = "incidents_countdelta"
         default_permissions = ()
 

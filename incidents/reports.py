@@ -74,14 +74,13 @@ def last_weeks() -> tuple[Period, Period]:
     return _period(middle, now, numbers.get(True)), _period(since, middle, numbers.get(False))
 
 
-def oldest(status: Status, limit: int) -> list[Incident]:
+def oldest(status: Status, limit: int, *, urgent_only: bool = False) -> list[Incident]:
     """Reads the oldest incidents of a status, with the beginning of their description as `excerpt`."""
-    return list(
-        Incident.objects.filter(status=status)
-        .in_order("created_at")
-        .defer("description")
-        .annotate(excerpt=Left("description", EXCERPT_LENGTH))[:limit]
-    )
+    incidents = Incident.objects.filter(status=status)
+    if urgent_only:
+        incidents = incidents.filter(urgent=True)
+    excerpt = Left("description", EXCERPT_LENGTH)
+    return list(incidents.in_order("created_at").defer("description").annotate(excerpt=excerpt)[:limit])
 
 
 def _period(since: datetime, until: datetime, resolved: list[Any] | None) -> Period:

@@ -36,10 +36,11 @@ class TextField(serializers.CharField):
 @extend_schema_field(
     {
         "type": "object",
-        "description": "The old and the new value of each field that changed. A comment counts as a field.",
+        "description": "The old and the new value of each field that changed. A comment counts as a field. `urgent` is "
+        "true or false.",
         "additionalProperties": {
             "type": "array",
-            "items": {"type": ["string", "null"]},
+            "items": {"type": ["string", "boolean", "null"]},
             "minItems": 2,
             "maxItems": 2,
         },
@@ -58,6 +59,21 @@ class IncidentSerializer(StrictSerializer, serializers.ModelSerializer[Incident]
         model = Incident
         fields = ("id", "description", "status", "source", "created_at", "updated_at")
         read_only_fields = ("id", "created_at", "updated_at")
+
+
+class FlagField(serializers.BooleanField):
+    """True or false and nothing else: REST framework would take "yes" and 1."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+class UrgencySerializer(StrictSerializer):
+    """Whether an incident is urgent: a mark beside its six fields."""
+
+    urgent = FlagField()
 
 
 class CommentSerializer(StrictSerializer):

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
+from operator import attrgetter
+from typing import Any
 
 import orjson
 from django.db import transaction
@@ -18,9 +20,12 @@ from incidents.models import Incident, IncidentChange, Status
 from incidents.store import store
 from incidents.text import normalize_line_breaks
 
-WRITABLE = ("description", "status", "source")
+WRITABLE = ("description", "status", "source")  # in the API's representation of an incident
+CHANGEABLE = (*WRITABLE, "urgent")
 MAX_ATTEMPTS = 20
 FEW = 3  # rows that are written in a statement each: COPY takes several
+INCIDENT_COLUMNS = ("id", "description", "status", "source", "urgent", "created_at", "updated_at")
+values_of = attrgetter(*INCIDENT_COLUMNS)
 
 
 def create_incident(
@@ -28,6 +33,7 @@ def create_incident(
     description: str,
     source: str,
     status: str = Status.OPEN,
+    urgent: bool = False,
     created_at: datetime | None = None,
     actor: Actor,
     channel: str,
@@ -39,13 +45,18 @@ def create_incident(
     clock, becomes now. `updated_at` is always now: clients ask for what was recorded since. Raises what `actor.accept`
     raises.
     """
-    incident = new_incident(description=description, source=source, status=status, created_at=created_at)
+    incident = new_incident(description=description, source=source, status=status, urgent=urgent, created_at=created_at)
     store.insert_incident(incident, _first_entry(incident, "", channel), actor)
     return incident
 
 
 def new_incident(
-    *, description: str, source: str, status: str = Status.OPEN, created_at: datetime | None = None
+    *,
+    description: str,
+    source: str,
+    status: str = Status.OPEN,
+    urgent: bool = False,
+    created_at: datetime | None = None,
 ) -> Incident:
     """Returns an incident as `create_incident` records it, for `import_incidents`."""
     now = timezone.now()
@@ -53,34 +64,42 @@ def new_incident(
         description=normalize_line_breaks(description),
         status=status,
         source=source,
+        urgent=urgent,
         created_at=min(created_at or now, now),
         updated_at=now,
     )
 
 
 def _first_entry(incident: Incident, actor: str, channel: str) -> IncidentChange:
-    changes = {field: [None, getattr(incident, field)] for field in WRITABLE}
+    changes = _first_values(incident)
     return IncidentChange(incident=incident, at=incident.created_at, actor=actor, channel=channel, changes=changes)
+
+
+def _first_values(incident: Incident) -> dict[str, list[Any]]:
+    changes = {field: [None, getattr(incident, field)] for field in WRITABLE}
+    return changes | {"urgent": [None, True]} if incident.urgent else changes
 
 
 def change_incident(
     incident: Incident,
     *,
-    values: Mapping[str, str],
+    values: Mapping[str, str | bool],
     actor: Actor,
     channel: str,
     preconditions: Preconditions | None = None,
     taken_by: str | None = None,
 ) -> Incident:
     """
-    Changes writable fields of the incident as it was read, and returns it; writes nothing if nothing differs.
+    Changes fields of CHANGEABLE of the incident as it was read, and returns it; writes nothing if nothing differs.
 
     `taken_by` marks an undo: the username of the person who has taken the incident after it, or "".
     Raises PreconditionFailed, Http404 where it was archived meanwhile, or ServiceUnavailable where other writers were
     faster MAX_ATTEMPTS times in a row.
     """
     username = actor.check()
-    values = {field: normalize_line_breaks(value) for field, value in values.items()}
+    values = {
+        field: normalize_line_breaks(value) if isinstance(value, str) else value for field, value in values.items()
+    }
     # Optimistic locking: UPDATE … WHERE updated_at is unchanged (compare-and-swap), else re-read and retry.
     for _ in range(MAX_ATTEMPTS):
         if preconditions and preconditions.failed(incident.etag):
@@ -137,7 +156,12 @@ def lock_statuses(ids: Iterable[int]) -> dict[int, str]:
 
 def change_statuses(ids: Iterable[int], status: str, *, actor: Actor, channel: str) -> None:
     """Changes the status of incidents in bulk, like `change_incident`, but leaves alone those that are closed."""
-    store.change_statuses(list(ids), status, at=timezone.now(), actor=actor.check(), channel=channel)
+    store.change_many(list(ids), "status", status, at=timezone.now(), actor=actor.check(), channel=channel)
+
+
+def mark_urgent(ids: Iterable[int], *, actor: Actor, channel: str) -> None:
+    """Marks incidents as urgent in bulk, as `change_statuses` does."""
+    store.change_many(list(ids), "urgent", True, at=timezone.now(), actor=actor.check(), channel=channel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,16 +189,10 @@ def import_incidents(incidents: Sequence[tuple[Incident, str]], comments: Sequen
             incident.pk = pk
         store.insert_rows(
             Incident,
-            ("id", "description", "status", "source", "created_at", "updated_at"),
-            (
-                (each.pk, each.description, each.status, each.source, each.created_at, each.updated_at)
-                for each, _ in incidents
-            ),
+            INCIDENT_COLUMNS,
+            map(values_of, (each for each, _ in incidents)),
         )
-        created = (
-            (each, each.created_at, actor, {field: [None, getattr(each, field)] for field in WRITABLE})
-            for each, actor in incidents
-        )
+        created = ((each, each.created_at, actor, _first_values(each)) for each, actor in incidents)
         commented = ((each.incident, each.at, each.actor, {"comment": [None, each.text]}) for each in comments)
         request_id = current_request_id()
         store.insert_rows(

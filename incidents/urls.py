@@ -14,6 +14,11 @@ urlpatterns = [
         name="incident-detail",
     ),
     re_path(DETAIL + r"/history/?$", IncidentViewSet.as_view({"get": "history"}), name="incident-history"),
+    re_path(
+        DETAIL + r"/urgent/?$",
+        IncidentViewSet.as_view({"get": "urgency", "put": "set_urgency"}),
+        name="incident-urgency",
+    ),
     re_path(DETAIL + r"/comments/?$", IncidentViewSet.as_view({"post": "comment"}), name="incident-comments"),
     re_path(
         DETAIL + r"/attachments/?$",

@@ -15,14 +15,19 @@ from core.api.exceptions import PreconditionFailed
 from core.api.json import JSONRenderer
 from core.api.pagination import PageNumbers
 from core.api.preconditions import Preconditions
-from core.api.serializers import validate_all
+from core.api.serializers import StrictSerializer, validate_all
 from core.db import replica
 from identity.views import CheckedBearerView
 from incidents import examples, idempotency
 from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
 from incidents.listing.filters import OPENAPI_PARAMETERS, parse_query
 from incidents.models import Channel, Incident, IncidentChange, etag
-from incidents.serializers import CommentSerializer, IncidentChangeSerializer, IncidentSerializer
+from incidents.serializers import (
+    CommentSerializer,
+    IncidentChangeSerializer,
+    IncidentSerializer,
+    UrgencySerializer,
+)
 from incidents.services import add_comment, change_incident, create_incident
 from incidents.store import store
 
@@ -66,10 +71,11 @@ def etag_header(*statuses: int) -> OpenApiParameter:
 # Built once, since building costs more than checking. Threads share them: no field may use its serializer's `context`.
 create_serializer, update_serializer = IncidentSerializer(), IncidentSerializer(partial=True)
 comment_serializer = CommentSerializer()
+urgency_serializer = UrgencySerializer()
 
 
 class IncidentViewSet(CheckedBearerView, viewsets.GenericViewSet[Incident]):
-    """There is no PUT and no DELETE: a record is never lost."""
+    """There is no PUT and no DELETE of an incident: a record is never lost."""
 
     queryset = Incident.objects.newest_first()
     serializer_class = IncidentSerializer
@@ -78,6 +84,8 @@ class IncidentViewSet(CheckedBearerView, viewsets.GenericViewSet[Incident]):
         "comment": (IdempotencyKeyInUse, IdempotencyKeyReused),
         "retrieve": (PreconditionFailed,),
         "partial_update": (PreconditionFailed,),
+        "urgency": (PreconditionFailed,),
+        "set_urgency": (PreconditionFailed,),
     }
 
     @extend_schema(
@@ -131,13 +139,7 @@ class IncidentViewSet(CheckedBearerView, viewsets.GenericViewSet[Incident]):
         responses={200: IncidentSerializer, 304: None},
     )
     def retrieve(self, request: Request, pk: str) -> HttpResponse:
-        incident = self._get_incident()
-        preconditions = Preconditions.of(request.META)
-        if preconditions.if_match_fails(incident.etag):
-            raise PreconditionFailed
-        if preconditions.if_none_match_fails(incident.etag):
-            return HttpResponseNotModified(headers={"ETag": incident.etag})
-        return incident_response(incident)
+        return self._unless_unchanged(request, render)
 
     @extend_schema(
         summary="Change an incident's status, description or source",
@@ -148,15 +150,29 @@ class IncidentViewSet(CheckedBearerView, viewsets.GenericViewSet[Incident]):
         responses=IncidentSerializer,
     )
     def partial_update(self, request: Request, pk: str) -> HttpResponse:
-        incident = self._get_incident()
-        incident = change_incident(
-            incident,
-            values=update_serializer.run_validation(request.data),
-            actor=self.bearer,
-            channel=Channel.API,
-            preconditions=Preconditions.of(request.META),
-        )
-        return incident_response(incident)
+        return with_etag(self._change(request, update_serializer), render)
+
+    @extend_schema(
+        summary="Tell whether an incident is urgent",
+        description="The `ETag` is the incident's.",
+        examples=[examples.URGENCY],
+        parameters=[IF_MATCH, IF_NONE_MATCH, etag_header(200, 304)],
+        responses={200: UrgencySerializer, 304: None},
+    )
+    def urgency(self, request: Request, pk: str) -> HttpResponse:
+        return self._unless_unchanged(request, render_urgency)
+
+    @extend_schema(
+        summary="Mark an incident as urgent, or take the mark away",
+        description="The mark is a change of the incident, kept in the history: `updated_at` and the `ETag` move if it "
+        "differs.",
+        examples=examples.SET_URGENCY,
+        parameters=[IF_MATCH, IF_NONE_MATCH_OF_A_CHANGE, etag_header(200)],
+        request=UrgencySerializer,
+        responses=UrgencySerializer,
+    )
+    def set_urgency(self, request: Request, pk: str) -> HttpResponse:
+        return with_etag(self._change(request, urgency_serializer), render_urgency)
 
     @extend_schema(
         summary="Who changed what, oldest first",
@@ -203,6 +219,24 @@ class IncidentViewSet(CheckedBearerView, viewsets.GenericViewSet[Incident]):
         self.bearer.check()
         return idempotency.create_or_replay(user_id=self.bearer.user_id, key=key, request=request, create=create)
 
+    def _unless_unchanged(self, request: Request, render: Callable[[Incident], bytes]) -> HttpResponse:
+        incident = self._get_incident()
+        preconditions = Preconditions.of(request.META)
+        if preconditions.if_match_fails(incident.etag):
+            raise PreconditionFailed
+        if preconditions.if_none_match_fails(incident.etag):
+            return HttpResponseNotModified(headers={"ETag": incident.etag})
+        return with_etag(incident, render)
+
+    def _change(self, request: Request, serializer: StrictSerializer) -> Incident:
+        return change_incident(
+            self._get_incident(),
+            values=serializer.run_validation(request.data),
+            actor=self.bearer,
+            channel=Channel.API,
+            preconditions=Preconditions.of(request.META),
+        )
+
     def _get_incident(self) -> Incident:
         """Raises InvalidToken, NotFound."""
         incident = store.read_incident(int(self.kwargs["pk"]), self.bearer)
@@ -215,6 +249,10 @@ def render(incident: Incident) -> bytes:
     return JSONRenderer().render({field: getattr(incident, field) for field in IncidentSerializer.Meta.fields})
 
 
+def render_urgency(incident: Incident) -> bytes:
+    return JSONRenderer().render({"urgent": incident.urgent})
+
+
 def render_change(entry: IncidentChange) -> bytes:
     return JSONRenderer().render({field: getattr(entry, field) for field in IncidentChangeSerializer.Meta.fields})
 
@@ -223,7 +261,7 @@ def json_response(data: Any) -> HttpResponse:
     return HttpResponse(JSONRenderer().render(data), content_type=JSONRenderer.media_type)
 
 
-def incident_response(incident: Incident) -> HttpResponse:
+def with_etag(incident: Incident, render: Callable[[Incident], bytes]) -> HttpResponse:
     return HttpResponse(render(incident), content_type=JSONRenderer.media_type, headers={"ETag": incident.etag})
 
 

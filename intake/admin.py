@@ -54,7 +54,7 @@ class SenderAdmin(GuardedAdmin):
     list_filter = ("format", "is_active", "has_faults")
     search_fields = ("name",)
     fieldsets = (
-        (None, {"fields": ("name", "format", "source", "is_active", "reopen_within_minutes")}),
+        (None, {"fields": ("name", "format", "source", "is_active", "reopen_within_minutes", "urgent")}),
         (Format.GENERIC.label, {"fields": ("description_path", "dedup_path", "resolved")}),
         (Format.SENTRY.label, {"fields": ("sentry_client_secret",)}),
     )

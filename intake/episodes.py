@@ -21,7 +21,14 @@ from core.db.postgresql import DOWN
 from core.log.redaction import redact
 from incidents.actors import Named
 from incidents.models import Incident, Status
-from incidents.services import FEW, change_statuses, import_incidents, lock_statuses, new_incident
+from incidents.services import (
+    FEW,
+    change_statuses,
+    import_incidents,
+    lock_statuses,
+    mark_urgent,
+    new_incident,
+)
 from incidents.store import store
 from intake.inbox import Outcome
 from intake.models import Delivery, Episode, Sender
@@ -103,6 +110,7 @@ class _Episode:
     closed_at: datetime | None = None
     description_hash: bytes | None = None
     varied_by: int | None = None
+    urgent: bool = False
     id: int | None = None
 
 
@@ -136,6 +144,8 @@ class _Batch:
         self.ended: list[_Episode] = []
         self.opened: list[tuple[_Episode, Incident | None]] = []  # with a new incident, or none
         self.changed: dict[int, Status] = {}  # of incidents
+        self.escalated: list[_Episode] = []
+        self.marked: list[int] = []  # incidents
 
     def take(self) -> Outcome:
         outcome = Outcome(Delivery.State.SKIPPED)
@@ -154,6 +164,7 @@ class _Batch:
                 outcome.notes.append(note(index, reason))
             case Report() if self._is_open(part.fingerprint):  # a repeat
                 outcome.state = Delivery.State.PROCESSED
+                self._escalate(part)
                 if self._varies(part):
                     outcome.warn(note(part.index, Reason.VARIES))
             case Report() | Resolution():
@@ -175,10 +186,15 @@ class _Batch:
                 if incident:
                     episode.incident_id = incident.pk
             self._insert([episode for episode, _ in self.opened])
+        if self.escalated:
+            store.update_rows(Episode, ("urgent",), [(episode.id, True) for episode in self.escalated])
+        if self.marked:
+            mark_urgent(self.marked, actor=self.actor, channel=self.sender.channel)
         for status in (Status.RESOLVED, Status.OPEN):
             if incidents := [incident_id for incident_id, new in self.changed.items() if new == status]:
                 change_statuses(incidents, status, actor=self.actor, channel=self.sender.channel)
         self.ended, self.opened, self.changed, self.statuses = [], [], {}, {}
+        self.escalated, self.marked = [], []
 
     def _insert(self, episodes: Sequence[_Episode]) -> None:
         if len(episodes) <= FEW:
@@ -192,6 +208,21 @@ class _Batch:
     def _is_open(self, fingerprint: str | None) -> bool:
         latest = self.latest.get(fingerprint or "")
         return latest is not None and latest.closed_at is None
+
+    def _escalate(self, report: Report) -> None:
+        """Marks the incident of an open problem by the first repeat that is urgent."""
+        episode = self.latest[cast("str", report.fingerprint)]
+        if not report.urgent or episode.urgent:
+            return
+        if episode.id is None or episode.incident_id in self.changed:
+            self._write()
+        episode.urgent = True
+        self.escalated.append(episode)
+        self._mark(episode.incident_id)
+
+    def _mark(self, incident_id: int | None) -> None:
+        if incident_id:  # else it is archived
+            self.marked.append(incident_id)
 
     def _varies(self, report: Report) -> bool:
         """
@@ -228,7 +259,14 @@ class _Batch:
         new = None
         if reopened is None:
             created_at = starts_at or self.delivery.received_at
-            new = new_incident(description=report.description, source=self.sender.source, created_at=created_at)
+            new = new_incident(
+                description=report.description,
+                source=self.sender.source,
+                urgent=report.urgent,
+                created_at=created_at,
+            )
+        elif report.urgent:
+            self._mark(reopened)
         episode = _Episode(
             sender_id=self.sender.pk,
             fingerprint=report.fingerprint or f"delivery:{self.delivery.pk}:{report.index}",
@@ -239,6 +277,7 @@ class _Batch:
             description_hash=self._hash(report),
             # Nothing can end it.
             closed_at=None if report.fingerprint else self.delivery.received_at,
+            urgent=report.urgent,
         )
         self.opened.append((episode, new))
         self.made[report.index] = self.latest[episode.fingerprint] = episode

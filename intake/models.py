@@ -1,5 +1,6 @@
 import hmac
 import secrets
+from dataclasses import replace
 from hashlib import sha256
 
 from django.core.exceptions import ValidationError
@@ -10,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from incidents.models import Channel, Incident, Source
 from intake.parsers import Format
-from intake.parsers.generic import Paths
+from intake.parsers.paths import Paths
 
 RESERVED_NAMES = ("telegram",)  # a route of its own
 
@@ -46,6 +47,17 @@ class Sender(models.Model):
         blank=True,
         help_text=_("PATH=VALUE, for example event_value=0."),
     )
+    urgent = models.CharField(
+        _("urgent where"),
+        max_length=400,
+        blank=True,
+        db_default="",
+        default="",
+        help_text=_(
+            "PATH=VALUE or PATH=VALUE,VALUE, for example labels.severity=critical. The path begins at the alert of "
+            "Alertmanager or Grafana, at the issue or event of Sentry, otherwise at the call. Empty: nothing is urgent."
+        ),
+    )
     # Of the last delivery: the critical-errors chat is told once, and again after a delivery without faults.
     has_faults = models.BooleanField(_("faulty"), default=False, editable=False)
 
@@ -63,7 +75,7 @@ class Sender(models.Model):
 
     @property
     def paths(self) -> Paths:
-        return Paths(self.description_path, self.dedup_path, self.resolved)
+        return Paths(self.description_path, self.dedup_path, self.resolved, self.urgent)
 
     def clean(self) -> None:
         if self.name in RESERVED_NAMES:
@@ -72,8 +84,8 @@ class Sender(models.Model):
             paths = self.paths
         except ValueError as exc:
             raise ValidationError(str(exc)) from None
-        if self.format != Format.GENERIC and paths != Paths():
-            raise ValidationError(_("Only the format for any JSON has paths."))
+        if self.format != Format.GENERIC and replace(paths, urgent="") != Paths():
+            raise ValidationError(_("Only the format for any JSON has these paths."))
 
     def make_secret(self) -> str:
         """Makes a new secret in place of the old one; the caller shows it once and saves the sender."""
@@ -172,6 +184,8 @@ class Episode(models.Model):
     description_hash = models.BinaryField(max_length=32, null=True)
     # Id of the delivery that was the first to repeat it with another description; it may have been deleted since.
     varied_by = models.BigIntegerField(null=True)
+    # Whether it was reported as urgent: only the first such report marks the incident, so that a person may unmark it.
+    urgent = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         constraints = [

@@ -30,6 +30,14 @@ def status_pill(status: str) -> SafeString:
 
 
 @register.filter
+def urgent_mark(urgent: bool) -> SafeString:
+    """Marks what is urgent, by a sign and a word as well as by a color; returns nothing for what is not."""
+    if not urgent:
+        return SafeString("")
+    return format_html('<strong class="urgent"><span aria-hidden="true">!</span> {}</strong>', _("Urgent"))
+
+
+@register.filter
 def age(at: datetime, classes: str = "age") -> SafeString:
     """Says how long ago, in words; on hover the time itself in the current time zone, with the zone's name."""
     local = timezone.localtime(at)

@@ -1,7 +1,7 @@
 """Each filter of the list, once: how its parameter is read, what the OpenAPI document says of it, and its condition."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +21,8 @@ from incidents.models import IncidentQuerySet, Source, Status
 from incidents.text import normalize_line_breaks
 
 _OFFSET_WITHOUT_COLON = re.compile(r"([+-]\d\d)(\d\d)\Z", re.ASCII)
+# Without a parameter: a prepared statement could not use the indexes of what is urgent.
+URGENT = {"true": "urgent", "false": "NOT urgent"}
 ORDERINGS = tuple(sign + field for field in ("created_at", "updated_at", "id") for sign in ("", "-"))
 
 
@@ -30,6 +32,7 @@ class IncidentQuery:
 
     status: tuple[str, ...] = ()
     source: tuple[str, ...] = ()
+    urgent: str = ""  # of URGENT
     created_after: datetime | None = None
     created_before: datetime | None = None
     updated_after: datetime | None = None
@@ -89,7 +92,7 @@ class Filter:
     name: str  # of its parameter, and of its value in IncidentQuery
     field: forms.Field
     schema: dict[str, Any]  # of OpenAPI
-    sql: str  # the condition on PostgreSQL
+    sql: str | Mapping[str, str]  # the condition on PostgreSQL, or that of each value
     q: Callable[[Any], Q]  # the condition for the ORM, which SQLite goes by
     counted: bool = True  # whether the counts know how many incidents it chooses
     description: str = ""
@@ -135,6 +138,14 @@ FILTERS = (
         "source = ANY(%(source)s)",
         lambda values: Q(source__in=values),
         description=_one_or_more(Source),
+    ),
+    Filter(
+        "urgent",
+        forms.ChoiceField(choices=[(value, value) for value in URGENT], required=False),
+        {"type": "boolean", "example": True},
+        URGENT,
+        lambda value: Q(urgent=value == "true"),
+        description="Whether the incident is marked as urgent: `true` or `false`.",
     ),
     Filter(
         "created_after",
@@ -235,6 +246,8 @@ def where_clause(query: IncidentQuery) -> tuple[list[str], dict[str, Any]]:
             # With = an index gives the newest first, with = ANY it does not.
             conditions.append(f"{each.name} = %({each.name})s")
             params[each.name] = value[0]
+        elif not isinstance(each.sql, str):
+            conditions.append(each.sql[value])
         else:
             conditions.append(each.sql)
             params[each.name] = list(value) if isinstance(value, tuple) else value

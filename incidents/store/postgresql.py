@@ -27,6 +27,7 @@ from incidents.text import normalize_line_breaks
 
 FIELDS = IncidentSerializer.Meta.fields
 COLUMNS = ", ".join(FIELDS)
+MODEL_COLUMNS = [field.attname for field in Incident._meta.concrete_fields]
 
 ENTRY = """
 change AS (
@@ -38,8 +39,8 @@ SELECT username, incident.id, change.id FROM actor, incident, change
 """
 INSERT = f"""
 incident AS (
-  INSERT INTO incidents_incident (description, status, source, created_at, updated_at)
-  SELECT %(description)s, %(status)s, %(source)s, %(created_at)s, %(updated_at)s FROM actor RETURNING id
+  INSERT INTO incidents_incident (description, status, source, urgent, created_at, updated_at)
+  SELECT %(description)s, %(status)s, %(source)s, %(urgent)s, %(created_at)s, %(updated_at)s FROM actor RETURNING id
 ), {ENTRY}
 """  # noqa: S608
 UPDATE = f"""
@@ -51,18 +52,18 @@ incident AS (
 COMMENT = f"incident AS (SELECT %(id)s::bigint AS id), {ENTRY}"
 LOCK = "SELECT id, status FROM incidents_incident WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
 # Locked in the order of the ids first: an UPDATE takes rows in any order, and two could wait for each other.
-CHANGE_STATUSES = """
+CHANGE_MANY = """
 WITH locked AS (
-  SELECT id, status AS old FROM incidents_incident
-  WHERE id = ANY(%(ids)s) AND status NOT IN ('closed', %(status)s) ORDER BY id FOR NO KEY UPDATE
+  SELECT id, {field} AS old FROM incidents_incident
+  WHERE id = ANY(%(ids)s) AND status <> 'closed' AND {field} <> %(value)s::{type} ORDER BY id FOR NO KEY UPDATE
 ), changed AS (
   UPDATE incidents_incident AS incident
-  SET status = %(status)s, updated_at = greatest(%(at)s, updated_at + interval '1 microsecond')
+  SET {field} = %(value)s::{type}, updated_at = greatest(%(at)s, updated_at + interval '1 microsecond')
   FROM locked WHERE incident.id = locked.id RETURNING incident.id, old, created_at
 )
 INSERT INTO incidents_incidentchange (incident_id, at, actor, channel, changes, request_id)
 SELECT id, greatest(%(at)s, created_at), %(actor)s, %(channel)s,
-  jsonb_build_object('status', jsonb_build_array(old, %(status)s::text)), %(request_id)s
+  jsonb_build_object('{field}', jsonb_build_array(old, %(value)s::{type})), %(request_id)s
 FROM changed ORDER BY id RETURNING id
 """
 # Most were created in the same weeks: an index has those in a row, the others are looked up one by one.
@@ -133,7 +134,7 @@ SELECT (SELECT coalesce(max(id), 0) FROM incidents_incidentchange), array(
 
 def insert_incident(incident: Incident, entry: IncidentChange, actor: Actor) -> None:
     """Writes the incident and the first entry of its history. Raises what `actor.accept` raises."""
-    columns = ("description", "status", "source", "created_at", "updated_at")
+    columns = ("description", "status", "source", "urgent", "created_at", "updated_at")
     incident.pk = _insert(INSERT, entry, actor, {column: getattr(incident, column) for column in columns})
     incident._state.adding = False
 
@@ -171,10 +172,11 @@ def lock_statuses(ids: list[int]) -> dict[int, str]:
     return dict(fetch(LOCK, [ids]))
 
 
-def change_statuses(ids: list[int], status: str, *, at: datetime, actor: str, channel: str) -> None:
-    """Changes the status of all that are neither closed nor have it already, and writes their history."""
-    values = {"ids": ids, "status": status, "at": at, "actor": actor, "channel": channel}
-    fetch(CHANGE_STATUSES, values | {"request_id": current_request_id()})
+def change_many(ids: list[int], field: str, value: str | bool, *, at: datetime, actor: str, channel: str) -> None:
+    """Changes a field of all that are neither closed nor have the value already, and writes their history."""
+    sql = CHANGE_MANY.format(field=field, type="boolean" if isinstance(value, bool) else "text")
+    values = {"ids": ids, "value": value, "at": at, "actor": actor, "channel": channel}
+    fetch(sql, values | {"request_id": current_request_id()})
 
 
 def read_page(query: IncidentQuery, offset: int, limit: int, reader: Reader) -> tuple[int, list[dict[str, Any]]]:
@@ -200,12 +202,13 @@ def read_page(query: IncidentQuery, offset: int, limit: int, reader: Reader) -> 
 
 
 def read_incident(pk: int, reader: Reader) -> Incident | None:
-    rows = reader.fetch(f"SELECT {COLUMNS} FROM incidents_incident WHERE id = %(id)s", {"id": pk})  # noqa: S608
+    columns = ", ".join(MODEL_COLUMNS)
+    rows = reader.fetch(f"SELECT {columns} FROM incidents_incident WHERE id = %(id)s", {"id": pk})  # noqa: S608
     if not rows:
         return None
     *values, created_at, updated_at = rows[0]
     values += [created_at.replace(tzinfo=UTC), updated_at.replace(tzinfo=UTC)]
-    return Incident.from_db(DEFAULT_DB_ALIAS, FIELDS, values)
+    return Incident.from_db(DEFAULT_DB_ALIAS, MODEL_COLUMNS, values)
 
 
 def _as_dicts(rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:

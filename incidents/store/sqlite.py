@@ -56,10 +56,11 @@ def lock_statuses(ids: list[int]) -> dict[int, str]:
     return dict(Incident.objects.filter(pk__in=ids).values_list("pk", "status"))
 
 
-def change_statuses(ids: list[int], status: str, *, at: datetime, actor: str, channel: str) -> None:
-    """Changes the status of all that are neither closed nor have it already, and writes their history."""
-    for incident in Incident.objects.filter(pk__in=ids).exclude(status__in=(Status.CLOSED, status)).order_by("pk"):
-        changes = {"status": [incident.status, status]}
+def change_many(ids: list[int], field: str, value: str | bool, *, at: datetime, actor: str, channel: str) -> None:
+    """Changes a field of all that are neither closed nor have the value already, and writes their history."""
+    others = Incident.objects.filter(pk__in=ids).exclude(Q(status=Status.CLOSED) | Q(**{field: value}))
+    for incident in others.order_by("pk"):
+        changes = {field: [getattr(incident, field), value]}
         entry_at, updated_at = max(at, incident.created_at), max(at, incident.updated_at + timedelta(microseconds=1))
         entry = IncidentChange(incident=incident, at=entry_at, actor=actor, channel=channel, changes=changes)
         update_incident(incident, entry, updated_at)

@@ -11,6 +11,7 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 from intake.parsers import alertmanager, generic, sentry, uptime_kuma
+from intake.parsers.paths import NOWHERE, Paths
 from intake.parsers.types import Part
 
 
@@ -21,14 +22,14 @@ class Format(TextChoices):
     UPTIME_KUMA = "uptime_kuma", "Uptime Kuma"
 
 
-def parse(kind: str, payload: Mapping[str, Any], paths: generic.Paths | None = None) -> Iterator[Part]:
-    """Yields the parts of a call in this format. `paths` are of a generic sender. Raises ValueError: unknown format."""
+def parse(kind: str, payload: Mapping[str, Any], paths: Paths = NOWHERE) -> Iterator[Part]:
+    """Yields the parts of a call in this format, by the `paths` of its sender. Raises ValueError: unknown format."""
     match Format(kind):
         case Format.ALERTMANAGER:
-            return alertmanager.parse(payload)
+            return alertmanager.parse(payload, paths)
         case Format.GENERIC:
-            return generic.parse(payload, paths or generic.Paths())
+            return generic.parse(payload, paths)
         case Format.SENTRY:
-            return sentry.parse(payload)
+            return sentry.parse(payload, paths)
         case Format.UPTIME_KUMA:
-            return uptime_kuma.parse(payload)
+            return uptime_kuma.parse(payload, paths)

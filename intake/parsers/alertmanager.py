@@ -8,6 +8,7 @@ https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from intake.parsers.paths import NOWHERE, Paths
 from intake.parsers.types import Fault, Ignored, Notice, Part, Reason, Report, Resolution
 from intake.parsers.values import describe, fingerprint, fingerprint_of_labels, link, text, timestamp
 
@@ -16,7 +17,7 @@ LINKS = ("generatorURL", "dashboardURL", "panelURL", "silenceURL", "imageURL")
 HEADING = ("alertname", "rulename", "summary", "description", "message")
 
 
-def parse(payload: Mapping[str, Any]) -> Iterator[Part]:
+def parse(payload: Mapping[str, Any], paths: Paths = NOWHERE) -> Iterator[Part]:
     """Yields the parts of a call in the order of its alerts; an invalid alert is a fault, and the others stay."""
     alerts = payload.get("alerts")
     if not isinstance(alerts, (list, Iterator)):
@@ -28,10 +29,10 @@ def parse(payload: Mapping[str, Any]) -> Iterator[Part]:
     if truncated.isdecimal() and truncated.strip("0"):
         yield Notice(Reason.TRUNCATED, truncated[:20])
     for index, alert in enumerate(alerts):
-        yield from _parse_alert(index, alert, payload.get("status"))
+        yield from _parse_alert(index, alert, payload.get("status"), paths)
 
 
-def _parse_alert(index: int, alert: Any, group_status: Any) -> Iterator[Part]:
+def _parse_alert(index: int, alert: Any, group_status: Any, paths: Paths) -> Iterator[Part]:
     if not isinstance(alert, dict):
         yield Fault(index, Reason.NOT_AN_OBJECT)
         return
@@ -49,7 +50,7 @@ def _parse_alert(index: int, alert: Any, group_status: Any) -> Iterator[Part]:
             if not identity:
                 yield Notice(Reason.NO_ID, index=index)
             description = describe(_lines(alert, labels, annotations), fallback=identity or "?")
-            yield Report(identity, description, timestamp(alert.get("startsAt")), index)
+            yield Report(identity, description, timestamp(alert.get("startsAt")), index, paths.is_urgent(alert))
         case "resolved" if identity:
             yield Resolution(identity, timestamp(alert.get("endsAt")), index)
         case "firing":

@@ -1,6 +1,7 @@
 """What a call would become, in words: for the administrator who sets up its sender."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from django.utils.translation import gettext as _
 
@@ -14,6 +15,8 @@ def preview(parts: Iterable[Part]) -> list[str]:
 
 def _sentence(part: Part) -> str:
     match part:
+        case Report(urgent=True):
+            return _("Urgent. %s") % _sentence(replace(part, urgent=False))
         case Report(fingerprint=None):
             return _("Separate incident: %s") % part.description
         case Report():

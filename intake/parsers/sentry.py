@@ -9,6 +9,7 @@ Reports have no `starts_at`: the payloads do not say when a problem came back, `
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from intake.parsers.paths import NOWHERE, Paths
 from intake.parsers.types import Fault, Ignored, Notice, Part, Reason, Report, Resolution
 from intake.parsers.values import describe, fingerprint, link, text
 
@@ -16,12 +17,12 @@ from intake.parsers.values import describe, fingerprint, link, text
 FIRING = ("created", "unresolved", "triggered", "critical", "warning")
 
 
-def parse(payload: Mapping[str, Any]) -> Iterator[Part]:
+def parse(payload: Mapping[str, Any], paths: Paths = NOWHERE) -> Iterator[Part]:
     action, data = payload.get("action"), payload.get("data")
     if not isinstance(action, str) or not isinstance(data, dict):
         yield Fault(0, Reason.UNKNOWN_CALL)
         return
-    identity, lines, status = _subject(data)
+    identity, lines, status, subject = _subject(data)
     if not lines:  # an installation, a comment
         yield Ignored(Reason.NO_REPORT)
     elif action == "resolved" or status == "resolved":
@@ -29,13 +30,18 @@ def parse(payload: Mapping[str, Any]) -> Iterator[Part]:
     elif action in FIRING:
         if not identity:
             yield Notice(Reason.NO_ID)
-        yield Report(identity, describe(lines, fallback=identity or "Sentry"))
+        description = describe(lines, fallback=identity or "Sentry")
+        yield Report(identity, description, urgent=paths.is_urgent(subject))
     else:
         yield Ignored(Reason.NO_REPORT)
 
 
-def _subject(data: Mapping[str, Any]) -> tuple[str | None, list[str], Any]:
-    """Returns fingerprint, lines of the description and status of the problem; no lines if it is something else."""
+def _subject(data: Mapping[str, Any]) -> tuple[str | None, list[str], Any, Mapping[str, Any]]:
+    """
+    Returns fingerprint, lines of the description and status of the problem, and the object that is about it.
+
+    No lines if it is something else.
+    """
     match data:
         case {"issue": dict(issue)}:
             project = issue.get("project")
@@ -43,14 +49,14 @@ def _subject(data: Mapping[str, Any]) -> tuple[str | None, list[str], Any]:
             where = " · ".join(filter(None, (name, text(issue.get("shortId")), text(issue.get("level")))))
             url = link(issue.get("web_url")) or link(issue.get("permalink"))
             lines = [text(issue.get("title")), text(issue.get("culprit")), where, url]
-            return fingerprint(issue.get("id")), lines, issue.get("status")
+            return fingerprint(issue.get("id")), lines, issue.get("status"), issue
         case {"event": dict(event)} | {"error": dict(event)}:
             # Its issue is the problem, whether an alert or the issue itself tells of it.
             rule, url = text(data.get("triggered_rule")), link(event.get("web_url"))
             lines = [text(event.get("title")), text(event.get("culprit")), rule, url]
-            return fingerprint(event.get("issue_id")), lines, None
+            return fingerprint(event.get("issue_id")), lines, None, event
         case {"metric_alert": dict(alert)}:
             lines = [text(data.get("description_title")), text(data.get("description_text")), link(data.get("web_url"))]
             identity = fingerprint(alert.get("id"))
-            return identity and fingerprint(f"metric_alert:{identity}"), lines, None
-    return None, [], None
+            return identity and fingerprint(f"metric_alert:{identity}"), lines, None, alert
+    return None, [], None, {}

@@ -42,12 +42,14 @@ class Report:
 
     `fingerprint` (at most 200 characters) joins it with its repeats and its resolution; None means that nothing does.
     `description` is valid for an incident. `starts_at` is in UTC, None if unknown. `index` is the position in the call.
+    `urgent` is by the sender's settings.
     """
 
     fingerprint: str | None
     description: str
     starts_at: datetime | None = None
     index: int = 0
+    urgent: bool = False
 
 
 @dataclass(frozen=True)

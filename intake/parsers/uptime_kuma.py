@@ -7,6 +7,7 @@ Only the id of the monitor connects DOWN with UP.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from intake.parsers.paths import NOWHERE, Paths
 from intake.parsers.types import Fault, Ignored, Notice, Part, Reason, Report, Resolution
 from intake.parsers.values import describe, fingerprint, link, text, timestamp
 
@@ -23,7 +24,7 @@ def is_test(payload: Mapping[str, Any]) -> bool:
     return nulls and "expire" not in text(payload.get("msg"))
 
 
-def parse(payload: Mapping[str, Any]) -> Iterator[Part]:
+def parse(payload: Mapping[str, Any], paths: Paths = NOWHERE) -> Iterator[Part]:
     heartbeat, monitor = ({} if payload.get(field) is None else payload[field] for field in ("heartbeat", "monitor"))
     message = text(payload.get("msg")).strip()
     if not isinstance(heartbeat, dict) or not isinstance(monitor, dict) or not (heartbeat or message):
@@ -40,7 +41,8 @@ def parse(payload: Mapping[str, Any]) -> Iterator[Part]:
         if not identity:
             yield Notice(Reason.NO_ID)
         lines = (message or text(monitor.get("name")), text(monitor.get("description")), link(monitor.get("url")))
-        yield Report(identity, describe(lines, fallback=identity or "DOWN"), at)
+        description = describe(lines, fallback=identity or "DOWN")
+        yield Report(identity, description, at, urgent=paths.is_urgent(payload))
     elif status == UP:
         yield Resolution(identity, at) if identity else Fault(0, Reason.RESOLVED_WITHOUT_ID)
     elif status in (PENDING, MAINTENANCE):

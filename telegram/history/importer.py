@@ -95,7 +95,13 @@ class History:
                 comments.append(Comment(target, report.description, at, actor))
                 role = Message.Role.COMMENT
             else:
-                target = Incident(description=report.description, source=chat.source, created_at=at, updated_at=now)
+                target = Incident(
+                    description=report.description,
+                    source=chat.source,
+                    urgent=report.is_urgent,
+                    created_at=at,
+                    updated_at=now,
+                )
                 incidents.append((target, actor))
                 role = Message.Role.REPORT
             targets[report.message_id] = target
@@ -113,7 +119,7 @@ class History:
             return report if chat.mode == Chat.Mode.ALL else None
         if command.name != "incident" or not command.text or (self.username and not command.is_for(self.username)):
             return None
-        return replace(report, description=fitted(command.text))
+        return replace(report, description=fitted(command.text), typed=command.text)
 
     def _actor(self, author: Author) -> str:
         return self.usernames.get(author.user_id or 0) or self.outside_name(author.name)

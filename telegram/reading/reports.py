@@ -110,6 +110,10 @@ class Report:
     _fields: Fields = field(repr=False, compare=False)
 
     @property
+    def is_urgent(self) -> bool:
+        return texts.is_urgent(self.typed)
+
+    @property
     def files(self) -> list[File]:
         return files_of(self._fields)
 

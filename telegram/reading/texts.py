@@ -10,6 +10,8 @@ from telegram.reading.rich import RichText, flatten, linked
 from telegram.reading.values import Fields, dictionary, integer, sequence, string
 
 _COMMAND = re.compile(r"/(?P<name>[A-Za-z0-9_]{1,64})(?:@(?P<bot>[A-Za-z0-9_]{1,64}))?(?![\w/<>@])")
+# Also behind the names of those whom it addresses
+_URGENT = re.compile(r"\s*(?:@\w+[\s,:]+)*!")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,11 @@ def find_command(words: str) -> Command | None:
     if not found:
         return None
     return Command(name=found["name"].lower(), text=words[found.end() :].strip(), bot=found["bot"] or "")
+
+
+def is_urgent(words: str) -> bool:
+    """Tells whether a text begins with `!`, as sentences do not: they end with it."""
+    return _URGENT.match(words) is not None
 
 
 type _Entity = tuple[str, int, int, Fields]  # type, offset and length in UTF-16 units, and the entity

@@ -1,4 +1,4 @@
-"""Presses of buttons: a change of an incident's status by the presser."""
+"""Presses of buttons: a change of an incident by the presser."""
 
 from datetime import timedelta
 from functools import partial
@@ -20,7 +20,7 @@ from telegram.sending import cards, reminders, sender
 
 def handle(alias: ChatAlias, query: CallbackQuery, delivery: Delivery) -> Outcome:
     """
-    Changes the incident, unless it no longer has the status that the card showed.
+    Changes the incident, unless it no longer has the status that the card showed, or is urgent or not already.
 
     The presser is answered once the change is committed. A press that is replayed does nothing: by now it could mean
     another change.
@@ -35,15 +35,19 @@ def handle(alias: ChatAlias, query: CallbackQuery, delivery: Delivery) -> Outcom
         _respond(query, _("This button is not known."))
         return Outcome(Delivery.State.SKIPPED, ["the button is not known"])
     card_states.adopt(alias, incident.pk, query.message_id)
-    if incident.status == press.shown:
-        actor = accounts.actor_of(query.author)
-        change_incident(incident, values={"status": press.wanted}, actor=actor, channel=Channel.TELEGRAM)
-        text = _("№ %(number)d: %(status)s.")
+    change = partial(change_incident, incident, actor=accounts.actor_of(query.author), channel=Channel.TELEGRAM)
+    if isinstance(press, cards.Mark):
+        change(values={"urgent": press.urgent})
+        text = _("№ %(number)d is urgent.") if press.urgent else _("№ %(number)d is not urgent.")
+        words = "urgent" if press.urgent else "not urgent"
+    elif incident.status == press.shown:
+        change(values={"status": press.wanted})
+        text, words = _("№ %(number)d: %(status)s."), str(press.wanted)
     else:
-        text = _("Nothing was changed: № %(number)d is “%(status)s” already.")
+        text, words = _("Nothing was changed: № %(number)d is “%(status)s” already."), str(press.wanted)
     _respond(query, text % {"number": incident.pk, "status": incident.get_status_display()})
     role = Message.Role.PRESS
-    Message.objects.create(alias=alias, delivery=delivery, incident=incident, role=role, words=press.wanted)
+    Message.objects.create(alias=alias, delivery=delivery, incident=incident, role=role, words=words)
     return Outcome()
 
 
@@ -57,7 +61,7 @@ def _put_off(alias: ChatAlias, query: CallbackQuery, press: cards.PutOff) -> Out
     return Outcome()
 
 
-def _incident(alias: ChatAlias, press: cards.Press) -> Incident | None:
+def _incident(alias: ChatAlias, press: cards.Press | cards.Mark) -> Incident | None:
     """Locked. A client may send any data: it must name an incident that has a card in this chat."""
     in_chat = Card.objects.filter(chat=alias.chat).values("incident")
     return Incident.objects.select_for_update().filter(pk=press.number, pk__in=in_chat).first()

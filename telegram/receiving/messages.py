@@ -169,6 +169,7 @@ class Reader:
         incident = create_incident(
             description=report.description,
             source=alias.chat.source,
+            urgent=report.is_urgent,
             created_at=report.date,
             actor=accounts.actor_of(report.author),
             channel=Channel.TELEGRAM,
@@ -209,6 +210,16 @@ class Reader:
         )
         if replaces is None:
             self._remember(self.alias, report, incident_id, Role.COMMENT)
+        self._mark(incident_id, report, is_edit=replaces is not None)
+
+    def _mark(self, incident_id: int, report: Report, *, is_edit: bool = False) -> None:
+        """Marks the incident where the message says that it is urgent; an edit does so if it never was before."""
+        if not report.is_urgent:
+            return
+        incident = Incident.objects.select_for_update().get(pk=incident_id)
+        if not (is_edit and incident.changes.filter(changes__has_key="urgent").exists()):
+            actor = accounts.actor_of(report.author)
+            change_incident(incident, values={"urgent": True}, actor=actor, channel=Channel.TELEGRAM)
 
     def _remember(self, alias: ChatAlias, report: Report, incident_id: int, role: Role) -> None:
         is_album = role in (Role.REPORT, Role.PART)
@@ -240,6 +251,7 @@ class Reader:
             raise NotUnderstoodError(ARCHIVED)
         self._remember(alias, report, incident_id, Role.PART)
         self._describe(incident_id, before, _words(_album(alias, album[0].media_group_id)), report)
+        self._mark(incident_id, report)
         # The card tells how many parts there are.
         card_states.outdate(Card.objects.filter(incident=incident_id, chat=alias.chat), timezone.now())
         return incident_id
@@ -267,6 +279,7 @@ class Reader:
         after = _words(_album(self.alias, message.media_group_id)) or message.words
         if message.role != Role.COMMENT:
             self._describe(message.incident_id, before, after, report)
+            self._mark(message.incident_id, report, is_edit=True)
         elif after != before:
             self._comment(message.incident_id, report, replaces=words)
         return None

@@ -16,6 +16,8 @@ from telegram.reading.reports import Replied
 # The version, the incident, the status that the card showed, the status to change to.
 _CALLBACK = re.compile(r"1:([1-9][0-9]{0,18}):([a-z_]+):([a-z_]+)")
 _HEAD = re.compile(r"№ ([1-9][0-9]{0,18}) · ")
+# The version, the incident, whether it is to be urgent
+_MARK = re.compile(r"1:([1-9][0-9]{0,18}):urgent:(true|false)")
 # The version, and for how many minutes a reminder is put off
 _PUT_OFF = re.compile(r"1:later:([1-9][0-9]{0,4})")
 
@@ -32,6 +34,7 @@ def card_text(
     updated_at: datetime,
     language: str,
     zone: tzinfo,
+    urgent: bool = False,
     attachments: int = 0,
     link: str | None = None,
 ) -> str:
@@ -44,7 +47,7 @@ def card_text(
     with override(language):
         # The description stands last: marks of direction in it must not turn the rest around.
         head = [
-            f"№ {number} · {status.label}",
+            heading(number, status, urgent=urgent),
             _("Source: %s") % source.label,
             _("Author: %s") % author,
             *([_("Handled by: %s") % handler] if handler else []),
@@ -57,15 +60,26 @@ def card_text(
     return top + cut(description, client.MESSAGE_LIMIT - client.length(top))
 
 
-def keyboard(number: int, status: Status, language: str) -> dict[str, list[list[dict[str, str]]]]:
-    """The `reply_markup` of a card: a button for each other status."""
+def heading(number: int, status: Status, *, urgent: bool) -> str:
+    """The number and the state, in the active language."""
+    return " · ".join([f"№ {number}", str(status.label), *([f"❗ {_('Urgent')}"] if urgent else [])])
+
+
+def keyboard(
+    number: int, status: Status, language: str, *, urgent: bool = False
+) -> dict[str, list[list[dict[str, str]]]]:
+    """The `reply_markup` of a card: a button for each other status, and one for the mark of what is urgent."""
     with override(language):
         buttons = [
             {"text": str(other.label), "callback_data": f"1:{number}:{status}:{other}"}
             for other in Status
             if other != status
         ]
-    return {"inline_keyboard": [buttons]}
+        mark = {
+            "text": _("Not urgent") if urgent else f"❗ {_('Urgent')}",
+            "callback_data": f"1:{number}:urgent:{'false' if urgent else 'true'}",
+        }
+    return {"inline_keyboard": [buttons, [mark]]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +89,14 @@ class Press:
     number: int
     shown: Status
     wanted: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Of the button that marks an incident as urgent, or takes the mark away."""
+
+    number: int
+    urgent: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +114,12 @@ def put_off_button(by: timedelta, language: str) -> dict[str, list[list[dict[str
     return {"inline_keyboard": [[{"text": text, "callback_data": f"1:later:{hours * 60}"}]]}
 
 
-def parse_callback(data: str) -> Press | PutOff | None:
+def parse_callback(data: str) -> Press | Mark | PutOff | None:
     """Returns what a button means; None for what no button of ours sends."""
     if later := _PUT_OFF.fullmatch(data):
         return PutOff(timedelta(minutes=int(later[1])))
+    if (marked := _MARK.fullmatch(data)) and int(marked[1]) < 2**63:
+        return Mark(int(marked[1]), marked[2] == "true")
     found = _CALLBACK.fullmatch(data)
     if not found or int(found[1]) >= 2**63 or not {found[2], found[3]} <= set(Status.values):
         return None

@@ -15,10 +15,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, override
 
 from identity.time_zones import zone_named
-from incidents.models import UNRESOLVED, Incident
+from incidents.models import UNRESOLVED, Incident, Status
 from telegram.bot_api import client
 from telegram.models import Card, Chat, Message
-from telegram.sending.cards import cut, put_off_button
+from telegram.sending.cards import cut, heading, put_off_button
 
 MAX_LISTED = 100  # more lines than a message holds
 MAX_LINE_UNITS = 120  # UTF-16 units of a description
@@ -151,4 +151,4 @@ def _line(incident: Incident, zone: ZoneInfo) -> str:
     created = dateformat.format(incident.created_at.astimezone(zone), "j E, H:i")
     # The description stands last on a line of its own: marks of direction in it turn nothing else around.
     words = cut(" ".join(incident.description.split()), MAX_LINE_UNITS)
-    return f"№ {incident.pk} · {incident.get_status_display()} · {created} · {words}"
+    return f"{heading(incident.pk, Status(incident.status), urgent=incident.urgent)} · {created} · {words}"

@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from core.db.postgresql import is_unavailable
 from incidents.models import UNRESOLVED, IncidentChange, Source, Status
-from incidents.services import WRITABLE
+from incidents.services import CHANGEABLE
 from telegram import card_states
 from telegram.bot_api import client
 from telegram.chats import migrate
@@ -232,7 +232,7 @@ def render(card: Card, attachments: int) -> tuple[str, dict[str, Any]]:
     author = history.values_list("actor", flat=True).first()
     handlers = history.filter(changes__has_key="status").exclude(changes__status__0=None)
     # By the author's clock, as `created_at`; `updated_at` of an unchanged incident is when it was recorded.
-    changed_at = history.filter(changes__has_any_keys=WRITABLE).values_list("at", flat=True).last()
+    changed_at = history.filter(changes__has_any_keys=CHANGEABLE).values_list("at", flat=True).last()
     text = card_text(
         number=incident.pk,
         status=Status(incident.status),
@@ -244,9 +244,10 @@ def render(card: Card, attachments: int) -> tuple[str, dict[str, Any]]:
         updated_at=changed_at or incident.created_at,
         language=language,
         zone=zone_of(card.chat),
+        urgent=incident.urgent,
         attachments=attachments,
     )
-    return text, keyboard(incident.pk, Status(incident.status), language)
+    return text, keyboard(incident.pk, Status(incident.status), language, urgent=incident.urgent)
 
 
 def _card_shown(card: Card, shows: dict[str, Any], result: Any) -> None:

@@ -9,6 +9,7 @@ from django.db import IntegrityError, connection, connections, transaction
 from django.utils import timezone
 
 from incidents.models import Channel, Incident, IncidentChange
+from incidents.store import store
 from intake.models import Delivery, Sender
 from telegram.models import Chat
 from tests.helpers.incidents import make_incident
@@ -66,15 +67,22 @@ def unchecked(transactional_db):
     call_command("migrate", verbosity=0)
 
 
+def record():
+    """An incident, by the columns that it had then."""
+    columns, now = ("description", "status", "source", "created_at", "updated_at"), timezone.now()
+    store.insert_rows(Incident, columns, [("x", "open", "operator", now, now)])
+
+
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_migration_names_the_rows_to_correct_and_can_be_started_again(unchecked):
-    Incident.objects.create(description="x", source="operator")
-    wrong = Incident.objects.create(description="x", source="operator")
-    Incident.objects.filter(pk=wrong.pk).update(status="partner")
-    with pytest.raises(CommandError, match=rf"incident_status_known, such as those with the ids {wrong.pk}\. Correct"):
+    record()
+    record()
+    wrong = Incident.objects.order_by("-pk").values_list("pk", flat=True)[0]
+    Incident.objects.filter(pk=wrong).update(status="partner")
+    with pytest.raises(CommandError, match=rf"incident_status_known, such as those with the ids {wrong}\. Correct"):
         migrate_incidents(CHECKED)
-    Incident.objects.filter(pk=wrong.pk).update(status="open")
+    Incident.objects.filter(pk=wrong).update(status="open")
     migrate_incidents(CHECKED)
     with pytest.raises(IntegrityError):
         Incident.objects.update(status="partner")
@@ -93,7 +101,7 @@ def test_writers_go_on_while_the_migration_waits_for_a_long_reader(unchecked):
         migration = threads.submit(migrate_incidents, CHECKED)
         while observer.execute(waiting).fetchone() == (0,):
             observer.rollback()
-        Incident.objects.create(description="x", source="operator")
+        record()
         assert not migration.done()
         reader.rollback()
         migration.result()

@@ -98,7 +98,7 @@ def test_ids_have_64_bits(document):
         for parameter in operation.get("parameters", ())
         if parameter["in"] == "path" and parameter["name"] == "id"
     ]
-    assert len(in_paths) == 11
+    assert len(in_paths) == 13
     assert all((schema["type"], schema["format"]) == ("integer", "int64") for schema in ids + in_paths)
 
 

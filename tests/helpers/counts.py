@@ -25,16 +25,18 @@ def execute(sql: str) -> None:
 
 
 def assert_exact(connection: BaseDatabaseWrapper = default_connection) -> None:
-    """The counts equal those of the rows, by day, status and source and in total by status and source."""
+    """The counts equal those of the rows, by day, status, source and urgency, and in total without the day."""
     kept = """
-        SELECT day, status, source, sum(n)::bigint
+        SELECT day, status, source, urgent, sum(n)::bigint
         FROM (SELECT * FROM incidents_count UNION ALL SELECT * FROM incidents_countdelta
-              UNION ALL SELECT NULL, status, source, n FROM incidents_countdelta) AS kept
-        GROUP BY 1, 2, 3 HAVING sum(n) <> 0
+              UNION ALL SELECT NULL, status, source, n, urgent FROM incidents_countdelta)
+            AS kept (day, status, source, n, urgent)
+        GROUP BY 1, 2, 3, 4 HAVING sum(n) <> 0
     """
     expected = """
-        SELECT (created_at AT TIME ZONE 'UTC')::date, status, source, count(*) FROM incidents_incident GROUP BY 1, 2, 3
-        UNION ALL SELECT NULL, status, source, count(*) FROM incidents_incident GROUP BY 2, 3
+        SELECT (created_at AT TIME ZONE 'UTC')::date, status, source, urgent, count(*) FROM incidents_incident
+        GROUP BY 1, 2, 3, 4
+        UNION ALL SELECT NULL, status, source, urgent, count(*) FROM incidents_incident GROUP BY 2, 3, 4
     """
     for one, other in ((kept, expected), (expected, kept)):
         assert rows(f"({one}) EXCEPT ALL ({other})", connection) == []

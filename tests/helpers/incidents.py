@@ -35,6 +35,7 @@ def make_many(count: int, chance: random.Random, created_at: Callable[[], dateti
         Incident(
             **{"description": BODY["description"]}
             | {"status": chance.choice(Status.values), "source": chance.choice(Source.values)}
+            | {"urgent": chance.choice([True, False, False])}
             | {"created_at": (at := created_at()), "updated_at": at}
             | values
         )

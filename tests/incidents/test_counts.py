@@ -34,6 +34,7 @@ def any_filters(chance):
     return {
         "status": tuple(chance.sample(Status.values, chance.choice([0, 0, 1, 2, 4]))),
         "source": tuple(chance.sample(Source.values, chance.choice([0, 0, 1, 2]))),
+        "urgent": chance.choice(["", "true", "false"]),
         "created_after": chance.choice(timestamps),
         "created_before": chance.choice(timestamps),
     }
@@ -58,6 +59,7 @@ def test_counts_follow_the_orm():
     [
         "INSERT INTO incidents_incident SELECT * FROM incidents_incident "
         "ON CONFLICT (id) DO UPDATE SET status = 'open'",
+        "UPDATE incidents_incident SET urgent = NOT urgent WHERE id % 3 = 0",
         "MERGE INTO incidents_incident i USING generate_series(1, 9) g ON i.id % 9 = g "
         "WHEN MATCHED AND g < 4 THEN DELETE WHEN MATCHED THEN UPDATE SET source = 'partner'",
         "WITH gone AS (DELETE FROM incidents_incident WHERE id % 2 = 0) "
@@ -121,11 +123,21 @@ def test_deltas_are_merged_by_themselves(incidents):
     assert_exact()
 
 
-def test_the_migration_counts_what_is_there(incidents):
-    migration = import_module("incidents.migrations.0004_counts")
+def test_the_migrations_count_what_is_there(incidents):
+    counts, urgent = (import_module(f"incidents.migrations.{name}") for name in ("0004_counts", "0023_urgent"))
+    Incident.objects.filter(pk__in=Incident.objects.values("pk")[:50]).update(urgent=True)
+    merge_deltas()
     with connection.schema_editor() as editor:
-        migration.backwards(None, editor)
-        migration.forwards(None, editor)
+        urgent.remove_columns(None, editor)
+        with connection.cursor() as cursor:  # by the functions of the release before
+            cursor.execute("UPDATE incidents_incident SET status = 'closed' WHERE id % 2 = 0")
+        urgent.add_columns(None, editor)
+    assert_exact()
+    with connection.schema_editor() as editor:
+        urgent.remove_columns(None, editor)
+        counts.backwards(None, editor)
+        counts.forwards(None, editor)
+        urgent.add_columns(None, editor)
     assert deltas() == 0
     assert_exact()
 

@@ -29,7 +29,7 @@ class Writer:
             lambda: self.incident().save(),
             lambda: Incident.objects.bulk_create(self.incident() for _ in range(20)),
             lambda: self.some().update(status=self.chance.choice(Status.values)),
-            lambda: self.some().update(created_at=self.created_at()),
+            lambda: self.some().update(created_at=self.created_at(), urgent=self.chance.choice([True, False])),
             lambda: self.some().update(description=self.chance.choice(["Ёлка", "Берёза"])),
             lambda: self.some().delete(),
             merge_deltas,

@@ -29,6 +29,7 @@ def make(chance):
             description=chance.choice(TEXTS),
             status=chance.choice(Status.values),
             source=chance.choice(Source.values),
+            urgent=chance.choice([True, False]),
             created_at=created,
             updated_at=created + DAY * chance.choice([0, 0, 4]) + HOUR * chance.choice([0, 2]),
         )
@@ -39,6 +40,7 @@ def any_query(chance):
     filters = {
         "status": tuple(chance.sample(Status.values, chance.choice([1, 2, 4]))),
         "source": tuple(chance.sample(Source.values, chance.choice([1, 2]))),
+        "urgent": chance.choice(["true", "false"]),
         "search": chance.choice(["само", "50 %", "%", "a_b\\", "STRASSE", "сети", "нет такого"]),
         "ordering": chance.choice(["created_at", "-created_at", "id", "-id", "updated_at", "-updated_at"]),
     }

@@ -19,6 +19,7 @@ def test_a_desk_that_looks_lived_in(capsys):
     number = dict(Incident.objects.values_list("status").annotate(Count("pk")))
     assert 3 <= number["open"] <= 40 and 3 <= number["in_progress"] <= 40
     assert number["resolved"] > 300 and number["closed"] > 200
+    assert 10 < Incident.objects.filter(urgent=True).count() < 150
     assert set(Incident.objects.values_list("source", flat=True)) == set(Source.values)
     now = timezone.now()
     unfinished = Incident.objects.filter(status__in=["open", "in_progress"]).aggregate(Min("created_at"))
@@ -42,6 +43,7 @@ def test_each_history_replays_to_the_present(db):
             for field, (old, new) in entry.changes.items():
                 assert state.get(field) == old
                 state[field] = new
+        assert state.pop("urgent", False) == incident.urgent
         assert state == {field: getattr(incident, field) for field in ("description", "status", "source")}
         assert entries[0].at == incident.created_at
         assert entries[-1].at <= incident.updated_at

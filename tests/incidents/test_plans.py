@@ -30,10 +30,10 @@ COUNT = 100_000  # one in five minutes
 # The last few hundred are in work. An index is built faster than kept.
 FILL = f"""
 DROP INDEX incidents_search_text;
-INSERT INTO incidents_incident (description, status, source, created_at, updated_at)
+INSERT INTO incidents_incident (description, status, source, urgent, created_at, updated_at)
     SELECT CASE n WHEN 48 THEN 'Самокат: 50 % a_b\\c' ELSE 'Терминал №' || n || ' не отвечает: нет сети' END,
         CASE WHEN n > 300 OR n % 3 = 0 THEN 'closed' WHEN n % 3 = 1 THEN 'open' ELSE 'in_progress' END,
-        (ARRAY['operator', 'monitoring', 'partner'])[1 + n % 3], at, at
+        (ARRAY['operator', 'monitoring', 'partner'])[1 + n % 3], n % 100 = 0, at, at
     FROM (
         SELECT n, '{NOW}'::timestamptz - n * interval '5 minutes' AS at FROM generate_series({COUNT}, 1, -1) AS n
     ) AS minutes;
@@ -97,6 +97,9 @@ def test_a_search_has_its_index(plans, text):
         "updated_after={day}",
         "updated_before={early}",
         "updated_after={day}&status=open",
+        "urgent=true",
+        "urgent=false&status=open",
+        "urgent=true&updated_after={day}",
     ],
 )
 def test_no_filter_reads_all_incidents(plans, query):
@@ -112,6 +115,10 @@ def test_no_filter_reads_all_incidents(plans, query):
         ("incident_status_newest", "status=open"),
         ("incident_source_newest", "source=operator&ordering=created_at"),
         ("incident_status_source_newest", "status=open&source=operator"),
+        ("incident_urgent_newest", "urgent=true"),
+        ("incident_urgent_newest", "urgent=true&source=operator"),
+        ("incident_urgent_status_newest", "urgent=true&status=open"),
+        ("incident_newest", "urgent=false"),
         ("incident_updated_covering", "updated_after={day}&ordering=-updated_at"),
         ("incident_updated_covering", "ordering=updated_at"),
         ("incidents_incident_pkey", "ordering=-id"),
@@ -168,6 +175,7 @@ def test_the_planner_knows_which_combinations_are_rare():
     ("report", "index"),
     [
         (lambda: oldest(Status.OPEN, 15), "incident_status_newest"),
+        (lambda: oldest(Status.OPEN, 15, urgent_only=True), "incident_urgent_status_newest"),
         (lambda: resolved_per_day(30), "incident_change_resolution"),
         (last_weeks, "incident_change_resolution"),
         (lambda: taken_by(range(50)), "incident_change_history"),

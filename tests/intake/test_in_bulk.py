@@ -19,8 +19,8 @@ from tests.helpers.intake import alert, make_caller, resolved
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 NOW = datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
-# A fingerprint, whether it ends, and a minute of its start or end, where the sender names one
-PART = st.tuples(st.sampled_from("ABCD"), st.booleans(), st.integers(0, 9) | st.none())
+# A fingerprint, whether it ends, a minute of its start or end, where the sender names one, and whether it is urgent
+PART = st.tuples(st.sampled_from("ABCD"), st.booleans(), st.integers(0, 9) | st.none(), st.booleans())
 BROKEN = st.sampled_from(
     ["bad", {"status": "resolved"}, {"annotations": {"summary": "Печь"}}, {"fingerprint": "!fails"}]
 )
@@ -32,15 +32,18 @@ STORY = st.lists(st.tuples(CALL, st.sampled_from([None, None, "closed", "in_prog
 def written(part):
     if not isinstance(part, tuple):
         return part
-    fingerprint, ends, minute = part
+    fingerprint, ends, minute, urgent = part
     if ends:
         return resolved(fingerprint, **({} if minute is None else {"ends": f"10:{minute:02}:00"}))
-    return alert(fingerprint, **({"startsAt": ""} if minute is None else {"starts": f"10:{minute:02}:00"}))
+    starts = {"startsAt": ""} if minute is None else {"starts": f"10:{minute:02}:00"}
+    return alert(fingerprint, **starts, labels={"severity": "critical" if urgent else "warning"})
 
 
 def tell(story, reopen_within_minutes, replays):
     """Everything that the story leaves in the database, without the ids."""
-    sender = make_caller("alertmanager", reopen_within_minutes=reopen_within_minutes).sender
+    sender = make_caller(
+        "alertmanager", reopen_within_minutes=reopen_within_minutes, urgent="labels.severity=critical"
+    ).sender
     for number, (call, status) in enumerate(story):
         body = json.dumps({"alerts": [written(part) for part in call]}).encode()
         delivery = inbox.receive(channel="alertmanager", body=body, sender=sender)
@@ -66,7 +69,7 @@ def snapshot():
         history[entry.incident_id].append((entry.at, entry.actor, entry.channel, entry.changes))
     incidents, numbers = [], {}
     for pk, *values in Incident.objects.order_by("pk").values_list(
-        "pk", "description", "status", "source", "created_at", "updated_at"
+        "pk", "description", "status", "source", "urgent", "created_at", "updated_at"
     ):
         numbers[pk] = len(numbers)
         incidents.append((*values, history[pk]))
@@ -74,7 +77,7 @@ def snapshot():
         (
             each.fingerprint.replace(f"{each.opened_by_id}", "?"),
             numbers.get(each.incident_id),
-            (deliveries.get(each.opened_by_id), each.part, each.started_at),
+            (deliveries.get(each.opened_by_id), each.part, each.started_at, each.urgent),
             (deliveries.get(each.closed_by_id), each.ended_at, each.closed_at),
         )
         for each in Episode.objects.order_by("pk")

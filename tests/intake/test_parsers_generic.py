@@ -1,7 +1,7 @@
 import pytest
 
 from intake.parsers import Format, parse
-from intake.parsers.generic import Paths, find
+from intake.parsers.paths import Paths, find
 from intake.parsers.types import Fault, Ignored, Notice, Reason, Report, Resolution
 
 PATHS = Paths(description="event.text", dedup="event.id", resolved="event.state=ok")

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from intake.parsers import Format, parse
-from intake.parsers.generic import Paths
+from intake.parsers.paths import Paths
 from intake.parsers.preview import preview
 from intake.parsers.reading import UnreadableError, read
 from intake.parsers.types import Fault, Report, Resolution

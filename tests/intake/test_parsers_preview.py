@@ -2,7 +2,7 @@ import pytest
 from django.utils import translation
 
 from intake.parsers import Format, parse
-from intake.parsers.generic import Paths
+from intake.parsers.paths import Paths
 from intake.parsers.preview import preview
 
 PATHS = Paths("text", "id", "state=ok")

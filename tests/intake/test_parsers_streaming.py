@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from intake.parsers import Format, parse, reading, streaming
-from intake.parsers.generic import Paths
+from intake.parsers.paths import Paths
 from intake.parsers.reading import UnreadableError, check, read
 from intake.parsers.types import Fault, Notice, Reason, Report
 from tests.helpers.intake import alert

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from intake.parsers import Format, parse
-from intake.parsers.generic import Paths
+from intake.parsers.paths import Paths
 from intake.parsers.types import Report, Resolution
 
 DOCS = [Path("docs/senders.md"), Path("docs/senders.ru.md")]

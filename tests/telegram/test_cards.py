@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from incidents.models import Source, Status
 from telegram.bot_api.client import length
-from telegram.sending.cards import Press, card_text, cut, keyboard, parse_callback
+from telegram.sending.cards import Mark, Press, card_text, cut, keyboard, parse_callback
 
 LARGEST = 2**63 - 1
 
@@ -97,14 +97,22 @@ def test_a_cut_text_fits(text, units):
 
 
 def test_there_is_a_button_for_each_other_status():
-    (row,) = keyboard(42, Status.OPEN, "ru")["inline_keyboard"]
+    row, _mark = keyboard(42, Status.OPEN, "ru")["inline_keyboard"]
     assert [button["text"] for button in row] == ["В работе", "Решён", "Закрыт"]
     assert parse_callback(row[0]["callback_data"]) == Press(42, Status.OPEN, Status.IN_PROGRESS)
 
 
+@pytest.mark.parametrize(("urgent", "text"), [(False, "❗ Срочно"), (True, "Не срочно")])
+def test_a_button_marks_what_is_urgent_and_takes_the_mark_away(urgent, text):
+    _row, (button,) = keyboard(42, Status.OPEN, "ru", urgent=urgent)["inline_keyboard"]
+    assert button["text"] == text
+    assert parse_callback(button["callback_data"]) == Mark(42, not urgent)
+
+
 @pytest.mark.parametrize("status", Status)
 def test_a_button_fits_for_the_largest_id(status):
-    (row,) = keyboard(LARGEST, status, "en")["inline_keyboard"]
+    rows = keyboard(LARGEST, status, "en")["inline_keyboard"]
+    row = [button for row in rows for button in row]
     assert all(len(button["callback_data"].encode()) <= 64 for button in row)
     assert {parse_callback(button["callback_data"]).number for button in row} == {LARGEST}
 
@@ -112,6 +120,7 @@ def test_a_button_fits_for_the_largest_id(status):
 @pytest.mark.parametrize(
     "data",
     ["", "1:5:open", "2:5:open:closed", "1:5:open:burnt", "1:0:open:closed", "1:-5:open:closed",
+     "1:5:urgent:maybe", "1:5:urgent:", f"1:{LARGEST + 1}:urgent:true", "1:0:urgent:true", "1:5:urgent:true\n",
      "1:٥:open:closed", f"1:{LARGEST + 1}:open:closed", "1:5:open:closed\n", "1:5:open:closed:x"],
 )  # fmt: skip
 def test_what_no_card_sends_is_no_press(data):

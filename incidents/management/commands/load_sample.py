@@ -22,6 +22,7 @@ SHORTEST, LONGEST = timedelta(days=14), timedelta(days=365)
 PATHS = (("in_progress", "resolved"), ("in_progress", "resolved", "closed"), ("closed",))
 SHARES = (55, 25, 20)
 LONGEST_STEP = timedelta(days=3)
+URGENT = 0.05  # of all
 REPORTS = (
     "Самокат номер {number} не в сети",
     "Самокат номер {number} не в сети: последний сигнал у метро «{place}», требуется выезд техника",
@@ -41,7 +42,7 @@ ACTORS = ("petrova", "sidorov", "kuznetsova", "akhmetov", "smirnov")
 
 
 type Step = tuple[datetime, str]
-INCIDENT_COLUMNS = ("id", "description", "status", "source", "created_at", "updated_at")
+INCIDENT_COLUMNS = ("id", "description", "status", "source", "created_at", "updated_at", "urgent")
 CHANGE_COLUMNS = ("incident_id", "at", "actor", "channel", "changes")
 
 
@@ -91,13 +92,16 @@ def incident(pk: int, created_at: datetime, now: datetime) -> tuple[tuple[Any, .
         percent=random.randrange(1, 20),
         place=random.choice(PLACES),
     )
-    return (pk, description, steps[-1][1], random.choice(Source.values), created_at, timezone.now()), steps
+    source, urgent = random.choice(Source.values), random.random() < URGENT
+    return (pk, description, steps[-1][1], source, created_at, timezone.now(), urgent), steps
 
 
 def history(row: tuple[Any, ...], steps: list[Step]) -> Iterator[tuple[Any, ...]]:
     """Makes the rows of history that the services would have written."""
-    pk, description, _, source, created_at, _ = row
+    pk, description, _, source, created_at, _, urgent = row
     created = {"description": [None, description], "status": [None, "open"], "source": [None, source]}
+    if urgent:
+        created["urgent"] = [None, True]
     yield pk, created_at, "sample", "command", json.dumps(created)
     for (_, old), (at, new) in pairwise(steps):
         yield pk, at, random.choice(ACTORS), "admin", json.dumps({"status": [old, new]})

@@ -18,6 +18,9 @@ class Command(BaseCommand):
         parser.add_argument("--description", metavar="PATH", default="", help="where a generic sender has the text")
         parser.add_argument("--dedup", metavar="PATH", default="", help="where it has what names the problem")
         parser.add_argument("--resolved", metavar="PATH=VALUE", default="", help="what says that the problem is over")
+        parser.add_argument(
+            "--urgent", metavar="PATH=VALUE[,VALUE]", default="", help="what says that the problem is urgent"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         sender = Sender(
@@ -27,6 +30,7 @@ class Command(BaseCommand):
             description_path=options["description"],
             dedup_path=options["dedup"],
             resolved=options["resolved"],
+            urgent=options["urgent"],
         )
         secret = sender.make_secret()
         try:

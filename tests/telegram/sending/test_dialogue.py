@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from incidents.actors import Named
 from incidents.models import Incident
+from incidents.services import change_incident
 from telegram.receiving import updates
 from tests.helpers.telegram_messages import ANNA, message
 from tests.helpers.updates import wait_for_answers
@@ -90,3 +92,30 @@ def test_a_comment_changes_no_card(dialogue):
     take(dialogue)
     dialogue.run()
     assert (Incident.objects.count(), len(dialogue.sent), len(dialogue.edits)) == (1, 1, 0)
+
+
+def test_the_mark_of_what_is_urgent(dialogue):
+    card = next(iter(dialogue.api.messages.values()))
+    for text, heading, urgent in [("urgent", "Open · ❗ Urgent", True), ("not urgent", "Open", False)]:
+        (button,) = card["reply_markup"]["inline_keyboard"][1]
+        dialogue.api.press(card, button["callback_data"], ANNA)
+        take(dialogue)
+        incident = Incident.objects.get()
+        assert (incident.urgent, dialogue.api.answers[-1]["text"]) == (urgent, f"№ {incident.pk} is {text}.")
+        dialogue.run()
+        card = next(iter(dialogue.api.messages.values()))
+        assert card["text"].splitlines()[0] == f"№ {incident.pk} · {heading}"
+    assert (len(dialogue.sent), len(dialogue.edits)) == (1, 2)
+
+
+def test_a_card_shows_what_was_marked_elsewhere(dialogue):
+    incident = Incident.objects.get()
+    dialogue.clock.pass_(60)
+    change_incident(incident, values={"urgent": True}, actor=Named("petrova"), channel="admin")
+    dialogue.run()
+    assert dialogue.shown[0].startswith(f"№ {incident.pk} · Open · ❗ Urgent\n")
+    assert "Changed: " in dialogue.shown[0] and "Handled by" not in dialogue.shown[0]
+    dialogue.api.write(**message(message_id=11, text="/open"))
+    take(dialogue)
+    dialogue.run()
+    assert f"\n№ {incident.pk} · Open · ❗ Urgent · " in dialogue.shown[-1]
