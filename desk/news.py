@@ -13,6 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, JsonResponse
 
 from desk.change_list import number_in
+from identity.models import User
 from incidents.history import name_authors
 from incidents.models import Incident, IncidentChange
 
@@ -21,6 +22,7 @@ NEWEST = 50  # of incidents, and of entries of the history
 
 
 class News(NamedTuple):
+    readers: set[int]  # users who may view incidents: the permissions of each would cost more than all the rest
     incidents: list[int]  # the latest first
     entries: list[tuple[int, int, str, str]]  # its id and its incident's, the author, when
 
@@ -37,11 +39,15 @@ def known(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
     return {"incidents": incidents, "floor": incidents[-1] if len(incidents) == NEWEST else 0}
 
 
-def respond(request: HttpRequest, site: AdminSite) -> JsonResponse:
-    """Sends the newest incidents, and the newest entries of the history of the one in `incident`."""
-    if not site.get_model_admin(Incident).has_view_or_change_permission(request):
-        raise PermissionDenied
+def respond(request: HttpRequest) -> JsonResponse:
+    """
+    Sends the newest incidents, and the newest entries of the history of the one in `incident`.
+
+    A log-in that has ended is refused at once, a permission that was withdrawn after SHARED_SECONDS.
+    """
     news = cache.get_or_set("news", _read, SHARED_SECONDS)
+    if request.user.pk not in news.readers:
+        raise PermissionDenied
     shown = number_in(request.GET.get("incident", ""))
     entries = [(pk, author, at) for pk, incident, author, at in news.entries if incident == shown]
     return JsonResponse({"incidents": news.incidents, "entries": entries})
@@ -50,6 +56,13 @@ def respond(request: HttpRequest, site: AdminSite) -> JsonResponse:
 def _read() -> News:
     entries = list(IncidentChange.objects.order_by("-pk").defer("changes")[:NEWEST])
     name_authors(entries)
+    readers = {
+        pk
+        for permission in ("incidents.view_incident", "incidents.change_incident")
+        for pk in User.objects.with_perm(permission).values_list("pk", flat=True)
+    }
     return News(
-        newest_incidents(), [(entry.pk, entry.incident_id, entry.author, entry.at.isoformat()) for entry in entries]
+        readers,
+        newest_incidents(),
+        [(entry.pk, entry.incident_id, entry.author, entry.at.isoformat()) for entry in entries],
     )

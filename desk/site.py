@@ -50,7 +50,7 @@ class AdminSite(admin.AdminSite):
     @method_decorator(conditional_page)
     def news_view(self, request: HttpRequest) -> HttpResponse:
         """Tells windows what was recorded lately."""
-        return news.respond(request, self)
+        return news.respond(request)
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         apps = {app["app_label"]: app for app in super().get_app_list(request, app_label)}

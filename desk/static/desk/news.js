@@ -1,7 +1,7 @@
 "use strict";
 // Tells what came since the page was opened, and moves nothing: in a bar, in the title, by sound and by notification.
 (() => {
-  const PERIOD = 10_000;
+  const PERIOD = 15_000;
   const HIDDEN_PERIOD = 30_000; // Browsers make it a minute after a while.
   const LONGEST_PERIOD = 300_000; // after failures
   const FAILURES_SHOWN = 3;
@@ -151,16 +151,15 @@
   };
 
   close.addEventListener("click", forget);
+  // What was opened is not new, be it in another tab.
   for (const kind of ["click", "auxclick"]) {
-    // In another tab, too: what was opened is not new.
-    line.querySelector("a").addEventListener(kind, () => setTimeout(forget));
+    line.querySelector("a").addEventListener(kind, ({ button }) => button < 2 && setTimeout(forget));
   }
   document.addEventListener("visibilitychange", plan);
   plan();
 
-  // The choices, on the board
+  // The choices
   const choices = document.getElementById("news-choices");
-  if (!choices) return;
   const [sound, notification, refused] = ["news-sound", "news-notification", "news-refused"].map((id) =>
     document.getElementById(id),
   );
