@@ -45,7 +45,7 @@ def respond(request: HttpRequest) -> JsonResponse:
 
     A log-in that has ended is refused at once, a permission that was withdrawn after SHARED_SECONDS.
     """
-    news = cache.get_or_set("news", _read, SHARED_SECONDS)
+    news: Any = cache.get_or_set("news", _read, SHARED_SECONDS)
     if request.user.pk not in news.readers:
         raise PermissionDenied
     shown = number_in(request.GET.get("incident", ""))

@@ -1,7 +1,7 @@
 "use strict";
 // Tells what came since the page was opened, and moves nothing: in a bar, in the title, by sound and by notification.
 (() => {
-  const PERIOD = 15_000;
+  const PERIOD = 20_000;
   const HIDDEN_PERIOD = 30_000; // Browsers make it a minute after a while.
   const LONGEST_PERIOD = 300_000; // after failures
   const FAILURES_SHOWN = 3;

@@ -18,7 +18,7 @@ PERIOD = 30  # seconds, of desk/static/desk/board.js
 SHARED = 20  # seconds, of desk/board.py
 PAGES = 10
 NEWS_WINDOWS = 200
-NEWS_PERIOD = 15  # seconds, of desk/static/desk/news.js
+NEWS_PERIOD = 20  # seconds, of desk/static/desk/news.js
 
 
 @contextmanager
