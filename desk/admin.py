@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from core.admin import ListAdmin
 from core.db import replica
-from desk import buttons, export, files, one_at_a_time, shared_comment
+from desk import buttons, export, files, news, one_at_a_time, shared_comment
 from desk.change_list import BoundedChangeList, BoundedPaginator, is_too_short, number_in, words_in
 from desk.filters import (
     ChannelFilter,
@@ -204,8 +204,9 @@ class IncidentAdmin(ListAdmin):
                 link = format_html('<a href="{}">{}</a>', url, _("Search the descriptions for %d") % number)
                 messages.info(request, format_html("{} {}", _("This is incident №%d.") % number, link))
             return HttpResponseRedirect(reverse("admin:incidents_incident_change", args=[number]))
-        title = {"title": capfirst(self.opts.verbose_name_plural)}
-        return super().changelist_view(request, {**title, **(extra_context or {})})
+        known = news.known(request, self.admin_site)
+        context = {"title": capfirst(self.opts.verbose_name_plural), "news": known, **(extra_context or {})}
+        return super().changelist_view(request, context)
 
     def export_view(self, request: HttpRequest, form: str) -> HttpResponseBase:
         """Sends the filtered list as a file; `form` is csv or xlsx."""

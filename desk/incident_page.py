@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.api.exceptions import PreconditionFailed, ServiceUnavailable
 from core.api.preconditions import Preconditions
-from desk import buttons, drafts, registry
+from desk import buttons, drafts, news, registry
 from desk.files import Upload, rows_of
 from desk.incident_forms import AddForm, ChangeForm, CommentForm, IncidentForm, ReasonForm, display
 from desk.same_number import same_number
@@ -152,6 +152,7 @@ def _render_incident(
     comment_form: CommentForm | None = None,
 ) -> HttpResponse:
     form = form or ChangeForm(instance=incident)
+    known = news.known(request, model_admin.admin_site)
     entries = list(incident.changes.order_by("-id")[: ENTRIES_SHOWN + 1])
     name_authors([*entries, *(conflict.entry for conflict in form.conflicts.values() if conflict.entry)])
     return _render(
@@ -164,6 +165,7 @@ def _render_incident(
         taken_by=names_of_takers([incident.pk]).get(incident.pk),
         rows=rows_of(entries[:ENTRIES_SHOWN]),
         more_entries=len(entries) > ENTRIES_SHOWN,
+        news=known and {**known, "entries": [entry.pk for entry in entries]},
         origins=[origin for origins_of in registry.origins for origin in origins_of(request, incident)],
         buttons=buttons.on_page(incident.status),
         reason_form=ReasonForm() if incident.status != Status.CLOSED else None,

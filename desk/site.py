@@ -13,13 +13,15 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path, resolve, reverse
+from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 from django.views import csrf
 from django.views.decorators.common import no_append_slash
+from django.views.decorators.http import conditional_page
 
 from core.api.views import append_slash
-from desk import board, drafts
+from desk import board, drafts, news
 from identity.forms import LoginForm, PasswordChangeForm, with_retry_after
 
 
@@ -30,15 +32,25 @@ class AdminSite(admin.AdminSite):
     enable_nav_sidebar = False  # base_site.html has its own navigation
 
     def get_urls(self) -> list[Any]:
-        return [path("board/", self.admin_view(self.board_view), name="board"), *super().get_urls()]
+        return [
+            path("board/", self.admin_view(self.board_view), name="board"),
+            path("news/", self.admin_view(self.news_view), name="news"),
+            *super().get_urls(),
+        ]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        context = {"title": _("Open now"), **board.context(request, self), **(extra_context or {})}
+        known = news.known(request, self)
+        context = {"title": _("Open now"), "news": known, **board.context(request, self), **(extra_context or {})}
         return super().index(request, context)
 
     def board_view(self, request: HttpRequest) -> HttpResponse:
         """Shows the content of the index alone, with which its script replaces an older one."""
         return HttpResponse(board.content(request, self))
+
+    @method_decorator(conditional_page)
+    def news_view(self, request: HttpRequest) -> HttpResponse:
+        """Tells windows what was recorded lately."""
+        return news.respond(request)
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         apps = {app["app_label"]: app for app in super().get_app_list(request, app_label)}
@@ -82,8 +94,8 @@ class AdminSite(admin.AdminSite):
         def outer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not self.has_permission(request):
                 return self._log_in_first(request) or inner(request, *args, **kwargs)
-            # Who works is not logged out; the board's script is no work, and an abandoned window asks for ever.
-            if view not in (self.board_view, self.i18n_javascript):
+            # Who works is not logged out; what scripts ask is no work, and an abandoned window asks for ever.
+            if view not in (self.board_view, self.news_view, self.i18n_javascript):
                 request.session.modified = True
             return inner(request, *args, **kwargs)
 

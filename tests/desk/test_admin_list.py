@@ -52,7 +52,7 @@ def test_the_list_takes_as_many_queries_for_fifty_rows_as_for_one(site, count, d
     change_incident(incidents[0], values={"status": "in_progress"}, actor=Named("b"), channel="api")
     # The session, the user, its permissions (2), how many, the page, who took them
     for query in ("", "status__in=open,in_progress&source__in=operator&created=today&channel=api&q=самокат+не"):
-        with django_assert_num_queries(11):
+        with django_assert_num_queries(12):
             site.get(f"{URL}?{query}")
 
 

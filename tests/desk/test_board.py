@@ -284,7 +284,7 @@ def test_queries(site, rows, django_assert_num_queries):
     for _ in range(rows):
         make_incident()
         make_incident(status="in_progress")
-    with django_assert_num_queries(19):
+    with django_assert_num_queries(20):
         site.get(BOARD)
 
 

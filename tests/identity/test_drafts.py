@@ -242,7 +242,14 @@ def test_passwords_are_never_kept(browser):
 
 @pytest.mark.parametrize(
     ("path", "prolongs"),
-    [("", True), ("incidents/incident/", True), ("password_change/", True), ("board/", False), ("jsi18n/", False)],
+    [
+        ("", True),
+        ("incidents/incident/", True),
+        ("password_change/", True),
+        ("board/", False),
+        ("news/", False),
+        ("jsi18n/", False),
+    ],
 )
 def test_work_prolongs_the_session_and_the_boards_script_does_not(browser, path, prolongs):
     soon = timezone.now() + timedelta(hours=1)

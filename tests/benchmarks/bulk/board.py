@@ -1,4 +1,7 @@
-"""The board: at five times the incidents, and open in fifty windows instead of one."""
+"""
+The board: at five times the incidents, and open in fifty windows instead of one; and what two hundred windows cost that
+ask for news.
+"""
 
 import time
 from collections.abc import Iterator
@@ -14,6 +17,8 @@ WINDOWS = 50
 PERIOD = 30  # seconds, of desk/static/desk/board.js
 SHARED = 20  # seconds, of desk/board.py
 PAGES = 10
+NEWS_WINDOWS = 200
+NEWS_PERIOD = 20  # seconds, of desk/static/desk/news.js
 
 
 @contextmanager
@@ -42,6 +47,13 @@ def prepare(postgres: Postgres, directory: Path) -> Iterator[list[Comparison]]:
                 lambda: _windows(many, 1),
                 "1",
             ),
+            Comparison(
+                f"news in {NEWS_WINDOWS} windows, against a tenth of a CPU",
+                "ms of CPU a second",
+                lambda: _windows(many, NEWS_WINDOWS, "news", NEWS_PERIOD) / NEWS_PERIOD,
+                lambda: 100,
+                "≤ 1",
+            ),
         ]
 
 
@@ -53,11 +65,11 @@ def _opened(desk: Desk) -> float:
     return (desk.cpu_seconds() - before) * 1000 / PAGES
 
 
-def _windows(desk: Desk, windows: int) -> float:
+def _windows(desk: Desk, windows: int, asked: str = "board", period: float = PERIOD) -> float:
     """Returns the milliseconds of CPU that as many windows take in one period, evenly spread."""
     time.sleep(SHARED)  # nothing is shared from before
     before, start = desk.cpu_seconds(), time.monotonic()
     for number in range(windows):
-        desk.get("/api/admin/board/")
-        time.sleep(max(0, start + (number + 1) * PERIOD / windows - time.monotonic()))
+        desk.get(f"/api/admin/{asked}/")
+        time.sleep(max(0, start + (number + 1) * period / windows - time.monotonic()))
     return (desk.cpu_seconds() - before) * 1000
