@@ -43,6 +43,6 @@
   addEventListener("pageshow", () => {
     sending = false;
     // Typed text is in sight, also where a browser has restored it.
-    if (edit && isDirty(edit.querySelector("form"))) edit.open = true;
+    for (const form of forms.filter(isDirty)) form.closest("details")?.setAttribute("open", "");
   });
 })();
