@@ -220,13 +220,17 @@ def _comment_instead(model_admin: ModelAdmin, request: HttpRequest, form: AddFor
     incident = model_admin.get_object(request, request.POST["instead"])
     if incident is None:
         raise Http404
-    text = form.cleaned_data["description"]
+    text, urgent = form.cleaned_data["description"], form.cleaned_data["urgent"]
 
     def create() -> Incident:
-        add_comment(incident_id=incident.pk, text=text, actor=_actor(request), channel=Channel.ADMIN)
+        with transaction.atomic():
+            add_comment(incident_id=incident.pk, text=text, actor=_actor(request), channel=Channel.ADMIN)
+            if urgent:
+                change_incident(incident, values={"urgent": True}, actor=_actor(request), channel=Channel.ADMIN)
         return incident
 
-    once(request, form.cleaned_data["once"], {"incident": incident.pk, "comment": text}, create)
+    sent = {"incident": incident.pk, "comment": text} | ({"urgent": True} if urgent else {})
+    once(request, form.cleaned_data["once"], sent, create)
     messages.success(request, _("What you typed is a comment on %s now.") % incident)
     if incident.status not in UNRESOLVED:
         messages.warning(request, _("%s is no longer open: reopen it if the trouble goes on.") % incident)
@@ -235,7 +239,7 @@ def _comment_instead(model_admin: ModelAdmin, request: HttpRequest, form: AddFor
 
 def _create_once(request: HttpRequest, form: AddForm) -> int:
     """Returns the incident's id. Raises what `create_or_replay` raises."""
-    values = {name: form.cleaned_data[name] for name in WRITABLE}
+    values: dict[str, Any] = {name: form.cleaned_data[name] for name in WRITABLE}
     if form.cleaned_data["urgent"]:
         values["urgent"] = True
 

@@ -40,7 +40,8 @@ class TextField(serializers.CharField):
         "true or false.",
         "additionalProperties": {
             "type": "array",
-            "items": {"type": ["string", "boolean", "null"]},
+            # Without types: generators of clients make a class of several.
+            "items": {"description": "A text, true or false, or null for what was not there."},
             "minItems": 2,
             "maxItems": 2,
         },

@@ -118,6 +118,16 @@ def test_a_new_incident_may_be_urgent(site):
         assert incident.urgent == marked == ("urgent" in incident.changes.get().changes)
 
 
+def test_a_comment_instead_of_a_new_incident_marks_the_other(site):
+    other = make_incident()
+    form = open_form(site, "add/") | {"description": "Горит", "source": "operator", "urgent": "on", "instead": other.pk}
+    for _ in range(2):
+        site.post(f"{URL}add/", form)
+    assert Incident.objects.get().urgent
+    entries = [entry.changes for entry in other.changes.order_by("pk")[1:]]
+    assert entries == [{"comment": [None, "Горит"]}, {"urgent": [False, True]}]
+
+
 def test_a_new_incident_that_is_refused_stays_marked(site):
     page = site.post(f"{URL}add/", {"description": "", "source": "operator", "urgent": "on"})
     assert form_of(page)["urgent"] == "on"
