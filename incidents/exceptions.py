@@ -14,3 +14,7 @@ class IdempotencyKeyReused(APIException):
     status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
     default_detail = _("This Idempotency-Key was used with another request body.")
     default_code = "idempotency_key_reused"
+
+
+class ArchiveError(Exception):
+    """The message says what is wrong with the file of an archive, or with what belongs to it."""

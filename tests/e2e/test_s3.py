@@ -136,6 +136,32 @@ while orphans.step():
     assert {name for name in bucket.objects() if name.startswith(folder)} == {f"{folder}/named", f"{folder}/young"}
 
 
+def test_files_are_archived_and_come_back(shell, bucket, tmp_path):
+    path = tmp_path / "archive.gz"
+    kept = bucket.objects()
+    name, sent = shell("""
+incident = create_incident(description="x", source="operator", status="closed", actor=anna, channel="api")
+stored = save_file(ContentFile(bytes(range(256)) * 40_000))
+attachment = add_attachment(incident_id=incident.pk, stored=stored, name="a", actor=anna, channel="api")
+print(attachment.file.name, attachment.sha256)
+""").split()
+    archived = f"""
+from django.core.management import call_command
+from django.utils import timezone
+call_command("archive", {str(path)!r}, before=timezone.now().isoformat())
+"""
+    assert "1 incidents.attachment, 1 files" in shell(archived)
+    assert bucket.objects() == kept
+    restored = f"""
+from django.core.management import call_command
+call_command("restore_archive", {str(path)!r})
+with Attachment.objects.get(sha256={sent!r}).file.open() as file:
+    print(hashlib.file_digest(file, "sha256").hexdigest())
+"""
+    assert shell(restored).splitlines()[-1] == sent
+    assert len(bucket.objects()) == len(kept) + 1 and name not in bucket.objects()
+
+
 def test_a_file_is_read_through_the_api(server, token):
     url = f"http://127.0.0.1:{server.address}/api/v1/incidents/"
     made = requests.post(url, json={"description": "x", "source": "operator"}, headers=token, timeout=30)
