@@ -22,6 +22,7 @@ from incidents.attachments.services import (
     add_attachment,
     delete_attachment,
     discard_file,
+    ensure_room,
     retry_attachment,
     save_file,
 )
@@ -176,7 +177,9 @@ class Upload:
         return True
 
     def name(self, incident: Incident, actor: Named) -> None:
-        """Writes the rows, in the transaction of the words that they came with."""
+        """Writes the rows, in the transaction of the words that they came with. Raises TooManyFilesError."""
+        if self.files:
+            ensure_room(incident.pk, len(self.files))
         self.is_named = True
         for file, stored in zip(self.files, self.stored, strict=True):
             add_attachment(incident_id=incident.pk, stored=stored, name=file.name, actor=actor, channel=Channel.ADMIN)

@@ -9,6 +9,7 @@ from django.contrib.admin.widgets import AdminTextareaWidget
 from django.core.exceptions import ValidationError
 from django.template.defaultfilters import filesizeformat
 from django.utils.functional import cached_property
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from core.forms import GuardedForm
@@ -162,6 +163,10 @@ class SharedCommentForm(forms.Form):
     once = OnceField()
 
 
+def too_many_files() -> str:
+    return gettext("An incident has at most %d files: nothing was recorded.") % settings.ATTACHMENT_MAX_NUMBER
+
+
 class CommentForm(forms.Form):
     """Words, files or both, added to an incident that has `already` so many files."""
 
@@ -185,8 +190,7 @@ class CommentForm(forms.Form):
         if files and END not in self.data:
             self.add_error("file", _("The files did not arrive whole: nothing was recorded. Send them again."))
         if self.already + len(files) > settings.ATTACHMENT_MAX_NUMBER:
-            message = _("An incident has at most %d files: nothing was recorded.") % settings.ATTACHMENT_MAX_NUMBER
-            self.add_error("file", message)
+            self.add_error("file", too_many_files())
         if not (values.get("text") or files or self.errors):
             self.add_error("text", _("Write a comment or choose a file."))
         return values

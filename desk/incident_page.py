@@ -23,10 +23,10 @@ from core.api.exceptions import PreconditionFailed, ServiceUnavailable
 from core.api.preconditions import Preconditions
 from desk import buttons, drafts, news, registry
 from desk.files import Upload, rows_of
-from desk.incident_forms import AddForm, ChangeForm, CommentForm, IncidentForm, ReasonForm, display
+from desk.incident_forms import AddForm, ChangeForm, CommentForm, IncidentForm, ReasonForm, display, too_many_files
 from desk.same_number import same_number
 from incidents.actors import Named
-from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
+from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused, TooManyFilesError
 from incidents.history import name_authors, names_of_takers
 from incidents.idempotency import StoredResponse, create_or_replay
 from incidents.models import UNRESOLVED, Channel, Incident, Source, Status
@@ -116,8 +116,11 @@ def comment_view(model_admin: ModelAdmin, request: HttpRequest, incident: Incide
             except (IdempotencyKeyReused, IdempotencyKeyInUse) as exc:
                 form = CommentForm(initial=explain(request, exc))
                 return _render_incident(model_admin, request, incident, comment_form=form)
-            if not recorded:
-                form.add_error("file", _("The files could not be stored: nothing was recorded. Try again later."))
+            except TooManyFilesError:
+                form.add_error("file", too_many_files())
+            else:
+                if not recorded:
+                    form.add_error("file", _("The files could not be stored: nothing was recorded. Try again later."))
         if not form.is_valid():
             return _render_incident(model_admin, request, incident, comment_form=form)
     # Also where the address of a refused comment is opened anew
@@ -267,7 +270,7 @@ def _comment_once(request: HttpRequest, incident: Incident, form: CommentForm) -
 
     try:
         once(request, form.cleaned_data["once"], sent, create)
-    except (IdempotencyKeyReused, IdempotencyKeyInUse):
+    except (IdempotencyKeyReused, IdempotencyKeyInUse, TooManyFilesError):
         upload.discard()
         raise
     if not upload.is_named:  # recorded before

@@ -5,6 +5,9 @@ The file is gzip of JSON lines, a member for each batch: a header; a line for ea
 by the table's name, and a line with their numbers and digest behind each batch; a line with the totals. A batch is one
 transaction: its rows are locked, written, synchronized to the disk, read back and compared, and then deleted. A process
 that dies leaves a file whose last batch may still be in the database: it is written anew when the command is repeated.
+
+The files of attachments are copied to a folder beside it before the transaction of their batch, and deleted from the
+storage after it. What a process that dies has not deleted, the repeated command deletes.
 """
 
 import base64
@@ -16,14 +19,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
-from itertools import batched
+from itertools import batched, chain
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import orjson
 from django.db import models, transaction
-from django.db.models import Exists, ForeignKey, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, ForeignKey, OuterRef, Q, QuerySet
 
+from incidents.attachments.archived import ArchivedFiles, delete_files, synchronize_directory
+from incidents.attachments.jobs import named
+from incidents.exceptions import ArchiveError
 from incidents.models import Attachment, IdempotencyKey, Incident, IncidentChange, Status
 from incidents.store import store
 
@@ -31,24 +37,28 @@ FORMAT, VERSION = "archive of incidents", 1
 BATCH = 500
 CHUNK = 1 << 20
 
+type Line = dict[str, list[dict[str, Any]]]  # of an incident: its rows, by the table's name
+
 
 class Table(NamedTuple):
-    """A table whose rows belong to incidents, by their column incident_id, and go with them."""
+    """A table whose rows belong to incidents and go with them."""
 
     model: type[models.Model]
     # The values of columns of rows that stay, such as those by which a report is known when it comes again. None: the
     # rows are deleted.
     remains: Mapping[str, Any] | None = None
+    # Their column, or the way to one of another table
+    incident: str = "incident_id"
 
 
 # Apps above append to them. The tables are restored in their order.
-tables: list[Table] = [Table(Incident), Table(IncidentChange)]
-# Rows that keep their incident from being archived: the file has no room for attachments
-holds: list[Callable[[], QuerySet[Any]]] = [IdempotencyKey.objects.all, Attachment.objects.all]
-
-
-class ArchiveError(Exception):
-    """The message says what is wrong with the file."""
+tables: list[Table] = [Table(Incident, incident="id"), Table(IncidentChange), Table(Attachment)]
+# Rows that keep their incident from being archived
+holds: list[Callable[[], QuerySet[Any]]] = [
+    IdempotencyKey.objects.all,
+    Attachment.objects.filter(state=Attachment.State.PENDING).all,
+    Attachment.objects.filter(~Q(file=""), deleted_at__isnull=False).all,
+]
 
 
 class Member(NamedTuple):
@@ -75,7 +85,9 @@ class Writer:
     def __init__(self, path: Path, before: datetime) -> None:
         self.before = before
         self.expected = archivable(before).count()
-        self.counts: Counter[str] = Counter()  # of rows in the file, by table
+        self.counts: Counter[str] = Counter()  # of rows in the file, by table, and of files
+        self.not_copied: set[int] = set()  # incidents: a file of theirs could not be
+        self._files = ArchivedFiles(path)
         self._digest = sha256()  # of the lines
         created = not path.exists()
         self._file = path.open("a+b")
@@ -84,7 +96,7 @@ class Writer:
         except BlockingIOError:
             raise ArchiveError("Another process writes this file.") from None
         if created:
-            _synchronize_directory(path.parent)
+            synchronize_directory(path.parent)
         self._continue()
 
     def __enter__(self) -> "Writer":
@@ -97,6 +109,7 @@ class Writer:
         """Goes on behind the last batch that has left the database."""
         header = {"format": FORMAT, "version": VERSION, "before": self.before.isoformat(), "expected": self.expected}
         end, left = 0, True
+        rows: list[Line] = []
         self._file.seek(0)
         for number, member in enumerate(_members(self._file)):
             if number == 0:
@@ -116,51 +129,56 @@ class Writer:
                 self.counts.update(last["counts"])
             end = member.end
             self._digest.update(b"".join(member.lines))
+        _delete_files(rows)
         self._file.truncate(end)
         if end == 0:
             self._append([orjson.dumps(header) + b"\n"])
 
     def batches(self) -> Iterator[int]:
         """Moves a batch at a time; yields how many incidents it had. Then it completes the file."""
-        behind: Q | None = Q()
-        while behind is not None:
+        found, behind = archivable(self.before).order_by("updated_at", "pk"), Q()
+        while batch := list(found.filter(behind)[:BATCH]):
+            pks = [incident.pk for incident in batch]
+            # Before the transaction, which must not wait for a storage that is slow.
+            copied = self._files.copy(Attachment.objects.filter(~Q(file=""), incident__in=pks))
             with transaction.atomic():
-                behind, pks = self._lock(archivable(self.before).filter(behind).order_by("updated_at", "pk"))
-                if pks:
-                    self._move(pks)
-            yield len(pks)
+                moved = self._move(self._lock(pks), copied)
+            _delete_files(moved)
+            yield len(moved)
+            last = batch[-1]
+            # By the index, so that no batch reads again what stays.
+            behind = Q(updated_at__gt=last.updated_at) | Q(updated_at=last.updated_at, pk__gt=last.pk)
+            behind &= Q(updated_at__gte=last.updated_at)
         self._append([orjson.dumps({"totals": self.counts, "sha256": self._digest.hexdigest()}) + b"\n"])
 
-    def _lock(self, found: QuerySet[Incident]) -> tuple[Q | None, list[int]]:
-        """Returns where the next batch begins, None behind the last one, and the incidents of this one."""
-        batch = list(found.select_for_update()[:BATCH])
-        if not batch:
-            return None, []
+    def _lock(self, pks: list[int]) -> list[int]:
+        """Returns those that can still be archived."""
+        list(Incident.objects.filter(pk__in=pks).order_by("pk").select_for_update().values_list("pk"))
         # Once more, since something may have come between the look and the lock. Nothing can any more.
-        pks = found.filter(pk__in=[incident.pk for incident in batch])
-        last = batch[-1]
-        # By the index, so that no batch reads again what stays.
-        behind = Q(updated_at__gt=last.updated_at) | Q(updated_at=last.updated_at, pk__gt=last.pk)
-        return behind & Q(updated_at__gte=last.updated_at), list(pks.values_list("pk", flat=True))
+        found = archivable(self.before).filter(pk__in=pks).order_by("updated_at", "pk")
+        return list(found.values_list("pk", flat=True))
 
-    def _move(self, pks: list[int]) -> None:
-        rows = {table.model: _rows_of(table.model, pks) for table in tables}
-        lines = [
-            orjson.dumps({_name(model): found.get(pk, []) for model, found in rows.items()}, default=_base64) + b"\n"
-            for pk in pks
-        ]
-        counts = {_name(model): sum(map(len, found.values())) for model, found in rows.items()}
+    def _move(self, pks: list[int], copied: set[str]) -> list[Line]:
+        """Returns the lines of the incidents that were moved: all whose files were copied."""
+        found = {table.model: _rows_of(table, pks) for table in tables}
+        batch = [{_name(model): rows.get(pk, []) for model, rows in found.items()} for pk in pks]
+        moved = [line for line in batch if {row["sha256"] for row in _with_files(line)} <= copied]
+        self.not_copied |= set(pks).difference(map(_pk, moved))
+        if not moved:
+            return []
+        lines = [orjson.dumps(line, default=_base64) + b"\n" for line in moved]
+        counts = {_name(table.model): sum(len(line[_name(table.model)]) for line in moved) for table in tables}
+        counts["files"] = sum(len(_with_files(line)) for line in moved)
         lines.append(orjson.dumps({"counts": counts, "sha256": sha256(b"".join(lines)).hexdigest()}) + b"\n")
         self._append(lines)
         for table in tables:
-            if table.remains is None:
-                # The incident first: a trigger lets the history of others alone be deleted.
-                done = store.delete_rows(table.model, _column(table.model), pks)
-            else:
-                done = table.model._default_manager.filter(incident__in=pks).update(**table.remains)
-            if done != counts[_name(table.model)]:
-                raise ArchiveError(f"{_name(table.model)}: {counts[_name(table.model)]} rows were written, not {done}.")
+            # The incident first: a trigger lets the history of others alone be deleted.
+            name = _name(table.model)
+            done = _remove(table, list(map(_pk, moved)), [row for line in moved for row in line[name]])
+            if done != counts[name]:
+                raise ArchiveError(f"{name}: {counts[name]} rows were written, not {done}.")
         self.counts.update(counts)
+        return moved
 
     def _append(self, lines: list[bytes]) -> None:
         """Returns once it is on the disk and was read back."""
@@ -182,7 +200,7 @@ def restore(path: Path) -> Iterator[Counter[str]]:
     `skipped` counts rows that belonged to what was deleted meanwhile, such as a chat, or that others stand in place of;
     they are left out. Raises ArchiveError, after what came before it was restored.
     """
-    digest, totals, complete = sha256(), Counter[str](), False
+    digest, totals, complete, files = sha256(), Counter[str](), False, ArchivedFiles(path)
     with path.open("rb") as file:
         for number, member in enumerate(_members(file)):
             if number == 0:
@@ -195,22 +213,38 @@ def restore(path: Path) -> Iterator[Counter[str]]:
                         raise ArchiveError("The file is not as it was written: its totals differ.")
                     break
                 totals.update(last["counts"])
+                missing = _missing(rows)
+                count = _restore_files(missing, files)
                 with transaction.atomic():
-                    counts = _restore(rows)
-                yield counts
+                    counts = _restore(missing)
+                yield counts + count
             digest.update(b"".join(member.lines))
     if not complete:
         raise ArchiveError("The file has no end: its last batch may be missing, which is still in the database.")
 
 
-def _restore(lines: list[dict[str, list[dict[str, Any]]]]) -> Counter[str]:
-    counts: Counter[str] = Counter()
+def _missing(lines: list[Line]) -> list[Line]:
+    """Returns the lines of incidents that are not in the database."""
     known = dict(Incident.objects.filter(pk__in=map(_pk, lines)).values_list("pk", "created_at"))
     for line in lines:
         (row,) = line[_name(Incident)]
         if (at := known.get(row["id"])) and at != datetime.fromisoformat(row["created_at"]):
             raise ArchiveError(f"Another incident has the number {row['id']}.")
-    missing = [line for line in lines if _pk(line) not in known]
+    return [line for line in lines if _pk(line) not in known]
+
+
+def _restore_files(lines: list[Line], files: ArchivedFiles) -> Counter[str]:
+    """Saves the files of attachments, whose rows get the new names: a job makes their thumbnails anew."""
+    counts: Counter[str] = Counter()
+    for row in chain.from_iterable(map(_with_files, lines)):
+        due = row["thumbnail_due"] or row["thumbnail"] != ""
+        row |= {"file": files.restore(row["sha256"]), "thumbnail": "", "thumbnail_due": due}
+        counts["files"] += 1
+    return counts
+
+
+def _restore(missing: list[Line]) -> Counter[str]:
+    counts: Counter[str] = Counter()
     for table in tables:
         rows = [row for line in missing for row in line.get(_name(table.model), [])]
         kept = list(_without_dangling(table.model, rows))
@@ -226,20 +260,43 @@ def _restore(lines: list[dict[str, list[dict[str, Any]]]]) -> Counter[str]:
         counts["skipped"] += len(kept) - len(new)
         for columns, alike in _by_columns(new):
             store.insert_rows(table.model, columns, [_values(table.model, row, columns) for row in alike])
-        if new:
+        if new and table.model._meta.auto_field:
             store.reserve_ids_until(table.model, max(row["id"] for row in new))
         counts[_name(table.model)] += len(new)
     return counts
 
 
-def _rows_of(model: type[models.Model], pks: list[int]) -> dict[int, list[dict[str, Any]]]:
+def _rows_of(table: Table, pks: list[int]) -> dict[int, list[dict[str, Any]]]:
     """Returns rows by incident, each by its columns, and locks them."""
-    column, columns = _column(model), [field.attname for field in model._meta.concrete_fields]
+    columns = [field.attname for field in table.model._meta.concrete_fields]
     found: dict[int, list[dict[str, Any]]] = {}
-    rows = model._default_manager.filter(**{f"{column}__in": pks}).order_by("pk")
-    for row in rows.select_for_update().values(*columns):
-        found.setdefault(row[column], []).append(row)
+    rows = table.model._default_manager.filter(**{f"{table.incident}__in": pks}).order_by("pk").select_for_update()
+    for row in rows.values(*columns, of=F(table.incident)):
+        found.setdefault(row.pop("of"), []).append(row)
     return found
+
+
+def _remove(table: Table, pks: list[int], rows: list[dict[str, Any]]) -> int:
+    """Deletes the rows of incidents, or what does not remain of them; returns how many there were."""
+    if table.remains is not None:
+        return table.model._default_manager.filter(incident__in=pks).update(**table.remains)
+    column, values = table.incident, pks
+    if "__" in column:
+        column = table.model._meta.pk.attname
+        values = [row[column] for row in rows]
+    return sum(store.delete_rows(table.model, column, some) for some in batched(values, BATCH))
+
+
+def _with_files(line: Line) -> list[dict[str, Any]]:
+    """Returns the attachments of an incident that have a file."""
+    return [row for row in line.get(_name(Attachment), []) if row["file"]]
+
+
+def _delete_files(lines: list[Line]) -> None:
+    """Deletes from the storage the files of attachments that have left the database."""
+    attachments = chain.from_iterable(map(_with_files, lines))
+    names = {name for row in attachments for name in (row["file"], row["thumbnail"]) if name}
+    delete_files(names - named(names))
 
 
 def _without_dangling(model: type[models.Model], rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -323,7 +380,7 @@ def _header(member: Member) -> dict[str, Any]:
     return header
 
 
-def _checked(member: Member) -> tuple[list[dict[str, list[dict[str, Any]]]], dict[str, Any]]:
+def _checked(member: Member) -> tuple[list[Line], dict[str, Any]]:
     """Returns the incidents of a batch, and its last line."""
     *lines, last = member.lines
     end = orjson.loads(last)
@@ -332,7 +389,7 @@ def _checked(member: Member) -> tuple[list[dict[str, list[dict[str, Any]]]], dic
     return [orjson.loads(line) for line in lines], end
 
 
-def _pk(line: dict[str, list[dict[str, Any]]]) -> int:
+def _pk(line: Line) -> int:
     return line[_name(Incident)][0]["id"]
 
 
@@ -340,17 +397,5 @@ def _name(model: type[models.Model]) -> str:
     return model._meta.label_lower
 
 
-def _column(model: type[models.Model]) -> str:
-    return "id" if model is Incident else "incident_id"
-
-
 def _base64(value: Any) -> str:
     return base64.b64encode(bytes(value)).decode()
-
-
-def _synchronize_directory(path: Path) -> None:
-    directory = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -1,6 +1,6 @@
 from django.utils.translation import gettext_lazy as _
 from rest_framework import status
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, ValidationError
 
 
 class IdempotencyKeyInUse(APIException):
@@ -14,3 +14,12 @@ class IdempotencyKeyReused(APIException):
     status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
     default_detail = _("This Idempotency-Key was used with another request body.")
     default_code = "idempotency_key_reused"
+
+
+class TooManyFilesError(ValidationError):
+    def __init__(self) -> None:
+        super().__init__({"file": [_("The incident has too many files.")]}, code="max_length")
+
+
+class ArchiveError(Exception):
+    """The message says what is wrong with the file of an archive, or with what belongs to it."""

@@ -19,7 +19,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from core.db.vendor import database
-from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
+from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused, TooManyFilesError
 from incidents.models import IdempotencyKey
 
 HEADER = "Idempotency-Key"
@@ -75,7 +75,7 @@ def create_or_replay(*, user_id: int, key: str, request: Any, create: Callable[[
                 response=response.body,
                 incident_id=response.incident_id,
             )
-    except IntegrityError:
+    except (IntegrityError, TooManyFilesError):  # with the file of the first one
         if stored := _stored_response(user_id, key, request_hash):
             return stored
         raise

@@ -16,7 +16,7 @@ from core.api.exceptions import PreconditionFailed, ServiceUnavailable
 from core.api.preconditions import Preconditions
 from core.log.context import current_request_id
 from incidents.actors import Actor, Named
-from incidents.models import Incident, IncidentChange, Status
+from incidents.models import Attachment, Incident, IncidentChange, Status
 from incidents.store import store
 from incidents.text import normalize_line_breaks
 
@@ -174,11 +174,26 @@ class Comment:
     actor: str
 
 
-def import_incidents(incidents: Sequence[tuple[Incident, str]], comments: Sequence[Comment], *, channel: str) -> None:
-    """
-    Records in bulk what was reported elsewhere before: new incidents, each with its author's name, and comments.
+@dataclass(frozen=True, slots=True)
+class AttachedFile:
+    """An attachment that came with a report or a comment: its incident may be new, its entry is written with it."""
 
-    The incidents get their ids; a comment may be on one of them.
+    attachment: Attachment
+    at: datetime
+    actor: str
+
+    @property
+    def incident(self) -> Incident:
+        return self.attachment.incident
+
+
+def import_incidents(
+    incidents: Sequence[tuple[Incident, str]], comments: Sequence[Comment | AttachedFile], *, channel: str
+) -> None:
+    """
+    Records in bulk what was reported elsewhere before: new incidents, each with its author's name, comments and files.
+
+    The incidents get their ids; a comment or a file may be of one of them.
     """
     if len(incidents) <= FEW and not comments:
         for incident, actor in incidents:
@@ -193,13 +208,26 @@ def import_incidents(incidents: Sequence[tuple[Incident, str]], comments: Sequen
             map(values_of, (each for each, _ in incidents)),
         )
         created = ((each, each.created_at, actor, _first_values(each)) for each, actor in incidents)
-        commented = ((each.incident, each.at, each.actor, {"comment": [None, each.text]}) for each in comments)
+        said = ((each.incident, each.at, each.actor, _said(each)) for each in comments)
         request_id = current_request_id()
+        pks = store.reserve_ids(IncidentChange, len(incidents) + len(comments))
         store.insert_rows(
             IncidentChange,
-            ("incident_id", "at", "actor", "channel", "changes", "request_id"),
+            ("id", "incident_id", "at", "actor", "channel", "changes", "request_id"),
             (
-                (incident.pk, at, actor, channel, orjson.dumps(changes).decode(), request_id)
-                for incident, at, actor, changes in chain(created, commented)
+                (pk, incident.pk, at, actor, channel, orjson.dumps(changes).decode(), request_id)
+                for pk, (incident, at, actor, changes) in zip(pks, chain(created, said), strict=True)
             ),
         )
+        attachments = []
+        for pk, each in zip(pks[len(incidents) :], comments, strict=True):
+            if isinstance(each, AttachedFile):
+                each.attachment.change_id, each.attachment.created_at = pk, each.at
+                attachments.append(each.attachment)
+        Attachment.objects.bulk_create(attachments)
+
+
+def _said(entry: Comment | AttachedFile) -> dict[str, list[str | None]]:
+    if isinstance(entry, AttachedFile):
+        return {"attachment": [None, entry.attachment.name]}
+    return {"comment": [None, entry.text]}

@@ -192,7 +192,8 @@ class FileAdmin(RetryAdmin):
         return False
 
     def needs_retry(self, obj: File) -> bool:
-        return obj.attachment.state == Attachment.State.FAILED and obj.attachment.deleted_at is None
+        is_failed = obj.attachment.state == Attachment.State.FAILED and obj.attachment.deleted_at is None
+        return is_failed and bool(obj.file_id)
 
     def retry(self, queryset: QuerySet[File]) -> None:
         fetching.retry(queryset)

@@ -15,7 +15,7 @@ class TelegramConfig(AppConfig):
         from intake import inbox
         from telegram.bot_api import checks as alert_checks  # noqa: F401  # registers its own
         from telegram.metrics import waits
-        from telegram.models import Card, Message
+        from telegram.models import Card, File, Message
         from telegram.receiving import checks, poller, updates  # noqa: F401
         from telegram.receiving.fetching import Fetcher
         from telegram.sending.sender import Sender
@@ -26,6 +26,7 @@ class TelegramConfig(AppConfig):
         archive.tables += [
             archive.Table(Message, remains={"incident_id": None, "words": ""}),
             archive.Table(Card),
+            archive.Table(File, incident="attachment__incident_id"),
         ]
         archive.holds.append(Card.objects.exclude(due_at=None).all)
         health.register("telegram", health_detail)

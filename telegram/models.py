@@ -214,7 +214,7 @@ class File(models.Model):
         Attachment, models.PROTECT, primary_key=True, related_name="telegram_file", verbose_name=_("attachment")
     )
     message = models.ForeignKey(Message, models.PROTECT, related_name="files", db_index=False)
-    file_id = models.TextField()  # of this bot
+    file_id = models.TextField()  # of this bot; empty for a file of an export
     unique_id = models.CharField(max_length=255)
     due_at = models.DateTimeField(_("due at"), default=timezone.now)  # while it is pending, not before then
     failures = models.PositiveSmallIntegerField(default=0)  # in a row

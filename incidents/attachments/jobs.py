@@ -5,7 +5,7 @@ The row is cleared after its file is deleted, and a file without a row is younge
 may die between any two steps, and no row is left without the file that it names.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from itertools import islice
 
@@ -48,7 +48,7 @@ class Orphans:
         names, self._names = self._names or _old_names(), None
         some = list(islice(names, NAMES_PER_STEP))
         storage, until = attachment_storage(), timezone.now() - YOUNGEST
-        for name in sorted(set(some) - _named(some)):
+        for name in sorted(set(some) - named(some)):
             if storage.get_modified_time(name) < until:
                 storage.delete(name)
         if len(some) < NAMES_PER_STEP:
@@ -57,7 +57,7 @@ class Orphans:
         return True
 
 
-def _named(names: list[str]) -> set[str]:
+def named(names: Iterable[str]) -> set[str]:
     """Returns those of the names that rows have."""
     files = Attachment.objects.filter(file__in=names).values_list("file", flat=True)
     thumbnails = Attachment.objects.filter(~Q(thumbnail=""), thumbnail__in=names).values_list("thumbnail", flat=True)

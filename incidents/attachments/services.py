@@ -10,13 +10,15 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import uuid4
 
+from django.conf import settings
 from django.core.files import File
 from django.db import transaction
 from django.utils import timezone
 
 from incidents.actors import Actor
 from incidents.attachments.content import Content, clean_name, kind_of, read_content
-from incidents.models import Attachment, IncidentChange, attachment_storage
+from incidents.exceptions import TooManyFilesError
+from incidents.models import Attachment, Incident, IncidentChange, attachment_storage
 from incidents.store import store
 
 logger = logging.getLogger(__name__)
@@ -44,6 +46,17 @@ def discard_file(stored: StoredFile) -> None:
         attachment_storage().delete(stored.name)
     except Exception:
         logger.warning("The file %s is not needed and could not be deleted", stored.name, exc_info=True)
+
+
+def ensure_room(incident_id: int, number: int = 1) -> None:
+    """
+    Raises TooManyFilesError if an incident may not have so many more files.
+
+    Called in the transaction that adds them: others that ask wait for its end, or they would exceed the limit together.
+    """
+    list(Incident.objects.filter(pk=incident_id).select_for_update(no_key=True).values_list("pk"))
+    if Attachment.objects.filter(incident=incident_id).count() + number > settings.ATTACHMENT_MAX_NUMBER:
+        raise TooManyFilesError
 
 
 def add_attachment(*, incident_id: int, stored: StoredFile, name: str, actor: Actor, channel: str) -> Attachment:

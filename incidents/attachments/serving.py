@@ -4,7 +4,6 @@ import logging
 from typing import Any
 
 from django.conf import settings
-from django.core.files import File
 from django.http import FileResponse, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.encoding import filepath_to_uri
@@ -25,7 +24,7 @@ HEADERS = {
 class Part:
     """A file from where it stands, `left` bytes long."""
 
-    def __init__(self, file: "File[Any]", left: int) -> None:
+    def __init__(self, file: Any, left: int) -> None:
         self.file, self.left, self.close = file, left, file.close
 
     def read(self, size: int) -> bytes:
@@ -57,7 +56,11 @@ def response(
         try:
             file = attachment_storage().open(name)
             part = wanted or range(file.size if size is None else size)
-            file.seek(part.start)
+            if wanted and hasattr(file, "obj"):
+                # django-storages would get the whole object from S3.
+                file = file.obj.get(Range=f"bytes={part.start}-{part.stop - 1}")["Body"]
+            else:
+                file.seek(part.start)
         except Exception:  # each storage has its own
             logger.exception("The file %s cannot be read", name)
             raise ServiceUnavailable from None

@@ -2,16 +2,15 @@ import logging
 from typing import Any, cast
 
 import orjson
-from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.http import HttpResponse, HttpResponseNotModified
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import viewsets
-from rest_framework.exceptions import APIException, NotFound, ValidationError
+from rest_framework.exceptions import APIException, NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -29,7 +28,7 @@ from incidents import examples, idempotency
 from incidents.attachments import serving
 from incidents.attachments.content import Content, read_content
 from incidents.attachments.serializers import AttachmentSerializer, UploadSerializer
-from incidents.attachments.services import StoredFile, add_attachment, discard_file, save_file
+from incidents.attachments.services import StoredFile, add_attachment, discard_file, ensure_room, save_file
 from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
 from incidents.models import Attachment, Channel, Incident
 from incidents.views import REPLAYED, created, idempotency_key, request_header, response_header
@@ -95,9 +94,9 @@ class AttachmentViewSet(viewsets.GenericViewSet[Attachment]):
         # Before the transaction, which must not wait for a storage that is slow.
         stored = self._save(file, content)
 
+        @transaction.atomic
         def create() -> idempotency.StoredResponse:
-            if Attachment.objects.filter(incident=incident).count() >= settings.ATTACHMENT_MAX_NUMBER:
-                raise ValidationError({"file": [_("The incident has too many files.")]}, code="max_length")
+            ensure_room(incident.pk)
             attachment = add_attachment(
                 incident_id=incident.pk, stored=stored, name=file.name, actor=self.bearer, channel=Channel.API
             )

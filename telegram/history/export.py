@@ -254,12 +254,14 @@ def _media(entry: Fields) -> Fields:
         return {"unsupported": True} if entry.get("type") == "unsupported" else {}
     path = string(entry.get("file"))
     named = string(entry.get("file_name")) or ("" if "(File " in path else PurePosixPath(path).name)
+    # Its path stands for the id, or the words that Desktop writes where the file is not in the export.
     file = {"file_name": named, "duration": entry.get("duration_seconds"), "emoji": entry.get("sticker_emoji")}
+    file |= {"file_id": path, "file_size": entry.get("file_size"), "mime_type": entry.get("mime_type")}
     location = dictionary(entry.get("location_information"))
     if kind := MEDIA_TYPES.get(string(entry.get("media_type"))):
         return {kind: file | {"performer": entry.get("performer"), "title": entry.get("title")}}
     if "photo" in entry:
-        return {"photo": []}
+        return {"photo": [{"file_id": string(entry["photo"]), "file_size": entry.get("photo_file_size")}]}
     if "contact_information" in entry:
         return {"contact": entry["contact_information"]}
     if "place_name" in entry:

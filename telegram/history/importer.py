@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from functools import lru_cache
 from itertools import batched, groupby
 from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 from django.db import reset_queries, transaction
@@ -14,29 +16,42 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import activate, get_language
 
-from incidents.models import Channel, Incident
-from incidents.services import Comment, import_incidents
+from incidents.attachments.content import clean_name
+from incidents.attachments.services import fail_attachment, retry_attachment, store_attachment
+from incidents.models import Attachment, Channel, Incident
+from incidents.services import AttachedFile, Comment, import_incidents
 from incidents.store import store
 from telegram import chats
 from telegram.bot_api import client
-from telegram.models import Account, Card, Chat, ChatAlias, Message
+from telegram.history.files import Folder, file_of
+from telegram.models import Account, Card, Chat, ChatAlias, File, Message
 from telegram.reading.authors import Author
+from telegram.reading.files import File as ExportedFile
 from telegram.reading.reports import NotUnderstoodError, Report, fitted
 from telegram.reading.texts import find_command
 from telegram.receiving import accounts
+from telegram.receiving.attachments import KINDS, ROLES
+from telegram.receiving.fetching import not_exported
 from telegram.receiving.messages import username_of
 
 BATCH = 1_000
+STORED_WITHIN = timedelta(hours=1)
+EXPORTED = "export"  # in place of a file's unique id, which exports do not have
 MESSAGE_COLUMNS = (
-    "alias_id", "message_id", "incident_id", "role", "words", "has_text", "edited_at", "media_group_id", "thread_id",
-    "link",
+    "id", "alias_id", "message_id", "incident_id", "role", "words", "has_text", "edited_at", "media_group_id",
+    "thread_id", "link",
 )  # fmt: skip
 
 
 class History:
-    """Records reports; `counts` says what became of them. A dry run takes back all that it wrote."""
+    """
+    Records reports, and their files from a folder; `counts` says what became of them.
 
-    def __init__(self, *, dry_run: bool) -> None:
+    A dry run takes back all that it wrote, and stores no file.
+    """
+
+    def __init__(self, folder: Path, *, dry_run: bool) -> None:
+        self.folder = Folder(folder)
         self.dry_run = dry_run
         self.counts: Counter[str] = Counter()
         self.error: NotUnderstoodError | OSError | None = None
@@ -47,7 +62,12 @@ class History:
         self.outside_name = lru_cache(10_000)(accounts.outside_name)
 
     def record(self, found: Iterable[Report | NotUnderstoodError]) -> None:
-        """In batches, each in a transaction. Raises what `found` raises, after what came before is recorded."""
+        """
+        In batches, each in a transaction. Raises what `found` raises, after what came before is recorded.
+
+        Files are stored after the transaction that announces them, which is not to wait for a storage that is slow. Of
+        a process that dies in between, the next import stores what is left.
+        """
         batches = self._batches(found)
         # A thread reads the next batch while the database writes this one, in the language that is active here.
         with ThreadPoolExecutor(1, initializer=activate, initargs=(get_language(),)) as reader:
@@ -55,8 +75,10 @@ class History:
             while batch := following.result():
                 following = reader.submit(next, batches, None)
                 with transaction.atomic():
-                    self._record(*batch)
+                    alias = self._record(*batch)
                     transaction.set_rollback(self.dry_run)
+                if not self.dry_run:
+                    self._store_files(alias, batch[1])
                 reset_queries()  # which DEBUG keeps: they hold the whole history
         if self.error:
             raise self.error
@@ -77,12 +99,13 @@ class History:
         except (NotUnderstoodError, OSError) as exc:  # of the whole file: the batch that was begun is recorded first
             self.error = exc
 
-    def _record(self, chat_id: int, batch: tuple[Report, ...]) -> None:
+    def _record(self, chat_id: int, batch: tuple[Report, ...]) -> ChatAlias:
         alias = chats.add(self.bot_id, chat_id)
         chat = Chat.objects.select_for_update(no_key=True).get(pk=alias.chat_id)
         incidents: list[tuple[Incident, str]] = []
-        comments: list[Comment] = []
+        comments: list[Comment | AttachedFile] = []
         messages: list[tuple[Report, Incident, Message.Role]] = []
+        files: dict[int | None, Attachment] = {}  # by the message's number in the chat
         targets = _targets(alias, batch)
         for each in batch:
             report = self._read(each, chat) if each.message_id not in targets else None
@@ -106,9 +129,62 @@ class History:
                 role = Message.Role.REPORT
             targets[report.message_id] = target
             messages.append((report, target, role))
+            if file := file_of(report):
+                files[report.message_id] = self._announce(report, file, target)
+                comments.append(AttachedFile(files[report.message_id], at, actor))
+        numbers = [report.message_id for report, *_ in messages]
+        pks = dict(zip(numbers, store.reserve_ids(Message, len(numbers)), strict=True))
+        recorded = {
+            each.message_id: (each, file) for each in batch if each.message_id not in pks and (file := file_of(each))
+        }
+        for pk, number, incident_id in _without_files(alias, recorded):
+            report, file = recorded[number]
+            pks[number], files[number] = pk, self._announce(report, file, Incident(pk=incident_id))
+            comments.append(AttachedFile(files[number], timezone.now(), self._actor(report.author)))
         import_incidents(incidents, comments, channel=Channel.TELEGRAM)
-        store.insert_rows(Message, MESSAGE_COLUMNS, (_row(alias, *message) for message in messages))
-        self.counts.update({"incidents": len(incidents), "comments": len(comments)})
+        store.insert_rows(Message, MESSAGE_COLUMNS, (_row(pks, alias, *message) for message in messages))
+        # Until then the job leaves alone what is stored here.
+        due_at = timezone.now() + STORED_WITHIN
+        File.objects.bulk_create(
+            File(attachment=attachment, message_id=pks[number], unique_id=EXPORTED, due_at=due_at)
+            for number, attachment in files.items()
+        )
+        self.counts.update({"incidents": len(incidents), "comments": len(comments) - len(files)})
+        missing = sum(attachment.state == Attachment.State.FAILED for attachment in files.values())
+        self.counts.update({"files": len(files) - missing, "missing files": missing})
+        return alias
+
+    def _announce(self, report: Report, file: ExportedFile, incident: Incident) -> Attachment:
+        """Returns the attachment as it stands until its file is stored, or for good."""
+        error = self.folder.why_not(file, report.link)
+        return Attachment(
+            incident=incident,
+            kind=KINDS[file.kind],
+            name=clean_name(file.name, file.kind),
+            size=file.size,
+            state=Attachment.State.FAILED if error else Attachment.State.PENDING,
+            error=error[:255],
+        )
+
+    def _store_files(self, alias: ChatAlias, batch: tuple[Report, ...]) -> None:
+        """Stores the files that are there and have not been stored yet, also those that an earlier export lacked."""
+        exported = {
+            report.message_id: file
+            for report in batch
+            if (file := file_of(report)) and not self.folder.why_not(file, report.link)
+        }
+        if not exported:
+            return
+        rows = File.objects.filter(message__alias=alias, message__message_id__in=exported, unique_id=EXPORTED)
+        waiting = rows.exclude(attachment__state=Attachment.State.STORED).filter(attachment__deleted_at=None)
+        for row in waiting.select_related("attachment", "message"):
+            stored = self.folder.save(exported[row.message.message_id])
+            if stored is None:
+                fail_attachment(row.attachment, not_exported(row.message.link))
+                continue
+            with transaction.atomic():
+                retry_attachment(row.attachment)
+                store_attachment(row.attachment, stored)
 
     def _read(self, report: Report, chat: Chat) -> Report | None:
         """None for what the bot would not have recorded."""
@@ -140,9 +216,20 @@ def _targets(alias: ChatAlias, batch: tuple[Report, ...]) -> dict[int, Incident 
     return {number: Incident(pk=pk) if pk else None for number, pk in [*shown, *taken] if number is not None}
 
 
-def _row(alias: ChatAlias, report: Report, incident: Incident, role: Message.Role) -> tuple[Any, ...]:
+def _without_files(alias: ChatAlias, numbers: Iterable[int | None]) -> Iterable[tuple[int, int | None, int | None]]:
+    """Of messages that are known: their ids, numbers and incidents, where none of their files is."""
+    if not numbers:
+        return ()
+    known = Message.objects.filter(alias=alias, message_id__in=numbers, role__in=ROLES, incident__isnull=False)
+    return known.filter(files=None).values_list("pk", "message_id", "incident")
+
+
+def _row(
+    pks: dict[int | None, int], alias: ChatAlias, report: Report, incident: Incident, role: Message.Role
+) -> tuple[Any, ...]:
     """The values of MESSAGE_COLUMNS."""
     return (
+        pks[report.message_id],
         alias.pk,
         report.message_id,
         incident.pk,

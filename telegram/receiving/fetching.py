@@ -41,7 +41,9 @@ PAUSE_SECONDS = 60.0  # while the token is refused, or the storage fails
 MIN_BACKOFF, MAX_BACKOFF = timedelta(seconds=2), timedelta(minutes=10)
 BACKOFF_STEPS = 9  # from the one to the other
 MAX_FAILURES = 150  # which take a day
-FAILED = Q(attachment__state=Attachment.State.FAILED, attachment__deleted_at=None)
+# Those of an export have no id: Telegram cannot be asked for them.
+FETCHABLE = ~Q(file_id="")
+FAILED = FETCHABLE & Q(attachment__state=Attachment.State.FAILED, attachment__deleted_at=None)
 
 
 class Failure(NamedTuple):
@@ -96,9 +98,13 @@ class Fetcher:
         return busy
 
     def _begin(self) -> None:
-        due = pending().filter(due_at__lte=timezone.now()).exclude(pk__in=self._in_flight).order_by("due_at", "pk")
+        due = _waiting().filter(due_at__lte=timezone.now()).exclude(pk__in=self._in_flight).order_by("due_at", "pk")
         files = due.select_related("attachment", "message__alias__chat")
         for file in files[: MAX_IN_FLIGHT - len(self._in_flight)]:
+            if not file.file_id:  # A person has pressed `Fetch again`.
+                with override(file.message.alias.chat.language):
+                    _give_up(file, not_exported(file.message.link))
+                continue
             if is_too_large(file.attachment.size):
                 _give_up(file, too_large(file))
                 continue
@@ -169,6 +175,10 @@ def fetch(file: File) -> StoredFile | Failure:
 
 def pending() -> QuerySet[File]:
     """Returns the files that are still to be fetched by this bot: no other can."""
+    return _waiting().filter(FETCHABLE)
+
+
+def _waiting() -> QuerySet[File]:
     return File.objects.filter(attachment__state=Attachment.State.PENDING, message__alias__bot_id=client.bot_id())
 
 
@@ -186,6 +196,10 @@ def too_large(file: File) -> str:
         limit = min(client.FILE_LIMIT, settings.ATTACHMENT_MAX_BYTES) >> 20
         text = _("The file is larger than %d MB: see it in Telegram.") % limit
     return f"{text} {file.message.link}".strip()
+
+
+def not_exported(link: str) -> str:
+    return f"{_('The file is not in the export: see it in Telegram.')} {link}".strip()
 
 
 def retry(files: QuerySet[File]) -> None:

@@ -252,6 +252,24 @@ class TestAdded:
         assert form_of(refused, "comment_form")["text"] == "Вот"
         assert said() == [] and storage() == []
 
+    def test_a_file_that_another_upload_leaves_no_room_for(self, settings, site, incident, form, storage):
+        """It came between the look at the form and the write."""
+        settings.ATTACHMENT_MAX_NUMBER = 1
+        save = FileSystemStorage.save
+
+        def slowly(self, name, content, **options):
+            if not Attachment.objects.exists():
+                Attachment.objects.create(incident=incident, change=incident.changes.get(), kind="file", state="failed")
+            return save(self, name, content, **options)
+
+        with patch.object(FileSystemStorage, "save", slowly):
+            refused = send(site, incident, form, ("a.jpg", jpeg()), text="Вот")
+        assert refused.context["comment_form"].errors == {
+            "file": ["У инцидента может быть не больше 1 файлов: ничего не записано."]
+        }
+        assert form_of(refused, "comment_form")["text"] == "Вот"
+        assert said() == [] and storage() == []
+
     def test_files_that_were_cut_off_are_refused(self, site, incident, form):
         del form["end"]
         refused = send(site, incident, form, ("a.jpg", jpeg()), text="Вот")

@@ -1,6 +1,7 @@
 """Attachments in a bucket, on a server that speaks the protocol of S3 and checks its signatures."""
 
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -136,7 +137,33 @@ while orphans.step():
     assert {name for name in bucket.objects() if name.startswith(folder)} == {f"{folder}/named", f"{folder}/young"}
 
 
-def test_a_file_is_read_through_the_api(server, token):
+def test_files_are_archived_and_come_back(shell, bucket, tmp_path):
+    path = tmp_path / "archive.gz"
+    kept = bucket.objects()
+    name, sent = shell("""
+incident = create_incident(description="x", source="operator", status="closed", actor=anna, channel="api")
+stored = save_file(ContentFile(bytes(range(256)) * 40_000))
+attachment = add_attachment(incident_id=incident.pk, stored=stored, name="a", actor=anna, channel="api")
+print(attachment.file.name, attachment.sha256)
+""").split()
+    archived = f"""
+from django.core.management import call_command
+from django.utils import timezone
+call_command("archive", {str(path)!r}, before=timezone.now().isoformat())
+"""
+    assert "1 incidents.attachment, 1 files" in shell(archived)
+    assert bucket.objects() == kept
+    restored = f"""
+from django.core.management import call_command
+call_command("restore_archive", {str(path)!r})
+with Attachment.objects.get(sha256={sent!r}).file.open() as file:
+    print(hashlib.file_digest(file, "sha256").hexdigest())
+"""
+    assert shell(restored).splitlines()[-1] == sent
+    assert len(bucket.objects()) == len(kept) + 1 and name not in bucket.objects()
+
+
+def test_a_file_is_read_through_the_api(bucket, server, token):
     url = f"http://127.0.0.1:{server.address}/api/v1/incidents/"
     made = requests.post(url, json={"description": "x", "source": "operator"}, headers=token, timeout=30)
     files = f"{url}{made.json()['id']}/attachments/"
@@ -148,6 +175,8 @@ def test_a_file_is_read_through_the_api(server, token):
     assert (whole.status_code, whole.content) == (200, content)
     part = requests.get(one, headers=token | {"Range": "bytes=10000000-10000009"}, timeout=60)
     assert (part.status_code, part.content) == (206, content[10_000_000:10_000_010])
+    # The server's log tells what it was asked for.
+    assert re.search(r" 206 \d+ms 10b$", (bucket.home / "s3.log").read_text(), re.M)
     assert requests.get(one, headers=token | {"If-None-Match": whole.headers["ETag"]}).status_code == 304
 
 

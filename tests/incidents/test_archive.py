@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from incidents import archive
 from incidents.actors import Named
-from incidents.models import IdempotencyKey, Incident, IncidentChange, IncidentText
+from incidents.models import Attachment, IdempotencyKey, Incident, IncidentChange, IncidentText
 from incidents.services import FEW, add_comment, change_incident, import_incidents, new_incident
 from incidents.store import store
 from tests.helpers.archive import close, content, restore, write
@@ -58,7 +58,7 @@ def test_every_table_that_refers_to_incidents_is_registered(db):
         model
         for model in apps.get_models()
         for field in model._meta.concrete_fields
-        if field.remote_field and field.remote_field.model in (Incident, IncidentChange)
+        if field.remote_field and field.remote_field.model in (Incident, IncidentChange, Attachment)
     }
     assert referring - known == set()
     assert IncidentChange in referring
@@ -370,11 +370,11 @@ def test_what_comes_while_it_is_archived_is_404(api, path, monkeypatch, request_
     locked = Event()
     rows_of, deadline = archive._rows_of, time.monotonic() + 20
 
-    def slowly(model, pks):
+    def slowly(table, pks):
         locked.set()
         while not rows("SELECT 1 FROM pg_locks WHERE NOT granted"):
             assert time.monotonic() < deadline
-        return rows_of(model, pks)
+        return rows_of(table, pks)
 
     def send():
         assert locked.wait(10)

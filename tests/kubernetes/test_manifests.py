@@ -72,6 +72,14 @@ def test_the_url_of_the_database_is_in_the_secret_that_the_operator_makes(name):
     assert source == {"secretKeyRef": {"name": f"{DATABASE['metadata']['name']}-app", "key": "uri"}}
 
 
+@pytest.mark.parametrize("name", ["web", "jobs", "migrate"])
+def test_a_standby_is_read_where_a_secret_names_one(name):
+    [source] = [
+        entry["valueFrom"] for entry in containers(BASE)[name][1]["env"] if entry["name"] == "DATABASE_REPLICA_URL"
+    ]
+    assert source == {"secretKeyRef": {"name": "incidents-db-replica", "key": "uri", "optional": True}}
+
+
 @pytest.mark.parametrize("name", ["web", "jobs"])
 def test_selectors_match_the_pods(name):
     labels = pods(BASE)[name]["metadata"]["labels"]

@@ -8,7 +8,9 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from tqdm import tqdm
 
-from incidents.archive import ArchiveError, Writer, closed
+from incidents.archive import Writer, closed
+from incidents.exceptions import ArchiveError
+from incidents.models import Attachment
 
 
 class Command(BaseCommand):
@@ -34,6 +36,10 @@ class Command(BaseCommand):
         self.stdout.write(f"{file} holds {told(writer.counts)}.")
         if left := closed(moment).count():
             self.stdout.write(f"{left} closed incidents stay: something is still to happen or was said about them.")
+        if waiting := closed(moment).filter(attachments__state=Attachment.State.PENDING).distinct().count():
+            self.stdout.write(f"{waiting} of them wait for a file that is still to be fetched.")
+        if writer.not_copied:
+            self.stdout.write(f"{len(writer.not_copied)} of them have a file that could not be copied: see the log.")
 
 
 def parse_before(text: str) -> datetime:

@@ -4,7 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from incidents.archive import ArchiveError, restore
+from incidents.archive import restore
+from incidents.exceptions import ArchiveError
 from incidents.management.commands.archive import told
 from incidents.store import store
 

@@ -14,8 +14,8 @@ from telegram.reading.reports import NotUnderstoodError
 
 class Command(BaseCommand):
     help = (
-        "Records the history of chats from Telegram Desktop's export in JSON: with its dates, without cards. It may be "
-        "repeated, and what the bot recorded is left alone."
+        "Records the history of chats from Telegram Desktop's export in JSON, and the files beside it: with its dates, "
+        "without cards. It may be repeated, and what the bot recorded is left alone."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="tell what would be recorded, and record nothing")
 
     def handle(self, *args: Any, file: Path, chat: int | None, dry_run: bool, **options: Any) -> None:
-        history = History(dry_run=dry_run)
+        history = History(file.parent, dry_run=dry_run)
         row = Chat._meta
         zone = ZoneInfo(row.get_field("time_zone").get_default())
         try:
@@ -39,5 +39,5 @@ class Command(BaseCommand):
         self.stdout.write(f"{'Nothing was written. ' if dry_run else ''}{self._told(history).capitalize()}.")
 
     def _told(self, history: History) -> str:
-        kinds = ("incidents", "comments", "recorded before", "skipped", "not understood")
+        kinds = ("incidents", "comments", "recorded before", "skipped", "not understood", "files", "missing files")
         return ", ".join(f"{history.counts[kind]} {kind}" for kind in kinds)

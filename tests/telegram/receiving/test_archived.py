@@ -6,10 +6,11 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from incidents.models import Incident
+from incidents.models import Attachment, Incident
 from intake.inbox import process_pending
 from intake.models import Delivery
-from telegram.models import Card, Chat, Message
+from telegram.models import Card, Chat, File, Message
+from telegram.receiving.fetching import retry
 from tests.helpers.archive import close, content, restore, write
 from tests.helpers.telegram_messages import CHANNEL, GROUP, message
 from tests.helpers.updates import again, deliveries, descriptions, edit, history, press, take
@@ -119,6 +120,26 @@ def test_a_file_that_the_previous_release_passed_over_is_a_fault(path):
     again(update | {"message": update["message"] | {"caption": "Насос 3 стоит", "photo": [photo]}})
     assert descriptions() == []
     assert deliveries()[-1] == ("faulty", FAULT)
+
+
+def test_a_file_goes_along_and_is_announced_no_second_time(path):
+    photo = {"file_id": "1", "file_unique_id": "2", "file_size": 3, "width": 4, "height": 5}
+    update = send(caption="Насос 3 стоит", photo=[photo], message_id=10)
+    close(*Incident.objects.all())
+    Card.objects.update(state="shown", due_at=None, message_id=900, shows=timezone.now())
+    write(path)
+    assert Incident.objects.exists()  # It is still to be fetched.
+    Attachment.objects.update(state="failed", error="gone")
+    path.unlink()
+    before = archive_all(path)
+    assert not Attachment.objects.exists() and not File.objects.exists()
+    restore(path)
+    assert content() == before
+    Delivery.objects.all().delete()
+    again(update)
+    assert File.objects.get().unique_id == "2"
+    retry(File.objects.all())
+    assert Attachment.objects.get().state == "pending"
 
 
 def test_a_press_changes_nothing(path):

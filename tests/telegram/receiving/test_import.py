@@ -1,21 +1,26 @@
 """import_telegram: history from an export, once, beside what the bot records."""
 
 import json
+import os
 from datetime import UTC, datetime
 from errno import EIO
 from itertools import islice
 from os import strerror
 
 import pytest
+from django.core.files.storage import FileSystemStorage
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from identity.models import User
-from incidents.models import Incident, IncidentChange
+from incidents.attachments import services
+from incidents.models import Attachment, Incident, IncidentChange, attachment_storage
 from telegram import chats
 from telegram.history import export, importer
-from telegram.models import Account, Card, Chat, Message
+from telegram.models import Account, Card, Chat, File, Message
+from telegram.receiving import fetching
 from tests.helpers.telegram_messages import ANNA, DATE, GROUP
 from tests.helpers.updates import descriptions, edit, everything, write
 from tests.helpers.updates import history as changes
@@ -189,3 +194,196 @@ def test_a_database_that_fails_keeps_the_batches_before(run, monkeypatch):
 def test_a_file_that_cannot_be_read(name, tmp_path, group):
     with pytest.raises(CommandError, match="cannot be read"):
         call_command("import_telegram", str(tmp_path / name))
+
+
+# Files beside result.json
+
+
+@pytest.fixture
+def export_folder(tmp_path, settings):
+    """Its files; what is stored goes elsewhere."""
+    options = settings.STORAGES["attachments"]["OPTIONS"] | {"location": tmp_path / "media"}
+    entry = settings.STORAGES["attachments"] | {"OPTIONS": options}
+    settings.STORAGES = settings.STORAGES | {"attachments": entry}
+    return tmp_path
+
+
+def put(folder, name, data=b"\xff\xd8\xff\xe0 jpeg"):
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def stored():
+    with_bytes = Attachment.objects.order_by("id").exclude(file="")
+    return [
+        (each.name, each.kind, each.content_type, attachment_storage().open(each.file.name).read())
+        for each in with_bytes
+    ]
+
+
+def kept(folder):
+    return [path for path in (folder / "media").rglob("*") if path.is_file()]
+
+
+PHOTO = "photos/photo_1@15-01-2024_13-30-00.jpg"
+
+
+def test_files_become_attachments_of_the_words_they_came_with(run, export_folder):
+    put(export_folder, PHOTO)
+    put(export_folder, "files/отчёт.txt", "Течь".encode())
+    put(export_folder, "voice_messages/audio_1@x.ogg", b"OggS" + b"\0" * 60)
+    told = run(
+        entry(1, "Насос", photo=PHOTO, photo_file_size=9, width=5, height=5),
+        entry(2, "", file="files/отчёт.txt", file_name="отчёт.txt", mime_type="image/png", reply_to_message_id=1),
+        entry(3, "да", reply_to_message_id=1),
+        entry(4, "", file="voice_messages/audio_1@x.ogg", media_type="voice_message", duration_seconds=2),
+    )
+    assert "2 incidents, 2 comments" in told and "3 files, 0 missing files" in told
+    assert stored() == [
+        ("photo-1.jpg", "photo", "image/jpeg", b"\xff\xd8\xff\xe0 jpeg"),
+        ("отчёт.txt", "file", "text/plain", "Течь".encode()),
+        ("audio_1@x.ogg", "voice", "audio/ogg", b"OggS" + b"\0" * 60),
+    ]
+    first = Incident.objects.earliest("id")
+    assert [set(change.changes) for change in first.changes.order_by("id")] == [
+        {"description", "status", "source"}, {"attachment"}, {"comment"}, {"attachment"}, {"comment"}
+    ]  # fmt: skip
+    for attachment in Attachment.objects.select_related("change", "telegram_file__message"):
+        at = datetime.fromtimestamp(DATE, UTC)
+        assert (attachment.change.at, attachment.created_at, attachment.change.actor) == (at, at, "Анна")
+        assert attachment.telegram_file.message.incident_id == attachment.incident_id
+    assert Attachment.objects.get(kind="photo").thumbnail_due
+
+
+def test_a_repetition_imports_no_file_twice(run, export_folder):
+    put(export_folder, PHOTO)
+    entries = [entry(1, photo=PHOTO), entry(2, "", file="(File not included.)", file_name="a.zip")]
+    run(*entries)
+    before = everything()
+    assert "2 recorded before" in (told := run(*entries)) and "0 files, 0 missing files" in told
+    assert everything() == before and len(kept(export_folder)) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "(File not included. Change data exporting settings to download.)",
+        "(File exceeds maximum size. Change data exporting settings to download.)",
+        "(File unavailable, please try again later)",
+        "files/lost.pdf",
+    ],
+)
+def test_a_file_that_is_not_in_the_export_is_shown_with_its_link_and_comes_with_another_one(run, export_folder, words):
+    assert "0 files, 1 missing files" in run(entry(1, "", file=words, file_name="a.pdf", file_size=4))
+    attachment = Attachment.objects.get()
+    assert (attachment.state, attachment.name, attachment.size) == ("failed", "a.pdf", 4)
+    assert attachment.error == "Файла нет в экспорте: он остался в Telegram. https://t.me/c/1234567890/1"
+    assert not File.objects.filter(fetching.FAILED).exists(), "the board has nothing to fetch"
+    put(export_folder, "files/a.pdf", b"%PDF-1.7")
+    run(entry(1, "", file="files/a.pdf", file_name="a.pdf"))
+    assert stored() == [("a.pdf", "file", "application/pdf", b"%PDF-1.7")]
+    assert Attachment.objects.get().error == ""
+
+
+def test_what_was_imported_without_its_file_gets_it(run, export_folder, monkeypatch):
+    """By the release before, or by the bot when it took no files."""
+    with monkeypatch.context() as patch:
+        patch.setattr(importer, "file_of", lambda report: None)
+        run(entry(1, "Насос", photo=PHOTO), entry(2, "", reply_to_message_id=1, photo="photos/2.jpg"))
+    put(export_folder, PHOTO)
+    run(entry(1, "Насос", photo=PHOTO), entry(2, "", reply_to_message_id=1, photo="photos/2.jpg"))
+    assert [(each.incident_id, each.state) for each in Attachment.objects.order_by("id")] == [
+        (Incident.objects.get().pk, "stored"),
+        (Incident.objects.get().pk, "failed"),
+    ]
+
+
+def test_files_that_the_bot_recorded_are_left_alone(run, export_folder):
+    photo = {"file_id": "1", "file_unique_id": "2", "file_size": 3, "width": 4, "height": 5}
+    write(message_id=1, caption="Насос", photo=[photo])
+    put(export_folder, PHOTO)
+    assert "0 files" in run(entry(1, "Насос", photo=PHOTO))
+    assert Attachment.objects.get().state == "pending" and kept(export_folder) == []
+
+
+def test_a_file_over_the_limit_is_not_stored(run, export_folder, settings):
+    settings.ATTACHMENT_MAX_BYTES = 1 << 20
+    put(export_folder, "files/a.bin", b"\xff" * (1 << 20))
+    put(export_folder, "files/b.bin", b"\xff" * ((1 << 20) + 1))
+    run(entry(1, "", file="files/a.bin"), entry(2, "", file="files/b.bin"))
+    assert [name for name, *_ in stored()] == ["a.bin"]
+    error = Attachment.objects.get(name="b.bin").error
+    assert error == "Файл больше 1 МБ: он остался в Telegram. https://t.me/c/1234567890/2"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../secret.txt", "files/../../secret.txt", "{outside}/secret.txt", "files/link.txt", "folder/secret.txt",
+        "files", "files/pipe", "files/loop", ".", "", "a\0b", "x" * 5000, "\ud800", "~/secret.txt",
+    ],
+)  # fmt: skip
+def test_nothing_outside_of_the_folder_is_read(run, tmp_path, export_folder, name):
+    outside = tmp_path.with_name(f"{tmp_path.name}-outside")
+    outside.mkdir()
+    for folder in (outside, tmp_path.parent):
+        (folder / "secret.txt").write_bytes(b"secret")
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files/link.txt").symlink_to(outside / "secret.txt")
+    (tmp_path / "files/loop").symlink_to(tmp_path / "files/loop")
+    (tmp_path / "folder").symlink_to(outside)
+    os.mkfifo(tmp_path / "files/pipe")
+    told = run(entry(1, "Насос", file=name.format(outside=outside), file_name="a.txt"))
+    assert "1 incidents" in told and "0 files" in told
+    assert stored() == [] and kept(export_folder) == []
+
+
+def test_a_process_that_dies_before_a_file_is_stored(run, export_folder, monkeypatch):
+    put(export_folder, PHOTO)
+    put(export_folder, "photos/2.jpg", b"\xff\xd8\xff\xe0 2")
+    entries = [entry(1, photo=PHOTO), entry(2, photo="photos/2.jpg")]
+    save, left = FileSystemStorage.save, 2
+
+    def killed(self, *args, **options):
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise KeyboardInterrupt
+        return save(self, *args, **options)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(FileSystemStorage, "save", killed)
+        run(*entries)
+    assert sorted(Attachment.objects.values_list("state", flat=True)) == ["pending", "stored"]
+    assert not fetching.pending().exists(), "the job is not to ask Telegram for it"
+    run(*entries)
+    assert [data for *_, data in stored()] == [b"\xff\xd8\xff\xe0 jpeg", b"\xff\xd8\xff\xe0 2"]
+    assert (IncidentChange.objects.count(), len(kept(export_folder))) == (4, 2)
+
+
+def test_fetching_it_again_says_that_it_is_not_in_the_export(run, export_folder):
+    run(entry(1, "", file="(File not included.)", file_name="a.zip"))
+    attachment = Attachment.objects.get()
+    services.retry_attachment(attachment)
+    File.objects.update(due_at=timezone.now())
+    fetching.Fetcher().step()
+    attachment.refresh_from_db()
+    error = "The file is not in the export: see it in Telegram. https://t.me/c/1234567890/1"
+    assert (attachment.state, attachment.error) == ("failed", error)
+
+
+def test_a_dry_run_stores_no_file(run, export_folder):
+    put(export_folder, PHOTO)
+    assert "1 files, 0 missing files" in run(entry(1, photo=PHOTO), arguments=["--dry-run"])
+    assert kept(export_folder) == [] and not Attachment.objects.exists()
+
+
+def test_the_number_of_statements_does_not_grow_with_the_files_that_are_missing(run, export_folder):
+    counts = []
+    for first, size in ((1, 2), (1000, 30)):
+        entries = [entry(first + n, photo=f"photos/{n}.jpg") for n in range(size)]
+        with CaptureQueriesContext(connection) as queries:
+            run(*entries)
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
