@@ -26,7 +26,7 @@ def test_a_call_in_two_presses(desk, scooter, path):
         desk.press(page.get_by_role("link", name="Новый инцидент"))
         page.keyboard.type(f"Звонили: самокат {scooter} мешает проезду")
         desk.press(page.get_by_role("button", name="Записать", exact=True))
-        expect(page.locator(".incident-head")).to_contain_text("Оператор")
+        expect(page.locator(".record")).to_contain_text("Оператор")
         expect(page.locator(".messagelist")).to_contain_text("записан")
 
 
