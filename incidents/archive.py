@@ -22,7 +22,7 @@ from typing import IO, Any, NamedTuple
 
 import orjson
 from django.db import models, transaction
-from django.db.models import Exists, ForeignKey, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, ForeignKey, OuterRef, Q, QuerySet
 
 from incidents.models import Attachment, IdempotencyKey, Incident, IncidentChange, Status
 from incidents.store import store
@@ -30,6 +30,7 @@ from incidents.store import store
 FORMAT, VERSION = "archive of incidents", 1
 BATCH = 500
 CHUNK = 1 << 20
+UNLINKED = {"duplicate_of_id": None}
 
 
 class Table(NamedTuple):
@@ -43,8 +44,15 @@ class Table(NamedTuple):
 
 # Apps above append to them. The tables are restored in their order.
 tables: list[Table] = [Table(Incident), Table(IncidentChange)]
-# Rows that keep their incident from being archived: the file has no room for attachments
-holds: list[Callable[[], QuerySet[Any]]] = [IdempotencyKey.objects.all, Attachment.objects.all]
+
+
+def duplicates() -> QuerySet[Incident]:
+    """Duplicates, as rows that belong to their main incidents."""
+    return Incident.objects.filter(duplicate_of__isnull=False).annotate(incident=F("duplicate_of"))
+
+
+# Rows that keep their incident from being archived: the file has no room for attachments, and duplicates go first
+holds: list[Callable[[], QuerySet[Any]]] = [IdempotencyKey.objects.all, Attachment.objects.all, duplicates]
 
 
 class ArchiveError(Exception):
@@ -122,13 +130,14 @@ class Writer:
 
     def batches(self) -> Iterator[int]:
         """Moves a batch at a time; yields how many incidents it had. Then it completes the file."""
-        behind: Q | None = Q()
-        while behind is not None:
-            with transaction.atomic():
-                behind, pks = self._lock(archivable(self.before).filter(behind).order_by("updated_at", "pk"))
-                if pks:
-                    self._move(pks)
-            yield len(pks)
+        for _duplicates_then_mains in range(2):
+            behind: Q | None = Q()
+            while behind is not None:
+                with transaction.atomic():
+                    behind, pks = self._lock(archivable(self.before).filter(behind).order_by("updated_at", "pk"))
+                    if pks:
+                        self._move(pks)
+                yield len(pks)
         self._append([orjson.dumps({"totals": self.counts, "sha256": self._digest.hexdigest()}) + b"\n"])
 
     def _lock(self, found: QuerySet[Incident]) -> tuple[Q | None, list[int]]:
@@ -183,6 +192,7 @@ def restore(path: Path) -> Iterator[Counter[str]]:
     they are left out. Raises ArchiveError, after what came before it was restored.
     """
     digest, totals, complete = sha256(), Counter[str](), False
+    links: dict[int, int] = {}
     with path.open("rb") as file:
         for number, member in enumerate(_members(file)):
             if number == 0:
@@ -195,10 +205,12 @@ def restore(path: Path) -> Iterator[Counter[str]]:
                         raise ArchiveError("The file is not as it was written: its totals differ.")
                     break
                 totals.update(last["counts"])
+                links |= _links(rows)
                 with transaction.atomic():
                     counts = _restore(rows)
                 yield counts
             digest.update(b"".join(member.lines))
+    _link(links)
     if not complete:
         raise ArchiveError("The file has no end: its last batch may be missing, which is still in the database.")
 
@@ -208,9 +220,11 @@ def _restore(lines: list[dict[str, list[dict[str, Any]]]]) -> Counter[str]:
     known = dict(Incident.objects.filter(pk__in=map(_pk, lines)).values_list("pk", "created_at"))
     for line in lines:
         (row,) = line[_name(Incident)]
-        if (at := known.get(row["id"])) and at != datetime.fromisoformat(row["created_at"]):
+        if (at := known.get(row["id"])) and at != _at(row, "created_at"):
             raise ArchiveError(f"Another incident has the number {row['id']}.")
     missing = [line for line in lines if _pk(line) not in known]
+    for line in missing:
+        line[_name(Incident)][0] |= UNLINKED
     for table in tables:
         rows = [row for line in missing for row in line.get(_name(table.model), [])]
         kept = list(_without_dangling(table.model, rows))
@@ -230,6 +244,25 @@ def _restore(lines: list[dict[str, list[dict[str, Any]]]]) -> Counter[str]:
             store.reserve_ids_until(table.model, max(row["id"] for row in new))
         counts[_name(table.model)] += len(new)
     return counts
+
+
+def _links(lines: list[dict[str, list[dict[str, Any]]]]) -> dict[int, int]:
+    """Returns the main incident of each duplicate in a batch that the database does not have, or has from before."""
+    rows = [row for line in lines for row in line[_name(Incident)] if row.get("duplicate_of_id")]
+    known = dict(Incident.objects.filter(pk__in=[row["id"] for row in rows]).values_list("pk", "updated_at"))
+    as_written = [row for row in rows if row["id"] not in known or _at(row, "updated_at") == known[row["id"]]]
+    return {row["id"]: row["duplicate_of_id"] for row in as_written}
+
+
+def _link(links: dict[int, int]) -> None:
+    """Links duplicates to the main incidents that there are: in the file these come after them."""
+    for some in batched(links.items(), BATCH):
+        mains = Incident.objects.filter(pk__in={main for _pk, main in some}, duplicate_of=None)
+        there = set(mains.values_list("pk", flat=True))
+        unlinked = Incident.objects.filter(pk__in=[pk for pk, _main in some], duplicate_of=None)
+        rows = [(pk, links[pk]) for pk in unlinked.values_list("pk", flat=True) if links[pk] in there]
+        if rows:
+            store.update_rows(Incident, ["duplicate_of_id"], rows)
 
 
 def _rows_of(model: type[models.Model], pks: list[int]) -> dict[int, list[dict[str, Any]]]:
@@ -330,6 +363,10 @@ def _checked(member: Member) -> tuple[list[dict[str, list[dict[str, Any]]]], dic
     if "totals" not in end and end["sha256"] != sha256(b"".join(lines)).hexdigest():
         raise ArchiveError("The file is not as it was written: a batch has another digest.")
     return [orjson.loads(line) for line in lines], end
+
+
+def _at(row: dict[str, Any], column: str) -> datetime:
+    return datetime.fromisoformat(row[column])
 
 
 def _pk(line: dict[str, list[dict[str, Any]]]) -> int:

@@ -14,3 +14,7 @@ class IdempotencyKeyReused(APIException):
     status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
     default_detail = _("This Idempotency-Key was used with another request body.")
     default_code = "idempotency_key_reused"
+
+
+class NotADuplicate(Exception):  # noqa: N818
+    """Two incidents cannot be linked; the message says why, for people."""
