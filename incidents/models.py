@@ -66,8 +66,6 @@ class Incident(models.Model):
     urgent = models.BooleanField(
         _("urgent"), choices=[(True, _("yes")), (False, _("no"))], default=False, db_default=False
     )
-    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
-    updated_at = models.DateTimeField(_("updated at"), default=timezone.now, editable=False)
     # The main report of the same problem, which is no duplicate itself. An unresolved incident is no duplicate.
     duplicate_of = models.ForeignKey(
         "self",
@@ -78,6 +76,8 @@ class Incident(models.Model):
         related_name="duplicates",
         verbose_name=_("duplicate of"),
     )
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(_("updated at"), default=timezone.now, editable=False)
 
     objects = IncidentQuerySet.as_manager()
 

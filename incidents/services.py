@@ -112,7 +112,6 @@ def change_incident(
         changes = {field: [old, value] for field, value in values.items() if value != (old := getattr(incident, field))}
         if not changes:
             return incident
-        # Asked where it matters only: the API reads incidents without this column.
         is_reopened = incident.status not in UNRESOLVED and values.get("status") in UNRESOLVED
         if duplicate_of or is_reopened:
             changes |= _link_changes(incident.duplicate_of_id, duplicate_of)
