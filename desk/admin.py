@@ -21,6 +21,7 @@ from core.admin import ListAdmin
 from core.db import replica
 from desk import buttons, export, files, news, one_at_a_time, shared_comment
 from desk.change_list import BoundedChangeList, BoundedPaginator, is_too_short, number_in, words_in
+from desk.duplicates import duplicate_view, follow_view
 from desk.filters import (
     ChannelFilter,
     ChoicesFilter,
@@ -166,6 +167,8 @@ class IncidentAdmin(ListAdmin):
             path("<int:pk>/status/", post(status_view), name="incidents_incident_status"),
             path("same-number/", get(same_number_view), name="incidents_incident_same_number"),
             path("<int:pk>/urgent/", post(urgent_view), name="incidents_incident_urgent"),
+            path("<int:pk>/duplicate/", post(duplicate_view), name="incidents_incident_duplicate"),
+            path("<int:pk>/duplicates/", post(follow_view), name="incidents_incident_follow"),
             path("moves/", post(moves_view), name="incidents_incident_moves"),
             path("comments/", page(shared_comment.comments_view), name="incidents_incident_comments"),
             path("export/<str:form>/", export_view, name="incidents_incident_export"),

@@ -24,6 +24,7 @@ from core.api.preconditions import Preconditions
 from desk import buttons, drafts, news, registry
 from desk.files import Upload, rows_of
 from desk.incident_forms import AddForm, ChangeForm, CommentForm, IncidentForm, ReasonForm, display, too_many_files
+from desk.related import related_to
 from desk.same_number import same_number
 from incidents.actors import Named
 from incidents.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused, TooManyFilesError
@@ -172,6 +173,7 @@ def _render_incident(
         origins=[origin for origins_of in registry.origins for origin in origins_of(request, incident)],
         buttons=buttons.on_page(incident.status),
         reason_form=ReasonForm() if incident.status != Status.CLOSED else None,
+        related=related_to(incident),
         max_bytes=settings.ATTACHMENT_MAX_BYTES,
     )
 

@@ -18,26 +18,29 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from desk.change_list import MAX_AT_ONCE
 from desk.incident_forms import ReasonForm
 from desk.incident_page import of_incident
 from incidents.actors import Named
+from incidents.exceptions import NotADuplicate
 from incidents.history import last_status_changes, name_authors, taken_by
-from incidents.models import Channel, Incident, IncidentChange, Status
-from incidents.services import add_comments, change_incident
+from incidents.models import UNRESOLVED, Channel, Incident, IncidentChange, Status
+from incidents.services import add_comments, change_incident, lock_incidents, with_mains
 
 SALT = "incidents.admin.moves"  # an older path: pages that are open have moves that were signed with it
 MAX_AGE = timedelta(days=1)  # of signed moves
 MAX_NAMED = 10  # incidents in a message
+FOLLOW_LABELS = {Status.RESOLVED: gettext_lazy("Resolve them too"), Status.CLOSED: gettext_lazy("Close them too")}
 
 
 class Move(NamedTuple):
     """
     What an operator wants of an incident: from the status that the page showed to another.
 
-    An undo has the id of the change that it undoes, and who had taken the incident before that, or "".
+    An undo has the id of the change that it undoes, and who had taken the incident before that, or "". `duplicate_of`
+    is the main incident of one that is closed as a duplicate, or that an undo makes one again.
     """
 
     pk: int
@@ -45,6 +48,7 @@ class Move(NamedTuple):
     status: str
     undoes: int | None = None
     taken_by: str | None = None
+    duplicate_of: int | None = None
 
 
 @of_incident
@@ -84,7 +88,9 @@ def _move_with_reason(request: HttpRequest, moves: list[Move], page: str) -> Non
 
 
 def sign(moves: Iterable[Move]) -> str:
-    return signing.dumps([tuple(each) for each in moves], salt=SALT, compress=True)
+    # As the release before has them, where it can carry them out
+    values = [tuple(each) if each.duplicate_of else tuple(each)[:-1] for each in moves]
+    return signing.dumps(values, salt=SALT, compress=True)
 
 
 def next_page(request: HttpRequest, draft: QueryDict | None = None) -> str:
@@ -100,32 +106,87 @@ def move(request: HttpRequest, moves: Iterable[Move], page: str, reason: str = "
     `page` is where an undo leads back to. The reason becomes a comment on each incident that is changed.
     """
     wanted = {each.pk: each for each in moves}
-    actor = Named(request.user.get_username())
-    moved, kept = [], []
-    with transaction.atomic():
-        incidents = list(Incident.objects.filter(pk__in=wanted).order_by("pk").select_for_update())
-        takers, last_changes = taken_by(wanted), last_status_changes(wanted)
-        for incident in incidents:
-            each = wanted[incident.pk]
-            # The same status may be another person's change by now.
-            if incident.status != each.shown or each.undoes not in (None, last_changes[incident.pk]):
-                kept.append(incident)
-            elif each.shown != each.status:
-                values = {"status": each.status}
-                change_incident(incident, values=values, actor=actor, channel=Channel.ADMIN, taken_by=each.taken_by)
-                moved.append(each)
-        if reason:
-            add_comments((each.pk for each in moved), reason, actor=actor, channel=Channel.ADMIN)
-        changes = last_status_changes(each.pk for each in moved)
-    undo = [Move(each.pk, each.status, each.shown, changes[each.pk], takers.get(each.pk, "")) for each in moved]
+    try:
+        undo, kept = _move(wanted, Named(request.user.get_username()), reason)
+    except NotADuplicate as exc:
+        messages.error(request, f"{exc} {_('Nothing was changed.')}")
+        return
     if undo:
-        context = {"text": _describe(undo), "moves": sign(undo), "next": page}
+        text = " ".join([_describe(undo), *_describe_links(wanted, undo)])
+        context = {"text": text, "moves": sign(undo), "next": page}
         messages.success(request, render_to_string("admin/incidents/incident/undo.html", context, request))
+        _offer_duplicates(request, [wanted[each.pk] for each in undo], page)
     if kept:
-        messages.warning(request, " ".join(map(_describe_kept, kept[:MAX_NAMED])) + _and_more(len(kept)))
+        messages.warning(request, " ".join(map(describe_kept, kept[:MAX_NAMED])) + _and_more(len(kept)))
         # A second press finds the reason that the first one recorded.
         if reason and not IncidentChange.objects.filter(incident__in=kept, changes__comment__1=reason).exists():
             messages.warning(request, _("Your reason was not recorded there: “%s”") % reason)
+
+
+@transaction.atomic
+def _move(wanted: dict[int, Move], actor: Named, reason: str) -> tuple[list[Move], list[Incident]]:
+    """Returns the moves that undo what was changed, and the incidents that were not. Raises NotADuplicate."""
+    moved, kept = [], []
+    mains = [each.duplicate_of for each in wanted.values() if each.duplicate_of]
+    incidents = lock_incidents([*with_mains(wanted), *mains])
+    takers, last_changes = taken_by(wanted), last_status_changes(wanted)
+    links = {pk: incident.duplicate_of_id for pk, incident in incidents.items()}
+    for incident in incidents.values():
+        each = wanted.get(incident.pk)
+        if each is None:
+            continue
+        # The same status may be another person's change by now.
+        if incident.status != each.shown or each.undoes not in (None, last_changes[incident.pk]):
+            kept.append(incident)
+        elif each.shown != each.status:
+            change_incident(
+                incident,
+                values={"status": each.status},
+                actor=actor,
+                channel=Channel.ADMIN,
+                taken_by=each.taken_by,
+                duplicate_of=each.duplicate_of,
+            )
+            moved.append(each)
+    if reason:
+        add_comments((each.pk for each in moved), reason, actor=actor, channel=Channel.ADMIN)
+    changes = last_status_changes(each.pk for each in moved)
+    undo = [
+        Move(each.pk, each.status, each.shown, changes[each.pk], takers.get(each.pk, ""), links[each.pk])
+        for each in moved
+    ]
+    return undo, kept
+
+
+def moves_of_duplicates(mains: Iterable[int], status: Status) -> list[Move]:
+    """Returns the moves that give the duplicates of these incidents a status, where they have another one."""
+    duplicates = Incident.objects.filter(duplicate_of__in=list(mains)).exclude(status=status).order_by("pk")
+    return [Move(pk, shown, status) for pk, shown in duplicates.values_list("pk", "status")[:MAX_AT_ONCE]]
+
+
+def _offer_duplicates(request: HttpRequest, moved: list[Move], page: str) -> None:
+    """Asks whether the duplicates of incidents that are now resolved or closed become so, too."""
+    for status, label in FOLLOW_LABELS.items():
+        mains = [each.pk for each in moved if each.status == status and each.undoes is None]
+        if mains and (moves := moves_of_duplicates(mains, status)):
+            names = ", ".join(f"№{each.pk}" for each in moves[:MAX_NAMED]) + _and_more(len(moves))
+            text = _("Duplicates were left as they are: %s.") % names
+            context = {"text": text, "moves": sign(moves), "next": page, "label": label}
+            messages.info(request, render_to_string("admin/incidents/incident/undo.html", context, request))
+
+
+def _describe_links(wanted: dict[int, Move], undo: list[Move]) -> list[str]:
+    sentences = []
+    for each in undo[:MAX_NAMED]:
+        before, after = each.duplicate_of, wanted[each.pk].duplicate_of
+        if after:
+            text = _("%(number)s is a duplicate of №%(main)d.")
+        elif before and each.shown in UNRESOLVED:
+            text = _("%(number)s is no longer a duplicate of №%(main)d.")
+        else:
+            continue
+        sentences.append(text % {"number": f"№{each.pk}", "main": after or before})
+    return sentences
 
 
 def _describe(undo: list[Move]) -> str:
@@ -153,7 +214,7 @@ def name(pks: list[int]) -> str:
     return ", ".join(f"№{pk}" for pk in pks[:MAX_NAMED]) + _and_more(len(pks))
 
 
-def _describe_kept(incident: Incident) -> str:
+def describe_kept(incident: Incident) -> str:
     change = incident.changes.filter(changes__has_key="status").order_by("-id").first()
     text = _("%(incident)s was not changed: its status is now “%(status)s”, set by %(actor)s.")
     if change:

@@ -36,6 +36,7 @@ from incidents.store import store
 FORMAT, VERSION = "archive of incidents", 1
 BATCH = 500
 CHUNK = 1 << 20
+UNLINKED = {"duplicate_of_id": None}
 
 type Line = dict[str, list[dict[str, Any]]]  # of an incident: its rows, by the table's name
 
@@ -53,11 +54,19 @@ class Table(NamedTuple):
 
 # Apps above append to them. The tables are restored in their order.
 tables: list[Table] = [Table(Incident, incident="id"), Table(IncidentChange), Table(Attachment)]
+
+
+def duplicates() -> QuerySet[Incident]:
+    """Duplicates, as rows that belong to their main incidents."""
+    return Incident.objects.filter(duplicate_of__isnull=False).annotate(incident=F("duplicate_of"))
+
+
 # Rows that keep their incident from being archived
 holds: list[Callable[[], QuerySet[Any]]] = [
     IdempotencyKey.objects.all,
     Attachment.objects.filter(state=Attachment.State.PENDING).all,
     Attachment.objects.filter(~Q(file=""), deleted_at__isnull=False).all,
+    duplicates,  # which go first
 ]
 
 
@@ -136,19 +145,20 @@ class Writer:
 
     def batches(self) -> Iterator[int]:
         """Moves a batch at a time; yields how many incidents it had. Then it completes the file."""
-        found, behind = archivable(self.before).order_by("updated_at", "pk"), Q()
-        while batch := list(found.filter(behind)[:BATCH]):
-            pks = [incident.pk for incident in batch]
-            # Before the transaction, which must not wait for a storage that is slow.
-            copied = self._files.copy(Attachment.objects.filter(~Q(file=""), incident__in=pks))
-            with transaction.atomic():
-                moved = self._move(self._lock(pks), copied)
-            _delete_files(moved)
-            yield len(moved)
-            last = batch[-1]
-            # By the index, so that no batch reads again what stays.
-            behind = Q(updated_at__gt=last.updated_at) | Q(updated_at=last.updated_at, pk__gt=last.pk)
-            behind &= Q(updated_at__gte=last.updated_at)
+        for _duplicates_then_mains in range(2):
+            found, behind = archivable(self.before).order_by("updated_at", "pk"), Q()
+            while batch := list(found.filter(behind)[:BATCH]):
+                pks = [incident.pk for incident in batch]
+                # Before the transaction, which must not wait for a storage that is slow.
+                copied = self._files.copy(Attachment.objects.filter(~Q(file=""), incident__in=pks))
+                with transaction.atomic():
+                    moved = self._move(self._lock(pks), copied)
+                _delete_files(moved)
+                yield len(moved)
+                last = batch[-1]
+                # By the index, so that no batch reads again what stays.
+                behind = Q(updated_at__gt=last.updated_at) | Q(updated_at=last.updated_at, pk__gt=last.pk)
+                behind &= Q(updated_at__gte=last.updated_at)
         self._append([orjson.dumps({"totals": self.counts, "sha256": self._digest.hexdigest()}) + b"\n"])
 
     def _lock(self, pks: list[int]) -> list[int]:
@@ -201,6 +211,7 @@ def restore(path: Path) -> Iterator[Counter[str]]:
     they are left out. Raises ArchiveError, after what came before it was restored.
     """
     digest, totals, complete, files = sha256(), Counter[str](), False, ArchivedFiles(path)
+    links: dict[int, int] = {}
     with path.open("rb") as file:
         for number, member in enumerate(_members(file)):
             if number == 0:
@@ -213,12 +224,14 @@ def restore(path: Path) -> Iterator[Counter[str]]:
                         raise ArchiveError("The file is not as it was written: its totals differ.")
                     break
                 totals.update(last["counts"])
+                links |= _links(rows)
                 missing = _missing(rows)
                 count = _restore_files(missing, files)
                 with transaction.atomic():
                     counts = _restore(missing)
                 yield counts + count
             digest.update(b"".join(member.lines))
+    _link(links)
     if not complete:
         raise ArchiveError("The file has no end: its last batch may be missing, which is still in the database.")
 
@@ -228,7 +241,7 @@ def _missing(lines: list[Line]) -> list[Line]:
     known = dict(Incident.objects.filter(pk__in=map(_pk, lines)).values_list("pk", "created_at"))
     for line in lines:
         (row,) = line[_name(Incident)]
-        if (at := known.get(row["id"])) and at != datetime.fromisoformat(row["created_at"]):
+        if (at := known.get(row["id"])) and at != _at(row, "created_at"):
             raise ArchiveError(f"Another incident has the number {row['id']}.")
     return [line for line in lines if _pk(line) not in known]
 
@@ -245,6 +258,8 @@ def _restore_files(lines: list[Line], files: ArchivedFiles) -> Counter[str]:
 
 def _restore(missing: list[Line]) -> Counter[str]:
     counts: Counter[str] = Counter()
+    for line in missing:
+        line[_name(Incident)][0] |= UNLINKED
     for table in tables:
         rows = [row for line in missing for row in line.get(_name(table.model), [])]
         kept = list(_without_dangling(table.model, rows))
@@ -264,6 +279,25 @@ def _restore(missing: list[Line]) -> Counter[str]:
             store.reserve_ids_until(table.model, max(row["id"] for row in new))
         counts[_name(table.model)] += len(new)
     return counts
+
+
+def _links(lines: list[Line]) -> dict[int, int]:
+    """Returns the main incident of each duplicate in a batch that the database does not have, or has from before."""
+    rows = [row for line in lines for row in line[_name(Incident)] if row.get("duplicate_of_id")]
+    known = dict(Incident.objects.filter(pk__in=[row["id"] for row in rows]).values_list("pk", "updated_at"))
+    as_written = [row for row in rows if row["id"] not in known or _at(row, "updated_at") == known[row["id"]]]
+    return {row["id"]: row["duplicate_of_id"] for row in as_written}
+
+
+def _link(links: dict[int, int]) -> None:
+    """Links duplicates to the main incidents that there are: in the file these come after them."""
+    for some in batched(links.items(), BATCH):
+        mains = Incident.objects.filter(pk__in={main for _pk, main in some}, duplicate_of=None)
+        there = set(mains.values_list("pk", flat=True))
+        unlinked = Incident.objects.filter(pk__in=[pk for pk, _main in some], duplicate_of=None)
+        rows = [(pk, links[pk]) for pk in unlinked.values_list("pk", flat=True) if links[pk] in there]
+        if rows:
+            store.update_rows(Incident, ["duplicate_of_id"], rows)
 
 
 def _rows_of(table: Table, pks: list[int]) -> dict[int, list[dict[str, Any]]]:
@@ -387,6 +421,10 @@ def _checked(member: Member) -> tuple[list[Line], dict[str, Any]]:
     if "totals" not in end and end["sha256"] != sha256(b"".join(lines)).hexdigest():
         raise ArchiveError("The file is not as it was written: a batch has another digest.")
     return [orjson.loads(line) for line in lines], end
+
+
+def _at(row: dict[str, Any], column: str) -> datetime:
+    return datetime.fromisoformat(row[column])
 
 
 def _pk(line: Line) -> int:

@@ -16,6 +16,10 @@ class IdempotencyKeyReused(APIException):
     default_code = "idempotency_key_reused"
 
 
+class NotADuplicate(Exception):  # noqa: N818
+    """Two incidents cannot be linked; the message says why, for people."""
+
+
 class TooManyFilesError(ValidationError):
     def __init__(self) -> None:
         super().__init__({"file": [_("The incident has too many files.")]}, code="max_length")

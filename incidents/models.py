@@ -66,6 +66,16 @@ class Incident(models.Model):
     urgent = models.BooleanField(
         _("urgent"), choices=[(True, _("yes")), (False, _("no"))], default=False, db_default=False
     )
+    # The main report of the same problem, which is no duplicate itself. An unresolved incident is no duplicate.
+    duplicate_of = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        editable=False,
+        db_index=False,
+        related_name="duplicates",
+        verbose_name=_("duplicate of"),
+    )
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     updated_at = models.DateTimeField(_("updated at"), default=timezone.now, editable=False)
 
@@ -87,6 +97,7 @@ class Incident(models.Model):
             models.Index(
                 fields=["-updated_at", "-id", "status", "source", "created_at"], name="incident_updated_covering"
             ),
+            models.Index(fields=["duplicate_of"], name="incident_duplicates", condition=Q(duplicate_of__isnull=False)),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(updated_at__gte=F("created_at")), name="incident_created_then_updated"),
@@ -119,7 +130,8 @@ class IncidentChange(models.Model):
     at = models.DateTimeField(_("at"), default=timezone.now, editable=False)
     actor = models.CharField(_("actor"), max_length=150)
     channel = models.CharField(_("channel"), max_length=16, choices=Channel)
-    # {"status": ["open", "closed"]}: the old and the new value of each field that changed
+    # {"status": ["open", "closed"]}: the old and the new value of each field that changed. Numbers of incidents are
+    # strings: {"duplicate_of": [null, "12"]}, and of the main incident {"duplicate": [null, "34"]}.
     changes = models.JSONField(_("changes"))
     # Of the call that made the change, as in its log lines. db_default: the release before this column inserts too.
     request_id = models.CharField(max_length=128, default=current_request_id, db_default="", editable=False)
@@ -152,9 +164,14 @@ class IncidentChange(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("History is append-only")
 
+    def values(self) -> dict[str, Any]:
+        """Returns the new values that belong into the incident's row, by column: comments, for one, do not."""
+        fields = [field for field in Incident._meta.concrete_fields if field.name in self.changes]
+        return {field.attname: field.to_python(self.changes[field.name][1]) for field in fields}
+
     def display_changes(self) -> list[tuple[str, str | None, str | None]]:
         """Returns the name, old and new value of each changed field, for people. So do comments and attachments."""
-        fields = [field for field in Incident._meta.concrete_fields if field.name in self.changes]
+        fields = [field for field in Incident._meta.fields if field.name in self.changes and not field.is_relation]
         changes = [
             (
                 str(field.verbose_name),
@@ -162,6 +179,9 @@ class IncidentChange(models.Model):
             )
             for field in fields
         ]
+        for key, name in (("duplicate_of", gettext("duplicate of")), ("duplicate", gettext("duplicate"))):
+            if key in self.changes:
+                changes.append((name, *(number and f"№{number}" for number in self.changes[key])))
         if "comment" in self.changes:
             changes.append((gettext("comment"), *self.changes["comment"]))
         if "attachment" in self.changes:

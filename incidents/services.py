@@ -11,12 +11,14 @@ import orjson
 from django.db import transaction
 from django.http import Http404
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from core.api.exceptions import PreconditionFailed, ServiceUnavailable
 from core.api.preconditions import Preconditions
 from core.log.context import current_request_id
 from incidents.actors import Actor, Named
-from incidents.models import Attachment, Incident, IncidentChange, Status
+from incidents.exceptions import NotADuplicate
+from incidents.models import UNRESOLVED, Attachment, Incident, IncidentChange, Status
 from incidents.store import store
 from incidents.text import normalize_line_breaks
 
@@ -88,42 +90,108 @@ def change_incident(
     channel: str,
     preconditions: Preconditions | None = None,
     taken_by: str | None = None,
+    duplicate_of: int | None = None,
 ) -> Incident:
     """
     Changes fields of CHANGEABLE of the incident as it was read, and returns it; writes nothing if nothing differs.
 
     `taken_by` marks an undo: the username of the person who has taken the incident after it, or "".
-    Raises PreconditionFailed, Http404 where it was archived meanwhile, or ServiceUnavailable where other writers were
-    faster MAX_ATTEMPTS times in a row.
+    `duplicate_of` is the main incident that a change to resolved or closed links it to; a change of a duplicate to
+    another status takes the link away.
+    Raises PreconditionFailed, Http404 where it was archived meanwhile, NotADuplicate, or ServiceUnavailable where
+    other writers were faster MAX_ATTEMPTS times in a row.
     """
     username = actor.check()
     values = {
         field: normalize_line_breaks(value) if isinstance(value, str) else value for field, value in values.items()
     }
     # Optimistic locking: UPDATE … WHERE updated_at is unchanged (compare-and-swap), else re-read and retry.
-    for _ in range(MAX_ATTEMPTS):
+    for _attempt in range(MAX_ATTEMPTS):
         if preconditions and preconditions.failed(incident.etag):
             raise PreconditionFailed
         changes = {field: [old, value] for field, value in values.items() if value != (old := getattr(incident, field))}
         if not changes:
             return incident
-        now = timezone.now()
-        # Later than the last change even where the clock stood still or went back: the ETag is made of it.
-        updated_at = max(now, incident.updated_at + timedelta(microseconds=1))
-        at = max(now, incident.created_at)
-        entry = IncidentChange(
-            incident=incident, at=at, actor=username, channel=channel, changes=changes, taken_by=taken_by
-        )
-        if store.update_incident(incident, entry, updated_at):
-            for field in changes:
-                setattr(incident, field, values[field])
-            incident.updated_at = updated_at
+        is_reopened = incident.status not in UNRESOLVED and values.get("status") in UNRESOLVED
+        if duplicate_of or is_reopened:
+            changes |= _link_changes(incident.duplicate_of_id, duplicate_of)
+        entry = IncidentChange(incident=incident, actor=username, channel=channel, changes=changes, taken_by=taken_by)
+        if _write_linked(entry) if "duplicate_of" in changes else _write(entry):
             return incident
         try:
             incident.refresh_from_db()
         except Incident.DoesNotExist:
             raise Http404 from None
     raise ServiceUnavailable
+
+
+def _link_changes(former: int | None, main: int | None) -> dict[str, list[str | None]]:
+    return {} if former == main else {"duplicate_of": [None if pk is None else str(pk) for pk in (former, main)]}
+
+
+def _write(entry: IncidentChange) -> bool:
+    """Writes the entry's changes and the entry, unless the incident is no longer as it was read; returns whether so."""
+    incident, now = entry.incident, timezone.now()
+    # Later than the last change even where the clock stood still or went back: the ETag is made of it.
+    updated_at = max(now, incident.updated_at + timedelta(microseconds=1))
+    entry.at = max(now, incident.created_at)
+    if not store.update_incident(incident, entry, updated_at):
+        return False
+    for column, value in entry.values().items():
+        setattr(incident, column, value)
+    incident.updated_at = updated_at
+    return True
+
+
+@transaction.atomic
+def _write_linked(entry: IncidentChange) -> bool:
+    """Does what `_write` does, and writes into the history of the main incident that it has a duplicate, or had."""
+    incident, number = entry.incident, str(entry.incident_id)
+    former, main = entry.changes["duplicate_of"]
+    found = lock_incidents([incident.pk, *(int(pk) for pk in (former, main) if pk)])
+    if main:
+        _check_main(incident, found.get(int(main)))
+    if not _write(entry):
+        return False
+    for pk, change in ((former, [number, None]), (main, [None, number])):
+        if pk:
+            _write(
+                IncidentChange(
+                    incident=found[int(pk)],
+                    actor=entry.actor,
+                    channel=entry.channel,
+                    changes={"duplicate": change},
+                )
+            )
+    return True
+
+
+def _check_main(incident: Incident, main: Incident | None) -> None:
+    """Raises NotADuplicate unless `main` can be the main incident. Both are locked."""
+    if main is None:
+        raise NotADuplicate(_("There is no incident with this number."))
+    if main.pk == incident.pk:
+        raise NotADuplicate(_("An incident is no duplicate of itself."))
+    if main.duplicate_of_id:
+        text = _("%(main)s is itself a duplicate: enter №%(number)d, the main one.")
+        raise NotADuplicate(text % {"main": main, "number": main.duplicate_of_id})
+    if duplicate := Incident.objects.filter(duplicate_of=incident.pk).order_by("pk").first():
+        text = _("%(incident)s has duplicates of its own, such as %(duplicate)s: make it the main one.")
+        raise NotADuplicate(text % {"incident": incident, "duplicate": duplicate})
+
+
+def lock_incidents(ids: Iterable[int]) -> dict[int, Incident]:
+    """Returns the incidents by their ids; they stay as they are until the transaction ends."""
+    # In the order of the ids: two transactions that lock the same in one call each do not wait for each other.
+    incidents = Incident.objects.filter(pk__in=set(ids)).order_by("pk")
+    return {incident.pk: incident for incident in incidents.select_for_update(no_key=True)}
+
+
+def with_mains(ids: Iterable[int]) -> set[int]:
+    """Adds the main incidents of duplicates: a change of a duplicate's status may write to them as well."""
+    ids = set(ids)
+    mains = Incident.objects.filter(pk__in=ids, duplicate_of__isnull=False).values_list("duplicate_of", flat=True)
+    return ids.union(main for main in mains if main)
 
 
 def add_comment(
@@ -151,12 +219,17 @@ def add_comments(incident_ids: Iterable[int], text: str, *, actor: Actor, channe
 
 def lock_statuses(ids: Iterable[int]) -> dict[int, str]:
     """Returns the statuses of incidents, which stay until the transaction ends."""
-    return store.lock_statuses(list(ids))
+    return store.lock_statuses(list(with_mains(ids)))
 
 
 def change_statuses(ids: Iterable[int], status: str, *, actor: Actor, channel: str) -> None:
     """Changes the status of incidents in bulk, like `change_incident`, but leaves alone those that are closed."""
-    store.change_many(list(ids), "status", status, at=timezone.now(), actor=actor.check(), channel=channel)
+    ids, username = list(ids), actor.check()
+    if status in UNRESOLVED:
+        # Few: the statement for the others knows no links.
+        for incident in Incident.objects.filter(pk__in=ids, duplicate_of__isnull=False).exclude(status=Status.CLOSED):
+            change_incident(incident, values={"status": status}, actor=Named(username), channel=channel)
+    store.change_many(ids, "status", status, at=timezone.now(), actor=username, channel=channel)
 
 
 def mark_urgent(ids: Iterable[int], *, actor: Actor, channel: str) -> None:

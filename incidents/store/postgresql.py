@@ -45,7 +45,7 @@ incident AS (
 """  # noqa: S608
 UPDATE = f"""
 incident AS (
-  UPDATE incidents_incident SET {{columns}}, updated_at = %(updated_at)s
+  UPDATE incidents_incident SET {{columns}}
   WHERE id = %(id)s AND updated_at = %(unchanged_since)s RETURNING id
 ), {ENTRY}
 """  # noqa: S608
@@ -146,9 +146,9 @@ def insert_entry(entry: IncidentChange, actor: Actor) -> None:
 
 def update_incident(incident: Incident, entry: IncidentChange, updated_at: datetime) -> bool:
     """Writes the entry's changes and the entry if the incident is still as it was read; returns whether it was."""
-    values = {field: value for field, (_, value) in entry.changes.items()}
-    sql = UPDATE.format(columns=", ".join(f"{field} = %({field})s" for field in values))
-    values |= {"id": incident.pk, "unchanged_since": incident.updated_at, "updated_at": updated_at}
+    values = entry.values() | {"updated_at": updated_at}
+    sql = UPDATE.format(columns=", ".join(f"{column} = %({column})s" for column in values))
+    values |= {"id": incident.pk, "unchanged_since": incident.updated_at}
     return bool(_write(sql, entry, Named(entry.actor), values))
 
 

@@ -46,7 +46,7 @@ def update_incident(incident: Incident, entry: IncidentChange, updated_at: datet
         # Compared here: SQLite compares texts, which differ where another program wrote the time in another format.
         if row.values_list("updated_at", flat=True).get() != incident.updated_at:
             return False
-        row.update(**{field: value for field, (_, value) in entry.changes.items()}, updated_at=updated_at)
+        row.update(**entry.values(), updated_at=updated_at)
         entry.save()
         return True
 

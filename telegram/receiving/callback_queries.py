@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from incidents.models import Channel, Incident
-from incidents.services import change_incident
+from incidents.services import change_incident, lock_incidents, with_mains
 from intake.inbox import Outcome
 from intake.models import Delivery
 from telegram import card_states
@@ -63,8 +63,9 @@ def _put_off(alias: ChatAlias, query: CallbackQuery, press: cards.PutOff) -> Out
 
 def _incident(alias: ChatAlias, press: cards.Press | cards.Mark) -> Incident | None:
     """Locked. A client may send any data: it must name an incident that has a card in this chat."""
-    in_chat = Card.objects.filter(chat=alias.chat).values("incident")
-    return Incident.objects.select_for_update().filter(pk=press.number, pk__in=in_chat).first()
+    if not Card.objects.filter(chat=alias.chat, incident=press.number).exists():
+        return None
+    return lock_incidents(with_mains([press.number])).get(press.number)
 
 
 def _respond(query: CallbackQuery, text: str) -> None:

@@ -36,24 +36,29 @@ def card_text(
     zone: tzinfo,
     urgent: bool = False,
     attachments: int = 0,
+    duplicate_of: int | None = None,
+    duplicates: int = 0,
     link: str | None = None,
 ) -> str:
     """
     Plain text, to be sent without `parse_mode`: at most 4096 UTF-16 units, of which the description takes what is left.
 
     `handler` is who changed the status last, or after an undo who had taken the incident; None where there is none.
-    `link` leads to the incident.
+    `duplicate_of` is the number of the main incident, `duplicates` how many have this one as theirs. `link` leads to
+    the incident.
     """
     with override(language):
         # The description stands last: marks of direction in it must not turn the rest around.
         head = [
             heading(number, status, urgent=urgent),
+            *([_("Duplicate of № %d") % duplicate_of] if duplicate_of else []),
             _("Source: %s") % source.label,
             _("Author: %s") % author,
             *([_("Handled by: %s") % handler] if handler else []),
             _("Created: %s") % _time(created_at, zone),
             *([_("Changed: %s") % _time(updated_at, zone)] if updated_at != created_at else []),
             *([ngettext("%d attachment", "%d attachments", attachments) % attachments] if attachments else []),
+            *([_("Duplicates: %d") % duplicates] if duplicates else []),
             *([link] if link else []),
         ]
     top = "\n".join(head) + "\n\n"

@@ -246,6 +246,8 @@ def render(card: Card, attachments: int) -> tuple[str, dict[str, Any]]:
         zone=zone_of(card.chat),
         urgent=incident.urgent,
         attachments=attachments,
+        duplicate_of=incident.duplicate_of_id,
+        duplicates=incident.duplicates.count(),
     )
     return text, keyboard(incident.pk, Status(incident.status), language, urgent=incident.urgent)
 

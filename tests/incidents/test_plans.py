@@ -8,6 +8,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection
 from django.utils import timezone
 
+from desk.related import reports_naming
 from incidents.history import taken_by
 from incidents.models import Incident, Status
 from incidents.reports import last_weeks, oldest, resolved_per_day
@@ -209,3 +210,9 @@ def test_several_words_take_one_scan_of_their_index(page):
 def test_an_order_has_its_index(page, query, index):
     plan = page(query)
     assert index in plan and "Seq Scan" not in plan
+
+
+@pytest.mark.parametrize("number", ["54321", "00000"])
+def test_reports_that_name_a_number_are_found_by_the_index_of_the_texts(year, number):
+    plan = reports_naming([number]).explain()
+    assert "incidents_search_text" in plan and "Seq Scan" not in plan, plan
