@@ -29,11 +29,13 @@ from desk.filters import (
     OpenForFilter,
     ResolvedFilter,
     StatusFilter,
+    TakerFilter,
     UrgentFilter,
 )
 from desk.incident_page import add_view, change_view, comment_view, history_view
 from desk.same_number import same_number_view
 from desk.set_status import moves_view, set_status, status_view
+from desk.taker import taker_view
 from desk.templatetags import desk
 from desk.urgent import urgent_view
 from incidents.models import Incident, Status
@@ -44,12 +46,13 @@ from incidents.store import store
 class IncidentAdmin(ListAdmin):
     """The list of incidents, and the addresses of their pages, which are views of their own."""
 
-    list_display = ("number", "status_pill", "short_description", "source", "created", "taken_by", "status_buttons")
+    list_display = ("number", "status_pill", "short_description", "source", "created", "taker", "status_buttons")
     list_display_links = ("number", "short_description")
     list_filter = (
         ("status", StatusFilter),
         ("source", ChoicesFilter),
         UrgentFilter,
+        TakerFilter,
         CreatedFilter,
         ResolvedFilter,
         OpenForFilter,
@@ -85,8 +88,8 @@ class IncidentAdmin(ListAdmin):
         return desk.open_age(incident)
 
     @admin.display(description=_("taken by"), empty_value="")
-    def taken_by(self, incident: Incident) -> str:
-        return incident.taken_by  # type: ignore[attr-defined]  # set by BoundedChangeList.find_takers
+    def taker(self, incident: Incident) -> str:
+        return desk.person(incident.taken_by, incident.taker)  # type: ignore[attr-defined]  # set by find_takers
 
     @admin.display(description="")
     def status_buttons(self, incident: Incident) -> SafeString:
@@ -169,6 +172,7 @@ class IncidentAdmin(ListAdmin):
             path("<int:pk>/urgent/", post(urgent_view), name="incidents_incident_urgent"),
             path("<int:pk>/duplicate/", post(duplicate_view), name="incidents_incident_duplicate"),
             path("<int:pk>/duplicates/", post(follow_view), name="incidents_incident_follow"),
+            path("<int:pk>/taker/", post(taker_view), name="incidents_incident_taker"),
             path("moves/", post(moves_view), name="incidents_incident_moves"),
             path("comments/", page(shared_comment.comments_view), name="incidents_incident_comments"),
             path("export/<str:form>/", export_view, name="incidents_incident_export"),

@@ -104,7 +104,7 @@ def _context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
         return board
     oldest = {status: reports.oldest(status, MAX_ROWS) for status in UNRESOLVED}
     rows = {status: _urgent_first(status, found) for status, found in oldest.items()}
-    takers = names_of_takers(incident.pk for incident in rows[Status.IN_PROGRESS])
+    takers = names_of_takers(rows[Status.IN_PROGRESS])
     counts = reports.counts_by_status_and_source()
     created, resolved = reports.created_per_day(DAYS), reports.resolved_per_day(DAYS)
     weeks = reports.last_weeks()

@@ -63,9 +63,9 @@ class BoundedChangeList(ChangeList):
         self.result_list = list(self.result_list)
 
     def find_takers(self) -> None:
-        takers = names_of_takers(incident.pk for incident in self.result_list)
+        takers = names_of_takers(self.result_list)
         for incident in self.result_list:
-            incident.taken_by = takers.get(incident.pk, "")
+            incident.taker = takers.get(incident.pk, "")
 
     @property
     def number(self) -> int | None:

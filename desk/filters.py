@@ -13,7 +13,10 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
+from desk import people
+from incidents.history import full_names
 from incidents.listing.filters import URGENT
 from incidents.models import UNRESOLVED, Channel, Incident, Status
 from incidents.reports import last_resolutions
@@ -66,6 +69,25 @@ class UrgentFilter(admin.SimpleListFilter):
         if self.value() not in URGENT:
             raise IncorrectLookupParameters
         return queryset.filter(urgent=self.value() == "true")
+
+
+class TakerFilter(admin.SimpleListFilter):
+    """Who has taken it: the operator, or a person by username."""
+
+    title = _("taken by")
+    parameter_name = "taken_by"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[Any, Any]]:
+        own = request.user.get_username()
+        others = [(username, name) for username, name in people.choices() if username != own]
+        chosen = self.value()
+        if chosen and chosen != own and chosen not in dict(others):
+            # Such as a person who has left, or an author in Telegram
+            others.append((chosen, full_names([chosen]).get(chosen, chosen)))
+        return [(own, pgettext_lazy("incidents", "Mine")), *others]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Incident]) -> QuerySet[Incident]:
+        return queryset.filter(taken_by=self.value()) if self.value() else queryset
 
 
 class CreatedFilter(admin.ListFilter):

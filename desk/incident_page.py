@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.api.exceptions import PreconditionFailed, ServiceUnavailable
 from core.api.preconditions import Preconditions
-from desk import buttons, drafts, news, registry
+from desk import buttons, drafts, news, people, registry
 from desk.files import Upload, rows_of
 from desk.incident_forms import AddForm, ChangeForm, CommentForm, IncidentForm, ReasonForm, display, too_many_files
 from desk.related import related_to
@@ -157,6 +157,7 @@ def _render_incident(
 ) -> HttpResponse:
     form = form or ChangeForm(instance=incident)
     known = news.known(request, model_admin.admin_site)
+    may_hand_over = incident.status in UNRESOLVED and model_admin.has_change_permission(request)
     entries = list(incident.changes.order_by("-id")[: ENTRIES_SHOWN + 1])
     name_authors([*entries, *(conflict.entry for conflict in form.conflicts.values() if conflict.entry)])
     return _render(
@@ -166,7 +167,7 @@ def _render_incident(
         title=str(incident),
         original=incident,
         comment_form=comment_form or CommentForm(),
-        taken_by=names_of_takers([incident.pk]).get(incident.pk),
+        taken_by=names_of_takers([incident]).get(incident.pk),
         rows=rows_of(entries[:ENTRIES_SHOWN]),
         more_entries=len(entries) > ENTRIES_SHOWN,
         news=known and {**known, "entries": [entry.pk for entry in entries]},
@@ -174,6 +175,7 @@ def _render_incident(
         buttons=buttons.on_page(incident.status),
         reason_form=ReasonForm() if incident.status != Status.CLOSED else None,
         related=related_to(incident),
+        people=people.choices() if may_hand_over else None,
         max_bytes=settings.ATTACHMENT_MAX_BYTES,
     )
 

@@ -25,7 +25,7 @@ from desk.incident_forms import ReasonForm
 from desk.incident_page import of_incident
 from incidents.actors import Named
 from incidents.exceptions import NotADuplicate
-from incidents.history import last_status_changes, name_authors, taken_by
+from incidents.history import STATUS_OR_TAKER, full_names, last_status_changes, name_authors
 from incidents.models import UNRESOLVED, Channel, Incident, IncidentChange, Status
 from incidents.services import add_comments, change_incident, lock_incidents, with_mains
 
@@ -39,8 +39,9 @@ class Move(NamedTuple):
     """
     What an operator wants of an incident: from the status that the page showed to another.
 
-    An undo has the id of the change that it undoes, and who had taken the incident before that, or "". `duplicate_of`
-    is the main incident of one that is closed as a duplicate, or that an undo makes one again.
+    An undo has the id of the change that it undoes, and who had taken the incident before that, or "". Where it undoes
+    that the incident was handed over, the status stays. `duplicate_of` is the main incident of one that is closed as a
+    duplicate, or that an undo makes one again.
     """
 
     pk: int
@@ -112,9 +113,11 @@ def move(request: HttpRequest, moves: Iterable[Move], page: str, reason: str = "
         messages.error(request, f"{exc} {_('Nothing was changed.')}")
         return
     if undo:
-        text = " ".join([_describe(undo), *_describe_links(wanted, undo)])
-        context = {"text": text, "moves": sign(undo), "next": page}
-        messages.success(request, render_to_string("admin/incidents/incident/undo.html", context, request))
+        handed_over = [
+            describe_taken(each.pk, wanted[each.pk].taken_by or "") for each in undo if each.shown == each.status
+        ]
+        changed = _describe([each for each in undo if each.shown != each.status])
+        tell(request, " ".join([*handed_over, changed, *_describe_links(wanted, undo)]), undo, page)
         _offer_duplicates(request, [wanted[each.pk] for each in undo], page)
     if kept:
         messages.warning(request, " ".join(map(describe_kept, kept[:MAX_NAMED])) + _and_more(len(kept)))
@@ -129,7 +132,8 @@ def _move(wanted: dict[int, Move], actor: Named, reason: str) -> tuple[list[Move
     moved, kept = [], []
     mains = [each.duplicate_of for each in wanted.values() if each.duplicate_of]
     incidents = lock_incidents([*with_mains(wanted), *mains])
-    takers, last_changes = taken_by(wanted), last_status_changes(wanted)
+    takers = {pk: incident.taken_by for pk, incident in incidents.items()}
+    last_changes = last_status_changes(wanted)
     links = {pk: incident.duplicate_of_id for pk, incident in incidents.items()}
     for incident in incidents.values():
         each = wanted.get(incident.pk)
@@ -138,10 +142,10 @@ def _move(wanted: dict[int, Move], actor: Named, reason: str) -> tuple[list[Move
         # The same status may be another person's change by now.
         if incident.status != each.shown or each.undoes not in (None, last_changes[incident.pk]):
             kept.append(incident)
-        elif each.shown != each.status:
+        elif each.shown != each.status or each.undoes:
             change_incident(
                 incident,
-                values={"status": each.status},
+                values={"status": each.status} if each.shown != each.status else {"taken_by": each.taken_by or ""},
                 actor=actor,
                 channel=Channel.ADMIN,
                 taken_by=each.taken_by,
@@ -151,10 +155,7 @@ def _move(wanted: dict[int, Move], actor: Named, reason: str) -> tuple[list[Move
     if reason:
         add_comments((each.pk for each in moved), reason, actor=actor, channel=Channel.ADMIN)
     changes = last_status_changes(each.pk for each in moved)
-    undo = [
-        Move(each.pk, each.status, each.shown, changes[each.pk], takers.get(each.pk, ""), links[each.pk])
-        for each in moved
-    ]
+    undo = [Move(each.pk, each.status, each.shown, changes[each.pk], takers[each.pk], links[each.pk]) for each in moved]
     return undo, kept
 
 
@@ -189,6 +190,17 @@ def _describe_links(wanted: dict[int, Move], undo: list[Move]) -> list[str]:
     return sentences
 
 
+def tell(request: HttpRequest, text: str, undo: list[Move], page: str) -> None:
+    """Says what was done, with a button that undoes it."""
+    context = {"text": text, "moves": sign(undo), "next": page}
+    messages.success(request, render_to_string("admin/incidents/incident/undo.html", context, request))
+
+
+def describe_taken(pk: int, taker: str) -> str:
+    name = full_names([taker]).get(taker, taker) or "—"
+    return _("%(number)s: taken by %(name)s.") % {"number": f"№{pk}", "name": name}
+
+
 def _describe(undo: list[Move]) -> str:
     numbers = defaultdict(list)
     for each in undo:
@@ -215,12 +227,18 @@ def name(pks: list[int]) -> str:
 
 
 def describe_kept(incident: Incident) -> str:
-    change = incident.changes.filter(changes__has_key="status").order_by("-id").first()
+    change = incident.changes.filter(STATUS_OR_TAKER).order_by("-id").first()
     text = _("%(incident)s was not changed: its status is now “%(status)s”, set by %(actor)s.")
     if change:
         name_authors([change])
-    author = change.author if change else "—"
-    return text % {"incident": incident, "status": incident.get_status_display(), "actor": author}
+        if change.taker_names:
+            text = _("%(incident)s was not changed: it is now taken by %(taker)s, set by %(actor)s.")
+    return text % {
+        "incident": incident,
+        "status": incident.get_status_display(),
+        "actor": change.author if change else "—",
+        "taker": change.taker_names[1] if change and change.taker_names else "",
+    }
 
 
 def _and_more(count: int) -> str:

@@ -1,42 +1,20 @@
 """What the desk reads of the incidents' history."""
 
 from collections.abc import Collection, Iterable
-from typing import Any
+from itertools import chain
 
-from django.db.models import Case, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models import OuterRef, Q, Subquery
 
 from identity.models import User
-from incidents.models import UNRESOLVED, Channel, Incident, IncidentChange, Status
+from incidents.models import Channel, Incident, IncidentChange
 
 BY_USERS = (Channel.API, Channel.ADMIN, Channel.TELEGRAM)
-
-
-def with_takers(incidents: QuerySet[Incident]) -> QuerySet[Any, Any]:
-    """
-    Adds who took each incident as `taken_by`: the actor of its last change to `in_progress`; None if no one has.
-
-    Resolved and closed incidents keep it, open ones have none: a reopened incident waits to be taken anew. An undo
-    restores it.
-    """
-    # Reads the index of the history backwards, no further than the last such change.
-    decisive = IncidentChange.objects.filter(
-        Q(changes__status__1__in=UNRESOLVED) | Q(taken_by__isnull=False), incident=OuterRef("pk")
-    ).order_by("-id")
-    taker = Case(
-        When(taken_by__isnull=False, then="taken_by"), When(changes__status__1=Status.IN_PROGRESS, then="actor")
-    )
-    return incidents.annotate(taken_by=Subquery(decisive.values(taker=taker)[:1]))
-
-
-def taken_by(incident_ids: Iterable[int]) -> dict[int, str]:
-    """Finds who took each incident, as `with_takers` does, in one query."""
-    incidents = with_takers(Incident.objects.filter(pk__in=list(incident_ids)))
-    return {pk: taker for pk, taker in incidents.values_list("pk", "taken_by") if taker}
+STATUS_OR_TAKER = Q(changes__has_any_keys=["status", "taken_by"])
 
 
 def last_status_changes(incident_ids: Iterable[int]) -> dict[int, int]:
-    """Finds the id of the entry by which each incident got its present status, in one query."""
-    status_changes = IncidentChange.objects.filter(incident=OuterRef("pk"), changes__has_key="status").order_by("-id")
+    """Finds the id of the entry by which each incident got its present status, or taker, in one query."""
+    status_changes = IncidentChange.objects.filter(STATUS_OR_TAKER, incident=OuterRef("pk")).order_by("-id")
     incidents = Incident.objects.filter(pk__in=list(incident_ids))
     return dict(incidents.values_list("pk", Subquery(status_changes.values("id")[:1])))
 
@@ -49,16 +27,17 @@ def full_names(usernames: Iterable[str] | None = None) -> dict[str, str]:
     return {user.username: name for user in users if (name := user.get_full_name().strip())}
 
 
-def names_of_takers(incident_ids: Iterable[int]) -> dict[int, str]:
-    """Names who took each incident, as `taken_by` finds: people by full names where there are some."""
-    takers = taken_by(incident_ids)
-    names = full_names(takers.values())
-    return {pk: names.get(taker, taker) for pk, taker in takers.items()}
+def names_of_takers(incidents: Collection[Incident]) -> dict[int, str]:
+    """Names who took each incident that is taken, in one query: people by full names where there are some."""
+    names = full_names(filter(None, (incident.taken_by for incident in incidents)))
+    return {incident.pk: names.get(incident.taken_by, incident.taken_by) for incident in incidents if incident.taken_by}
 
 
 def name_authors(entries: Collection[IncidentChange]) -> None:
-    """Sets `author` of each entry, in one query: for people, the full name of a user who has one, else the actor."""
+    """Sets `author` and `taker_names` of each entry, in one query: full names of users who have one."""
     # A system or an author elsewhere may have the name of a user.
-    names = full_names(entry.actor for entry in entries if entry.channel in BY_USERS)
+    actors = [entry.actor for entry in entries if entry.channel in BY_USERS]
+    names = full_names([*actors, *chain.from_iterable(entry.changes.get("taken_by", ()) for entry in entries)])
     for entry in entries:
         entry.author = names.get(entry.actor, entry.actor) if entry.channel in BY_USERS else entry.actor
+        entry.taker_names = [names.get(taker, taker) or "—" for taker in entry.changes.get("taken_by", ())]

@@ -78,6 +78,9 @@ class Incident(models.Model):
     )
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     updated_at = models.DateTimeField(_("updated at"), default=timezone.now, editable=False)
+    # The username or name of the person who has it, or had it when it was resolved or closed; "" where there is none.
+    # A trigger keeps it by the history (migration 0025_taken_by), also of what the release before this column writes.
+    taken_by = models.CharField(_("taken by"), max_length=150, default="", db_default="", editable=False)
 
     objects = IncidentQuerySet.as_manager()
 
@@ -92,6 +95,15 @@ class Incident(models.Model):
             models.Index(fields=["-created_at", "-id"], name="incident_urgent_newest", condition=Q(urgent=True)),
             models.Index(
                 fields=["status", "-created_at", "-id"], name="incident_urgent_status_newest", condition=Q(urgent=True)
+            ),
+            models.Index(
+                fields=["taken_by", "-created_at", "-id"], name="incident_taken_newest", condition=~Q(taken_by="")
+            ),
+            # Those that a person has now: their number is on each page of the desk.
+            models.Index(
+                fields=["taken_by", "-created_at", "-id"],
+                name="incident_taken_now",
+                condition=Q(status="in_progress"),
             ),
             # What follows the id lets wide ranges be counted in the index.
             models.Index(
@@ -137,7 +149,8 @@ class IncidentChange(models.Model):
     request_id = models.CharField(max_length=128, default=current_request_id, db_default="", editable=False)
     # Of an entry that undoes another: who had taken the incident before that, "" if no one had. None: no undo
     taken_by = models.CharField(max_length=150, null=True, editable=False)  # noqa: DJ001
-    author: str  # set by history.name_authors
+    author: str  # set by history.name_authors, and so are the next
+    taker_names: list[str]  # of a change of `taken_by`: the old and the new one
 
     class Meta:
         verbose_name = _("change")
@@ -172,11 +185,9 @@ class IncidentChange(models.Model):
     def display_changes(self) -> list[tuple[str, str | None, str | None]]:
         """Returns the name, old and new value of each changed field, for people. So do comments and attachments."""
         fields = [field for field in Incident._meta.fields if field.name in self.changes and not field.is_relation]
+        values = self.changes | {"taken_by": getattr(self, "taker_names", self.changes.get("taken_by"))}
         changes = [
-            (
-                str(field.verbose_name),
-                *(dict(field.flatchoices).get(value, value) for value in self.changes[field.name]),
-            )
+            (str(field.verbose_name), *(dict(field.flatchoices).get(value, value) for value in values[field.name]))
             for field in fields
         ]
         for key, name in (("duplicate_of", gettext("duplicate of")), ("duplicate", gettext("duplicate"))):

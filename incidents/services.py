@@ -93,9 +93,10 @@ def change_incident(
     duplicate_of: int | None = None,
 ) -> Incident:
     """
-    Changes fields of CHANGEABLE of the incident as it was read, and returns it; writes nothing if nothing differs.
+    Changes fields of the incident as it was read, and returns it; writes nothing if nothing differs.
 
-    `taken_by` marks an undo: the username of the person who has taken the incident after it, or "".
+    `values` may have `taken_by` beside the fields of CHANGEABLE, to hand the incident over. As a parameter, `taken_by`
+    marks an undo: the username of the person who has taken the incident after it, or "".
     `duplicate_of` is the main incident that a change to resolved or closed links it to; a change of a duplicate to
     another status takes the link away.
     Raises PreconditionFailed, Http404 where it was archived meanwhile, NotADuplicate, or ServiceUnavailable where
@@ -140,6 +141,8 @@ def _write(entry: IncidentChange) -> bool:
     for column, value in entry.values().items():
         setattr(incident, column, value)
     incident.updated_at = updated_at
+    # A trigger may have changed it: it is read again where it is needed.
+    vars(incident).pop("taken_by", None)
     return True
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from incidents.history import with_takers
 from incidents.models import Incident
 
 # A spreadsheet takes a cell that begins so for a formula, and begins a cell also at the separators that it was told of,
@@ -37,8 +36,7 @@ class Texts:
 
 def select(incidents: QuerySet[Incident]) -> QuerySet[Incident, tuple[Any, ...]]:
     """Chooses the columns that `cells` takes."""
-    fields = ("pk", "status", "source", "description", "created_at", "updated_at", "taken_by")
-    return with_takers(incidents).values_list(*fields)
+    return incidents.values_list("pk", "status", "source", "description", "created_at", "updated_at", "taken_by")
 
 
 def cells(rows: Iterable[tuple[Any, ...]], texts: Texts) -> Iterator[list[Any]]:
@@ -56,7 +54,7 @@ def cells(rows: Iterable[tuple[Any, ...]], texts: Texts) -> Iterator[list[Any]]:
             text,
             naive(created, zone),
             naive(updated, zone),
-            names.get(taker, taker) or "",
+            names.get(taker, taker),
             naive(created, UTC),
             naive(updated, UTC),
         ]

@@ -20,6 +20,7 @@ from core.forms import GuardedForm
 from desk.change_list import BoundedPaginator
 from desk.registry import ORIGINS_SHOWN, Failures, Origin, failures, origins
 from desk.retry import RetryAdmin
+from desk.templatetags import desk
 from identity.admin import Section, sections
 from identity.models import User
 from identity.time_zones import TimeZoneInput, validate_time_zone
@@ -219,9 +220,13 @@ class FileAdmin(RetryAdmin):
 class AccountAdmin(ListAdmin):
     """Accounts are linked by a code that the user sends to the bot, and unlinked here."""
 
-    list_display = ("telegram_id", "user")
+    list_display = ("telegram_id", "person")
     list_select_related = ("user",)
     search_fields = ("telegram_id", "user__username")
+
+    @admin.display(description=Account._meta.get_field("user").verbose_name, ordering="user")
+    def person(self, account: Account) -> SafeString:
+        return desk.person(account.user.username, account.user.get_full_name().strip() or account.user.username)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -14,6 +14,25 @@ MAX_ATTEMPTS = 100
 MAX_NAMED = 10  # rows
 
 
+def without_queueing(schema_editor: BaseDatabaseSchemaEditor, *statements: str) -> None:
+    """
+    Executes statements of PostgreSQL that lock a table for an instant, in a transaction of their own.
+
+    While they wait for the lock, others queue up behind them: for a second at most, then they are tried again.
+    """
+    for attempt in range(MAX_ATTEMPTS):
+        try:
+            with transaction.atomic(schema_editor.connection.alias):
+                schema_editor.execute("SET LOCAL lock_timeout = '1s'")
+                for statement in statements:
+                    schema_editor.execute(statement, params=None)
+            break
+        except OperationalError:  # a long transaction, such as a backup, uses the table
+            if attempt == MAX_ATTEMPTS - 1:
+                raise
+            sleep(1)
+
+
 class AddCheck(AddConstraint):
     """
     Adds a CheckConstraint. Its migration must not be atomic; interrupted, it can be started again.
@@ -46,15 +65,9 @@ class AddCheck(AddConstraint):
     def _add(self, model: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
         quote = schema_editor.connection.ops.quote_name
         table, name = quote(model._meta.db_table), quote(self.constraint.name)
-        for attempt in range(MAX_ATTEMPTS):
-            try:
-                with transaction.atomic(schema_editor.connection.alias):
-                    schema_editor.execute("SET LOCAL lock_timeout = '1s'")
-                    schema_editor.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}")
-                    schema_editor.execute(f"{self.constraint.create_sql(model, schema_editor)} NOT VALID", params=None)
-                break
-            except OperationalError:  # a long transaction, such as a backup, uses the table
-                if attempt == MAX_ATTEMPTS - 1:
-                    raise
-                sleep(1)
+        without_queueing(
+            schema_editor,
+            f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}",
+            f"{self.constraint.create_sql(model, schema_editor)} NOT VALID",
+        )
         schema_editor.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}")

@@ -8,6 +8,7 @@ from typing import Any
 from django import template
 from django.contrib.admin.views.main import ChangeList
 from django.template.defaultfilters import stringfilter
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
@@ -16,12 +17,14 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from desk.filters import OpenForFilter
+from identity.models import User
 from incidents.models import UNRESOLVED, Incident, Status
 
 register = template.Library()
 
 # To the next white space, bracket, quotation mark or mark of direction
 URL = re.compile(r"\bhttps?://[^\s<>\"“”„«»\u200b-\u200f\u202a-\u202e\u2060-\u2069]+", re.IGNORECASE)
+MAX_MINE = 99
 
 
 @register.filter
@@ -54,6 +57,21 @@ def open_age(incident: Incident) -> SafeString:
     if not steps or incident.status not in UNRESOLVED:
         return age(incident.created_at)
     return age(incident.created_at, f"age open-for-{steps[-1]}")
+
+
+@register.filter
+def person(username: str, name: str) -> SafeString:
+    """Shows the name, and on hover the username, if that is another."""
+    return format_html('<span title="{}">{}</span>', username, name) if username != name else format_html("{}", name)
+
+
+@register.simple_tag
+def mine(user: User) -> dict[str, Any]:
+    """Returns the address of the list of the incidents that the user has now, and their number, up to MAX_MINE."""
+    filters = {"taken_by": user.get_username(), "status__exact": Status.IN_PROGRESS}
+    url = reverse("admin:incidents_incident_changelist", query=filters)
+    n = Incident.objects.filter(taken_by=user.get_username(), status=Status.IN_PROGRESS)[: MAX_MINE + 1].count()
+    return {"url": url, "n": min(n, MAX_MINE), "more": n > MAX_MINE}
 
 
 @register.filter

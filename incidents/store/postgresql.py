@@ -32,7 +32,7 @@ MODEL_COLUMNS = [field.attname for field in Incident._meta.concrete_fields]
 ENTRY = """
 change AS (
   INSERT INTO incidents_incidentchange (incident_id, at, actor, channel, changes, request_id, taken_by)
-  SELECT id, %(at)s, username, %(channel)s, %(changes)s, %(request_id)s, %(taken_by)s FROM incident, actor
+  SELECT id, %(at)s, username, %(channel)s, %(changes)s, %(request_id)s, %(undo)s FROM incident, actor
   RETURNING id
 )
 SELECT username, incident.id, change.id FROM actor, incident, change
@@ -109,7 +109,7 @@ SELECT convert_to(coalesce(string_agg(concat('"', concat_ws(%s,
 ), E'"\\r\\n'), '' ORDER BY pk DESC), ''), 'UTF8'), coalesce(min(pk), 0)
 FROM (
     SELECT pk, %s::jsonb ->> status AS status, %s::jsonb ->> source AS source, description, created_at, updated_at,
-        coalesce(%s::jsonb ->> taken_by, taken_by, '') AS taker, %s AS zone
+        coalesce(%s::jsonb ->> taken_by, taken_by) AS taker, %s AS zone
     FROM ({{rows}}) AS incidents (pk, status, source, description, created_at, updated_at, taken_by)
 ) AS rows
 """  # noqa: S608
@@ -162,9 +162,9 @@ def _insert(sql: str, entry: IncidentChange, actor: Actor, params: Mapping[str, 
 
 
 def _write(sql: str, entry: IncidentChange, actor: Actor, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    written = {field: getattr(entry, field) for field in ("at", "channel", "request_id", "taken_by")}
-    changes = Jsonb(entry.changes, orjson.dumps)
-    return fetch(f"WITH actor AS ({actor.sql}), {sql}", {**params, **written, "changes": changes, **actor.params})
+    written = {field: getattr(entry, field) for field in ("at", "channel", "request_id")}
+    written |= {"changes": Jsonb(entry.changes, orjson.dumps), "undo": entry.taken_by}
+    return fetch(f"WITH actor AS ({actor.sql}), {sql}", {**params, **written, **actor.params})
 
 
 def lock_statuses(ids: list[int]) -> dict[int, str]:

@@ -43,9 +43,9 @@ def card_text(
     """
     Plain text, to be sent without `parse_mode`: at most 4096 UTF-16 units, of which the description takes what is left.
 
-    `handler` is who changed the status last, or after an undo who had taken the incident; None where there is none.
-    `duplicate_of` is the number of the main incident, `duplicates` how many have this one as theirs. `link` leads to
-    the incident.
+    `handler` is who changed the status last or was given the incident, or after an undo who had taken it before; None
+    where there is none. `duplicate_of` is the number of the main incident, `duplicates` how many have this one as
+    theirs. `link` leads to the incident.
     """
     with override(language):
         # The description stands last: marks of direction in it must not turn the rest around.

@@ -17,10 +17,10 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Min, Q, QuerySet
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from core.db.postgresql import is_unavailable
+from incidents.history import STATUS_OR_TAKER, full_names
 from incidents.models import UNRESOLVED, IncidentChange, Source, Status
 from incidents.services import CHANGEABLE
 from telegram import card_states
@@ -230,7 +230,7 @@ def render(card: Card, attachments: int) -> tuple[str, dict[str, Any]]:
     incident, language = card.incident, card.chat.language
     history = IncidentChange.objects.filter(incident=incident).order_by("pk")
     author = history.values_list("actor", flat=True).first()
-    handlers = history.filter(changes__has_key="status").exclude(changes__status__0=None)
+    handled = history.filter(STATUS_OR_TAKER).last()
     # By the author's clock, as `created_at`; `updated_at` of an unchanged incident is when it was recorded.
     changed_at = history.filter(changes__has_any_keys=CHANGEABLE).values_list("at", flat=True).last()
     text = card_text(
@@ -239,7 +239,7 @@ def render(card: Card, attachments: int) -> tuple[str, dict[str, Any]]:
         source=Source(incident.source),
         description=incident.description,
         author=author or "?",
-        handler=handlers.values_list(Coalesce("taken_by", "actor"), flat=True).last(),
+        handler=_handler(handled) if handled else None,
         created_at=incident.created_at,
         updated_at=changed_at or incident.created_at,
         language=language,
@@ -250,6 +250,14 @@ def render(card: Card, attachments: int) -> tuple[str, dict[str, Any]]:
         duplicates=incident.duplicates.count(),
     )
     return text, keyboard(incident.pk, Status(incident.status), language, urgent=incident.urgent)
+
+
+def _handler(entry: IncidentChange) -> str | None:
+    """Names who changed the status or was given the incident by an entry, or had taken it before what that undoes."""
+    if "description" in entry.changes and entry.changes["description"][0] is None:
+        return None  # created it
+    taker = entry.changes.get("taken_by", [None, entry.actor])[1] if entry.taken_by is None else entry.taken_by
+    return full_names([taker]).get(taker, taker)
 
 
 def _card_shown(card: Card, shows: dict[str, Any], result: Any) -> None:

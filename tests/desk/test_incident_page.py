@@ -192,7 +192,7 @@ def test_queries_are_as_many_for_fifty_entries_as_for_one(site, entries, django_
     for number in range(entries - 1):
         change_incident(incident, values={"description": f"{number}"}, actor=Named(f"user{number}"), channel="api")
     page_of(site, incident)
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(18):
         page_of(site, incident)
 
 

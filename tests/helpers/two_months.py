@@ -40,7 +40,7 @@ def fill(connection: psycopg.Connection[Any], now: datetime, seed: int = 15) -> 
                 break
             at, status = at + wait, new
             changes.append((pk, at, chance.choice(ACTORS), "admin", json.dumps({"status": [old, new]})))
-        rows.append((pk, description, status, source, created_at, at, False))
+        rows.append((pk, description, status, source, created_at, at, False, ""))  # a trigger finds who took it
     with connection.cursor() as cursor:
         for table, columns, values in (
             ("incidents_incident", INCIDENT_COLUMNS, rows),

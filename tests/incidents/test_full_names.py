@@ -53,7 +53,7 @@ def test_who_edited_it_meanwhile(site, taken):
     change_incident(taken, values={"description": "их"}, actor=Named("sidorov"), channel="api")
     form = {"description": "моё", "initial-description": "было", "source": "operator", "status": "in_progress"}
     page = site.post(f"{INCIDENTS}{taken.pk}/change/", form).content.decode()
-    assert re.search(rf"</b>\s*· {NAME} ·", page)
+    assert re.search(rf"</b>\s*· <span title=\"sidorov\">{NAME}</span> ·", page)
 
 
 def test_clients_get_usernames(api, taken):

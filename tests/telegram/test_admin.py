@@ -177,6 +177,8 @@ def test_an_account_is_linked_by_a_code_and_unlinked(admin_client, user):
     code = response.content.decode().split("/start ")[1].split("”")[0]
     assert accounts.link_account(code, Author("Анна", user_id=7000000001)) == user
     assert "7000000001" in page(admin_client, f"identity/user/{user.pk}/change/")
+    type(user).objects.filter(pk=user.pk).update(last_name="Петрова")
+    assert f'<span title="{user.username}">Петрова</span>' in page(admin_client, "telegram/account/")
     admin_client.post(f"{ADMIN}/telegram/account/7000000001/delete/", {"post": "yes"})
     assert not Account.objects.exists()
 

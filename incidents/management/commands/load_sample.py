@@ -41,8 +41,9 @@ PLACES = ("Сокол", "Таганская", "Чистые пруды", "Пар
 ACTORS = ("petrova", "sidorov", "kuznetsova", "akhmetov", "smirnov")
 
 
-type Step = tuple[datetime, str]
-INCIDENT_COLUMNS = ("id", "description", "status", "source", "created_at", "updated_at", "urgent")
+type Step = tuple[datetime, str, str]  # when, to which status, by whom
+# With `taken_by`, which a trigger would write row by row
+INCIDENT_COLUMNS = ("id", "description", "status", "source", "created_at", "updated_at", "urgent", "taken_by")
 CHANGE_COLUMNS = ("incident_id", "at", "actor", "channel", "changes")
 
 
@@ -76,32 +77,34 @@ class Command(BaseCommand):
 
 def incident(pk: int, created_at: datetime, now: datetime) -> tuple[tuple[Any, ...], list[Step]]:
     """
-    Makes a row of incidents_incident, and the statuses that it had until `now`, each with its time.
+    Makes a row of incidents_incident, and the steps to the statuses that it had until `now`.
 
     `updated_at` is when it is recorded: who asks for what was updated since gets the sample, too.
     """
-    steps = [(created_at, "open")]
+    steps = [(created_at, "open", "sample")]
     for status in random.choices(PATHS, SHARES)[0]:
         at = steps[-1][0] + LONGEST_STEP * random.random() ** 4  # most within hours
         if at > now:
             break
-        steps.append((at, status))
+        steps.append((at, status, random.choice(ACTORS)))
     description = random.choice(REPORTS).format(
         number=random.randrange(100_000, 1_000_000),
         point=random.randrange(1, 1_000),
         percent=random.randrange(1, 20),
         place=random.choice(PLACES),
     )
-    source, urgent = random.choice(Source.values), random.random() < URGENT
-    return (pk, description, steps[-1][1], source, created_at, timezone.now(), urgent), steps
+    status, source, urgent = steps[-1][1], random.choice(Source.values), random.random() < URGENT
+    taken_by = next((actor for _, status, actor in steps if status == "in_progress"), "")
+    return (pk, description, status, source, created_at, timezone.now(), urgent, taken_by), steps
 
 
 def history(row: tuple[Any, ...], steps: list[Step]) -> Iterator[tuple[Any, ...]]:
     """Makes the rows of history that the services would have written."""
-    pk, description, _, source, created_at, _, urgent = row
+    pk, description, _, source, _, _, urgent, _ = row
+    created_at, _, actor = steps[0]
     created = {"description": [None, description], "status": [None, "open"], "source": [None, source]}
     if urgent:
         created["urgent"] = [None, True]
-    yield pk, created_at, "sample", "command", json.dumps(created)
-    for (_, old), (at, new) in pairwise(steps):
-        yield pk, at, random.choice(ACTORS), "admin", json.dumps({"status": [old, new]})
+    yield pk, created_at, actor, "command", json.dumps(created)
+    for (_, old, _), (at, new, actor) in pairwise(steps):
+        yield pk, at, actor, "admin", json.dumps({"status": [old, new]})

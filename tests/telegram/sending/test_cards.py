@@ -62,6 +62,18 @@ def test_an_undo_names_who_had_taken_it_before(service, chat, taken_by, shown):
     assert "Ольга" not in service.shown[0].partition("\n\n")[0]
 
 
+def test_a_card_names_who_was_given_the_incident(service, chat, django_user_model):
+    django_user_model.objects.create_user("anna", last_name="Сидорова", first_name="Анна")
+    card = service.report(chat)
+    service.change(card, status="in_progress", actor="Пётр")
+    service.run()
+    assert "Handled by: Пётр" in service.shown[0]
+    service.change(card, taken_by="anna", actor="Ольга")
+    service.run()
+    assert len(service.sent) == len(service.edits) == 1
+    assert "Handled by: Сидорова Анна" in service.shown[0] and "In progress" in service.shown[0]
+
+
 def test_ten_quick_changes_are_one_edit(service, chat):
     card = service.report(chat)
     service.run()
