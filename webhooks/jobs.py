@@ -32,6 +32,7 @@ MAX_AT_ONCE_OF_ALL = 64  # but one for each subscription in any case
 MAX_FOUND = 1000  # due events of a subscription, whose ids are read at once
 CHUNK = 50  # of them, which are read whole
 STEP_SECONDS = 1.0  # for collecting, and again for sending
+TRIED_EVERY = timedelta(seconds=1)  # that a subscription's successes are noted: a quick receiver has hundreds a second
 # Before each next attempt, 27 hours together
 BACKOFF = [
     *(timedelta(seconds=5), timedelta(minutes=5), timedelta(minutes=30)),
@@ -275,8 +276,13 @@ def _record(events: Sequence[Event], outcome: Outcome) -> bool:
 
 
 def _record_success(subscription: Subscription) -> None:
+    now = timezone.now()
+    # As it was read in this step. Only `_back_off` counts a failure, and then the step sends it nothing more.
+    if not subscription.failures and subscription.tried_at and now - subscription.tried_at < TRIED_EVERY:
+        return
     # Not `retry_at`: an attempt beside this one may have set it.
-    Subscription.objects.filter(pk=subscription.pk).update(tried_at=timezone.now(), failures=0, failing_since=None)
+    Subscription.objects.filter(pk=subscription.pk).update(tried_at=now, failures=0, failing_since=None)
+    subscription.tried_at = now
 
 
 def _record_failure(subscription: Subscription, outcome: Outcome) -> bool:

@@ -4,6 +4,8 @@ import logging
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from incidents.actors import Named
 from incidents.services import add_comment, change_incident
@@ -49,6 +51,20 @@ def test_later_event_of_the_incident_waits(hook, receiver, clock):
     run()
     assert [kind for kind, pk in receiver.events if pk == incident.pk] == ["created", "created", "changed"]
     assert ("created", other.pk) in receiver.events
+
+
+def test_last_attempt_is_written_once_a_second(hook, receiver, clock):
+    for _ in range(3 * jobs.MAX_AT_ONCE):
+        make_incident()
+    with CaptureQueriesContext(connection) as queries:
+        run()
+    assert len(receiver.ids()) == 3 * jobs.MAX_AT_ONCE
+    assert sum('UPDATE "webhooks_subscription" SET "tried_at"' in query["sql"] for query in queries) == 1
+    make_incident()
+    clock.forward(seconds=1)
+    run()
+    hook.refresh_from_db()
+    assert hook.tried_at == clock.now
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308, 400, 404, 429, 500, 503])
