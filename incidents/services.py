@@ -286,7 +286,7 @@ def import_incidents(
         created = ((each, each.created_at, actor, _first_values(each)) for each, actor in incidents)
         said = ((each.incident, each.at, each.actor, _said(each)) for each in comments)
         request_id = current_request_id()
-        pks = store.reserve_ids(IncidentChange, len(incidents) + len(comments))
+        pks = store.reserve_entry_ids(len(incidents) + len(comments))
         store.insert_rows(
             IncidentChange,
             ("id", "incident_id", "at", "actor", "channel", "changes", "request_id"),

@@ -359,6 +359,14 @@ def reserve_ids(model: type[Model], count: int) -> Sequence[int]:
         return [pk for (pk,) in cursor.fetchall()]
 
 
+def reserve_entry_ids(count: int) -> Sequence[int]:
+    """Returns ascending ids of new entries of the history, whose transaction is a writer from now on."""
+    with connection.cursor() as cursor:
+        # As an INSERT does before it takes an id: see NEWEST_AND_WRITERS.
+        cursor.execute("LOCK TABLE incidents_incidentchange IN ROW EXCLUSIVE MODE")
+    return reserve_ids(IncidentChange, count)
+
+
 def reserve_ids_until(model: type[Model], pk: int) -> None:
     """Lets new rows have larger ids, in a database that did not give this one."""
     with connection.cursor() as cursor:

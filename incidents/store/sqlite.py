@@ -141,6 +141,11 @@ def reserve_ids(model: type[Model], count: int) -> Sequence[int]:
     return range(last + 1, last + 1 + count)
 
 
+def reserve_entry_ids(count: int) -> Sequence[int]:
+    """Returns ascending ids of new entries of the history."""
+    return reserve_ids(IncidentChange, count)
+
+
 def reserve_ids_until(model: type[Model], pk: int) -> None:
     """Does nothing: SQLite goes on behind the largest id that there ever was."""
 

@@ -8,6 +8,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from incidents.models import IncidentChange
+from incidents.services import Comment, import_incidents, new_incident
+from incidents.store import store
+from tests.helpers.concurrency import at_once
 from tests.helpers.incidents import make_incident
 from webhooks.collecting import Collector
 from webhooks.jobs import Sender
@@ -121,6 +124,24 @@ def test_nothing_is_read_again_while_a_transaction_that_writes_stays_open(hook, 
     assert collect(collector, 10) == 1
     slow.commit()
     assert collect(collector, 10) == 1
+    assert collected() == all_changes()
+
+
+def test_ids_that_an_import_takes_in_advance(hook, slow, monkeypatch):
+    insert_rows, collector, made = store.insert_rows, Collector(), make_incident()
+
+    def insert_later(model, *arguments):
+        if model is IncidentChange:
+            insert(slow, made)
+            slow.commit()
+            at_once(lambda: collect(collector, 3))
+        insert_rows(model, *arguments)
+
+    monkeypatch.setattr(store, "insert_rows", insert_later)
+    report = new_incident(description="Самокат 875643 не в сети", source="operator")
+    comment = Comment(report, "слышно", report.created_at, "anna")
+    import_incidents([(report, "anna")], [comment], channel="telegram")
+    collect(collector, 3)
     assert collected() == all_changes()
 
 
