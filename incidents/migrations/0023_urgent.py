@@ -1,6 +1,8 @@
 """A mark of what is urgent, by which the counts count, too."""
 
-from django.db import migrations, models, transaction
+from django.db import migrations, models
+
+from core.db.operations import without_queueing
 
 # The release before goes on beside it: what it inserts is not urgent, and it adds up the counts of both kinds.
 POSTGRESQL = """
@@ -72,8 +74,7 @@ STATUS_NEWEST = models.Index(
 
 def add_columns(apps, schema_editor):
     if schema_editor.connection.vendor == "postgresql":
-        with transaction.atomic(schema_editor.connection.alias):
-            schema_editor.execute(POSTGRESQL + FUNCTIONS.format(urgent=", urgent"), params=None)
+        without_queueing(schema_editor, POSTGRESQL + FUNCTIONS.format(urgent=", urgent"))
     elif not _has_column(schema_editor.connection):
         # By hand: Django would rebuild the table.
         schema_editor.execute("ALTER TABLE incidents_incident ADD COLUMN urgent bool NOT NULL DEFAULT 0")
@@ -81,8 +82,7 @@ def add_columns(apps, schema_editor):
 
 def remove_columns(apps, schema_editor):
     if schema_editor.connection.vendor == "postgresql":
-        with transaction.atomic(schema_editor.connection.alias):
-            schema_editor.execute(POSTGRESQL_BACK + FUNCTIONS.format(urgent=""), params=None)
+        without_queueing(schema_editor, POSTGRESQL_BACK + FUNCTIONS.format(urgent=""))
     else:
         schema_editor.execute("ALTER TABLE incidents_incident DROP COLUMN urgent")
 

@@ -1,6 +1,8 @@
 import django.db.models.deletion
 from django.db import migrations, models, transaction
 
+from core.db.operations import without_queueing
+
 COLUMN = "ALTER TABLE incidents_incident ADD COLUMN {}duplicate_of_id bigint"
 REFERENCES = "REFERENCES incidents_incident (id) DEFERRABLE INITIALLY DEFERRED"
 NAME = "incident_duplicate_of_known"
@@ -12,12 +14,12 @@ INDEX = models.Index(
 def forwards(apps, schema_editor):
     if schema_editor.connection.vendor == "postgresql":
         # Nothing waits for a scan of the table. An interrupted attempt leaves the column, or an invalid index.
-        schema_editor.execute(COLUMN.format("IF NOT EXISTS "))
-        with transaction.atomic(schema_editor.connection.alias):
-            schema_editor.execute(f"ALTER TABLE incidents_incident DROP CONSTRAINT IF EXISTS {NAME}")
-            schema_editor.execute(
-                f"ALTER TABLE incidents_incident ADD CONSTRAINT {NAME} FOREIGN KEY (duplicate_of_id) {REFERENCES} NOT VALID"
-            )
+        without_queueing(
+            schema_editor,
+            COLUMN.format("IF NOT EXISTS "),
+            f"ALTER TABLE incidents_incident DROP CONSTRAINT IF EXISTS {NAME}",
+            f"ALTER TABLE incidents_incident ADD CONSTRAINT {NAME} FOREIGN KEY (duplicate_of_id) {REFERENCES} NOT VALID",
+        )
         schema_editor.execute(f"ALTER TABLE incidents_incident VALIDATE CONSTRAINT {NAME}")
         schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {INDEX.name}")
         schema_editor.execute(
@@ -33,8 +35,12 @@ def forwards(apps, schema_editor):
 
 
 def backwards(apps, schema_editor):
-    schema_editor.execute(f"DROP INDEX {INDEX.name}")
-    schema_editor.execute("ALTER TABLE incidents_incident DROP COLUMN duplicate_of_id")
+    statements = f"DROP INDEX {INDEX.name}", "ALTER TABLE incidents_incident DROP COLUMN duplicate_of_id"
+    if schema_editor.connection.vendor == "postgresql":
+        without_queueing(schema_editor, *statements)
+    else:
+        for statement in statements:
+            schema_editor.execute(statement)
 
 
 class Migration(migrations.Migration):
