@@ -1,6 +1,6 @@
 """History of chats, taken from an export: it becomes the same incidents and comments as the bot would have made."""
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -37,8 +37,6 @@ from telegram.receiving.messages import username_of
 BATCH = 1_000
 STORED_WITHIN = timedelta(hours=1)
 EXPORTED = "export"  # in place of a file's unique id, which exports do not have
-# Batches. With one, it is read before the last statements of the batch that is written, which then run alone.
-READ_AHEAD = 2
 MESSAGE_COLUMNS = (
     "id", "alias_id", "message_id", "incident_id", "role", "words", "has_text", "edited_at", "media_group_id",
     "thread_id", "link",
@@ -71,11 +69,11 @@ class History:
         a process that dies in between, the next import stores what is left.
         """
         batches = self._batches(found)
-        # A thread reads the next batches while the database writes this one, in the language that is active here.
+        # A thread reads the next batch while the database writes this one, in the language that is active here.
         with ThreadPoolExecutor(1, initializer=activate, initargs=(get_language(),)) as reader:
-            following = deque(reader.submit(next, batches, None) for _ in range(READ_AHEAD))
-            while batch := following.popleft().result():
-                following.append(reader.submit(next, batches, None))
+            following = reader.submit(next, batches, None)
+            while batch := following.result():
+                following = reader.submit(next, batches, None)
                 with transaction.atomic():
                     alias = self._record(*batch)
                     transaction.set_rollback(self.dry_run)
