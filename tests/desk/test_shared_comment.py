@@ -115,7 +115,11 @@ def test_five_hundred_at_most(site):
     assert len(comments()) == MAX_AT_ONCE
 
 
-@pytest.mark.parametrize("chosen", ["", "x", "\0", signing.dumps([1]), signing.dumps([[1, "open", "closed"]])])
+@pytest.mark.parametrize(
+    "chosen",
+    ["", "x", "\0", signing.dumps([1]), signing.dumps([[1, "open", "closed"]])],
+    ids=["empty", "text", "NUL", "other salt", "moves"],
+)
 def test_what_the_service_did_not_sign_is_refused(site, incidents, chosen):
     response = site.post(COMMENTS, {"chosen": chosen, "text": "x"})
     assert (response.status_code, told(response)) == (302, ["Страница устарела: ничего не изменено."])
