@@ -184,7 +184,11 @@ def test_another_site_fills_no_form(browser, headers):
     assert not drafts_of_sessions()
 
 
-@pytest.mark.parametrize("draft", ["x", "\0", signing.dumps([f"{INCIDENTS}add/", "description=x"], salt="other")])
+@pytest.mark.parametrize(
+    "draft",
+    ["x", "\0", signing.dumps([f"{INCIDENTS}add/", "description=x"], salt="other")],
+    ids=["text", "NUL", "other salt"],
+)
 def test_a_draft_that_was_not_signed_here_is_no_draft(browser, draft):
     page = browser.get(LOGIN)
     log_out(browser)
