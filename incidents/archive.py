@@ -173,7 +173,8 @@ class Writer:
         found = {table.model: _rows_of(table, pks) for table in tables}
         batch = [{_name(model): rows.get(pk, []) for model, rows in found.items()} for pk in pks]
         moved = [line for line in batch if {row["sha256"] for row in _with_files(line)} <= copied]
-        self.not_copied |= set(pks).difference(map(_pk, moved))
+        # What the first pass has left behind, the second may take along.
+        self.not_copied = self.not_copied.union(pks).difference(map(_pk, moved))
         if not moved:
             return []
         lines = [orjson.dumps(line, default=_base64) + b"\n" for line in moved]

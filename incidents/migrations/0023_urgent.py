@@ -6,9 +6,9 @@ from core.db.operations import without_queueing
 
 # The release before goes on beside it: what it inserts is not urgent, and it adds up the counts of both kinds.
 POSTGRESQL = """
-ALTER TABLE incidents_incident ADD COLUMN IF NOT EXISTS urgent boolean NOT NULL DEFAULT false;
-ALTER TABLE incidents_countdelta ADD COLUMN IF NOT EXISTS urgent boolean NOT NULL DEFAULT false;
-ALTER TABLE incidents_count ADD COLUMN IF NOT EXISTS urgent boolean NOT NULL DEFAULT false,
+ALTER TABLE incidents_incident ADD COLUMN IF NOT EXISTS urgent boolean DEFAULT false NOT NULL;
+ALTER TABLE incidents_countdelta ADD COLUMN IF NOT EXISTS urgent boolean DEFAULT false NOT NULL;
+ALTER TABLE incidents_count ADD COLUMN IF NOT EXISTS urgent boolean DEFAULT false NOT NULL,
   DROP CONSTRAINT IF EXISTS incidents_count_day_status_source_key,
   DROP CONSTRAINT IF EXISTS incidents_count_once,
   ADD CONSTRAINT incidents_count_once UNIQUE NULLS NOT DISTINCT (day, status, source, urgent);

@@ -1,7 +1,8 @@
 """Who has taken an incident: a column that a trigger keeps by the history, whichever release or program writes that."""
 
 from django.db import migrations, models, transaction
-from django.db.models import Case, Max, OuterRef, Q, Subquery, Value, When
+from django.db.models import Case, CharField, Max, OuterRef, Q, Subquery, Value, When
+from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce
 
 from core.db.operations import without_queueing
@@ -53,10 +54,16 @@ def add_column(apps, schema_editor):
     if schema_editor.connection.vendor == "postgresql":
         without_queueing(schema_editor, COLUMN.format("IF NOT EXISTS "))
         without_queueing(schema_editor, POSTGRESQL)
-    else:
+    elif not _has_column(schema_editor.connection):
         with transaction.atomic(schema_editor.connection.alias):
             schema_editor.execute(COLUMN.format(""))
             schema_editor.execute(SQLITE, params=None)
+
+
+def _has_column(connection):
+    with connection.cursor() as cursor:
+        columns = connection.introspection.get_table_description(cursor, "incidents_incident")
+    return "taken_by" in [column.name for column in columns]
 
 
 def remove_column(apps, schema_editor):
@@ -77,17 +84,24 @@ def fill(apps, schema_editor):
     incident's row first. It may be interrupted and started again.
     """
     incidents, changes = (apps.get_model("incidents", name).objects for name in ("Incident", "IncidentChange"))
-    taking = Q(changes__status__1="in_progress") | Q(taken_by__isnull=False)
+    # Hand-overs are of a database that went back to the release before.
+    handed_over, taken = Q(changes__has_key="taken_by"), Q(changes__status__1="in_progress")
+    taking = taken | handed_over | Q(taken_by__isnull=False)
     decisive = changes.filter(taking | Q(changes__status__1="open"), incident=OuterRef("pk")).order_by("-id")
-    taker = Case(When(taken_by__isnull=False, then="taken_by"), When(changes__status__1="in_progress", then="actor"))
+    taker = Case(
+        When(taken_by__isnull=False, then="taken_by"),
+        When(handed_over, then=KT("changes__taken_by__1")),
+        When(taken, then="actor"),
+        output_field=CharField(),
+    )
     last = incidents.aggregate(Max("pk"))["pk__max"] or 0
     for start in range(0, last + 1, BATCH):
-        taken = changes.filter(taking, incident__gte=start, incident__lt=start + BATCH).values("incident")
+        found = changes.filter(taking, incident__gte=start, incident__lt=start + BATCH).values("incident")
         with transaction.atomic(schema_editor.connection.alias):
-            batch = incidents.filter(pk__in=taken, taken_by="").order_by("pk").select_for_update(no_key=True)
+            batch = incidents.filter(pk__in=found, taken_by="").order_by("pk").select_for_update(no_key=True)
             pks = list(batch.values_list("pk", flat=True))
-            found = Coalesce(Subquery(decisive.values(taker=taker)[:1]), Value(""))
-            incidents.filter(pk__in=pks).update(taken_by=found)
+            last_taker = Coalesce(Subquery(decisive.values(taker=taker)[:1]), Value(""))
+            incidents.filter(pk__in=pks).update(taken_by=last_taker)
 
 
 def add_indexes(apps, schema_editor):

@@ -206,8 +206,7 @@ def read_incident(pk: int, reader: Reader) -> Incident | None:
     rows = reader.fetch(f"SELECT {columns} FROM incidents_incident WHERE id = %(id)s", {"id": pk})  # noqa: S608
     if not rows:
         return None
-    *values, created_at, updated_at = rows[0]
-    values += [created_at.replace(tzinfo=UTC), updated_at.replace(tzinfo=UTC)]
+    values = [value.replace(tzinfo=UTC) if isinstance(value, datetime) else value for value in rows[0]]
     return Incident.from_db(DEFAULT_DB_ALIAS, MODEL_COLUMNS, values)
 
 

@@ -61,6 +61,27 @@ def test_it_is_filled_from_the_history(emptied, monkeypatch):
     assert Incident.objects.get(pk=incidents[0].pk).taken_by == "vera"
 
 
+@pytest.mark.both_databases
+def test_a_hand_over_outlives_the_way_back(emptied):
+    incident = make_incident(status="in_progress", actor=Named("anna"))
+    change_incident(incident, values={"taken_by": "boris"}, actor=Named("anna"), channel="admin")
+    call_command("migrate", *migration.Migration.dependencies[0], verbosity=0)
+    call_command("migrate", "incidents", verbosity=0)
+    assert Incident.objects.get().taken_by == "boris"
+
+
+@pytest.mark.both_databases
+def test_it_can_be_started_again_after_an_interruption(emptied, monkeypatch):
+    make_incident(status="in_progress", actor=Named("anna"))
+    call_command("migrate", *migration.Migration.dependencies[0], verbosity=0)
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(migration, "BATCH", 0)
+        with pytest.raises(ValueError):
+            call_command("migrate", "incidents", verbosity=0)
+    call_command("migrate", "incidents", verbosity=0)
+    assert Incident.objects.get().taken_by == "anna"
+
+
 def test_it_reads_what_a_writer_commits_while_it_waits():
     incident = make_incident(status="in_progress", actor=Named("anna"))
     Incident.objects.update(taken_by="")  # as if the entry were older than the trigger

@@ -173,6 +173,19 @@ def test_what_is_stored_while_files_are_copied_stays(path, monkeypatch):
     assert Incident.objects.get() == incident and stored() == {attachment.pk: b"photo"}
 
 
+def test_what_the_second_pass_takes_along_is_not_told_of(path, monkeypatch, capsys):
+    _, attachment = make_closed(b"photo")
+    passes = iter([[attachment.pk], []])
+
+    def copy(files, attachments, original=ArchivedFiles.copy):
+        return original(files, attachments.exclude(pk__in=next(passes)))
+
+    monkeypatch.setattr(ArchivedFiles, "copy", copy)
+    write(path)
+    assert not Incident.objects.exists()
+    assert "could not be copied" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("damage", ["missing", "altered"])
 def test_a_damaged_copy_is_refused(path, damage, monkeypatch):
     monkeypatch.setattr(archive, "BATCH", 1)
