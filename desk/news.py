@@ -55,7 +55,7 @@ def respond(request: HttpRequest) -> JsonResponse:
 
 def _read() -> News:
     entries = list(IncidentChange.objects.order_by("-pk").defer("changes")[:NEWEST])
-    name_authors(entries)
+    name_authors(entries, takers=False)  # whose names are in `changes`, which may be long
     readers = {
         pk
         for permission in ("incidents.view_incident", "incidents.change_incident")

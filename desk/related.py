@@ -5,12 +5,10 @@ from typing import Any
 
 from django.contrib.admin.views.main import SEARCH_VAR
 from django.db.models import Case, QuerySet, When
-from django.db.models.functions import Left
 from django.urls import reverse
 
 from incidents.models import UNRESOLVED, Incident, Status
 from incidents.numbers import name_one_of, numbers_in
-from incidents.reports import EXCERPT_LENGTH
 
 REPORTS_SHOWN = 5
 DUPLICATES_SHOWN = 10
@@ -29,8 +27,10 @@ class Related:
 
 
 def related_to(incident: Incident) -> Related:
-    duplicates = list(_excerpts(incident.duplicates.order_by("-pk"))[: DUPLICATES_SHOWN + 1])
-    main = _excerpts(Incident.objects.filter(pk=incident.duplicate_of_id)).first() if incident.duplicate_of_id else None
+    duplicates = list(incident.duplicates.order_by("-pk").with_excerpts()[: DUPLICATES_SHOWN + 1])
+    main = None
+    if incident.duplicate_of_id:
+        main = Incident.objects.with_excerpts().filter(pk=incident.duplicate_of_id).first()
     is_done = bool(duplicates) and incident.status not in UNRESOLVED
     related = Related(
         main=main,
@@ -52,8 +52,4 @@ def reports_naming(numbers: list[str]) -> QuerySet[Incident, Any]:
     """Finds incidents whose description has one of the numbers: unresolved ones first, then the newest."""
     found = Incident.objects.filter(name_one_of(numbers))
     rank = Case(When(status__in=UNRESOLVED, then=0), default=1)
-    return _excerpts(found.order_by(rank, "-created_at", "-pk"))
-
-
-def _excerpts(incidents: QuerySet[Incident, Any]) -> QuerySet[Incident, Any]:
-    return incidents.defer("description").annotate(excerpt=Left("description", EXCERPT_LENGTH))
+    return found.order_by(rank, "-created_at", "-pk").with_excerpts()

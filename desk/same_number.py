@@ -2,13 +2,11 @@
 
 from django.contrib.admin import ModelAdmin
 from django.core.exceptions import PermissionDenied
-from django.db.models.functions import Left
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from incidents.models import UNRESOLVED, Incident
 from incidents.numbers import name_one_of, numbers_in
-from incidents.reports import EXCERPT_LENGTH
 
 MAX_SHOWN = 5
 
@@ -19,7 +17,7 @@ def same_number(model_admin: ModelAdmin, request: HttpRequest, text: str) -> lis
     if not numbers or not model_admin.has_view_or_change_permission(request):
         return []
     found = Incident.objects.filter(name_one_of(numbers), status__in=UNRESOLVED).newest_first()
-    return list(found.defer("description").annotate(excerpt=Left("description", EXCERPT_LENGTH))[:MAX_SHOWN])
+    return list(found.with_excerpts()[:MAX_SHOWN])
 
 
 def same_number_view(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:

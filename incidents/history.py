@@ -33,11 +33,12 @@ def names_of_takers(incidents: Collection[Incident]) -> dict[int, str]:
     return {incident.pk: names.get(incident.taken_by, incident.taken_by) for incident in incidents if incident.taken_by}
 
 
-def name_authors(entries: Collection[IncidentChange]) -> None:
-    """Sets `author` and `taker_names` of each entry, in one query: full names of users who have one."""
+def name_authors(entries: Collection[IncidentChange], *, takers: bool = True) -> None:
+    """Sets `author` and, from `changes`, `taker_names` of each entry, in one query: full names where there are some."""
     # A system or an author elsewhere may have the name of a user.
     actors = [entry.actor for entry in entries if entry.channel in BY_USERS]
-    names = full_names([*actors, *chain.from_iterable(entry.changes.get("taken_by", ()) for entry in entries)])
-    for entry in entries:
+    taken = [entry.changes.get("taken_by", ()) if takers else () for entry in entries]
+    names = full_names([*actors, *chain.from_iterable(taken)])
+    for entry, usernames in zip(entries, taken, strict=True):
         entry.author = names.get(entry.actor, entry.actor) if entry.channel in BY_USERS else entry.actor
-        entry.taker_names = [names.get(taker, taker) or "—" for taker in entry.changes.get("taken_by", ())]
+        entry.taker_names = [names.get(taker, taker) or "—" for taker in usernames]

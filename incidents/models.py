@@ -5,6 +5,7 @@ from django.conf import settings
 from django.core.files.storage import Storage, storages
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Left
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -13,6 +14,7 @@ from core.log.context import current_request_id
 from incidents.text import DESCRIPTION_MAX_LENGTH
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EXCERPT_LENGTH = 300  # characters: more than two lines
 
 
 class Status(models.TextChoices):
@@ -54,6 +56,10 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
     def in_order(self, ordering: str) -> "IncidentQuerySet":
         """Orders by a field, descending with a minus before it; ties go by id in the same direction."""
         return self.order_by(ordering, "-id" if ordering.startswith("-") else "id")
+
+    def with_excerpts(self) -> "IncidentQuerySet":
+        """Reads the beginning of each description, as `excerpt`, in place of the whole."""
+        return self.defer("description").annotate(excerpt=Left("description", EXCERPT_LENGTH))
 
 
 class Incident(models.Model):

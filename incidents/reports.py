@@ -6,7 +6,6 @@ from itertools import product
 from typing import Any
 
 from django.db.models import Max, QuerySet
-from django.db.models.functions import Left
 from django.utils import timezone
 
 from incidents.listing.filters import IncidentQuery
@@ -21,7 +20,6 @@ from incidents.models import (
 from incidents.store import store
 
 WEEK = timedelta(days=7)
-EXCERPT_LENGTH = 300  # characters: more than two lines
 
 
 def counts_by_status_and_source() -> dict[tuple[str, str], int]:
@@ -79,8 +77,7 @@ def oldest(status: Status, limit: int, *, urgent_only: bool = False) -> list[Inc
     incidents = Incident.objects.filter(status=status)
     if urgent_only:
         incidents = incidents.filter(urgent=True)
-    excerpt = Left("description", EXCERPT_LENGTH)
-    return list(incidents.in_order("created_at").defer("description").annotate(excerpt=excerpt)[:limit])
+    return list(incidents.in_order("created_at").with_excerpts()[:limit])
 
 
 def _period(since: datetime, until: datetime, resolved: list[Any] | None) -> Period:

@@ -36,7 +36,7 @@ ALLOWED = """
     Mac Ctrl Enter English UUID TELEGRAM_REMIND_AFTER_MINUTES alerts cookie operators operator probe root True False
 """
 NAMES = re.compile(
-    r"https?://\S+|application/json|[\w.+-]+@[\w.-]+|@/\./\+|/\w[\w/]*|[A-Z][A-Za-z_]+/[\w/+-]+|event_value=0|2xx|\{\w+\}|[\w+/=-]{20,}"
+    r"https?://\S+|application/json|[\w.+-]+@[\w.-]+|@/\./\+|/\w[\w/]*|[A-Z][A-Za-z_]+/[\w/+-]+|event_value=0|labels\.severity=critical|2xx|\{\w+\}|[\w+/=-]{20,}"
     + rf"|\b(?:{'|'.join(ALLOWED.split())})\b"
 )
 READ_ALOUD = {"title", "alt", "placeholder", "aria-label", "aria-description", "label"}

@@ -13,7 +13,7 @@ from django.utils.translation.template import templatize
 from tests.helpers.api import errors
 
 CATALOG = Path("locale/ru/LC_MESSAGES/django.po")
-OURS = [Path(app) for app in ("config", "core", "identity", "incidents", "intake", "telegram", "webhooks")]
+OURS = [Path(app) for app in ("config", "core", "desk", "identity", "incidents", "intake", "telegram", "webhooks")]
 PAGES_OF_DJANGO = [Path(package.__path__[0]) for package in (admin, auth)]
 LAZY = {f"{name}_lazy" for name in ("gettext", "ngettext", "pgettext")} | {"gettext_noop"}
 EAGER = {"gettext", "ngettext", "pgettext"}

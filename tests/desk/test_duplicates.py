@@ -95,7 +95,7 @@ def test_queries_are_as_many_for_fifty_reports_as_for_one(site, main, others):
     page_of(site, main)
     with CaptureQueriesContext(connection) as queries:
         page_of(site, main)
-    assert len(queries) == 18
+    assert len(queries) == 19
 
 
 def test_one_press_beside_a_report_closes_it_as_a_duplicate(site, main, incident):

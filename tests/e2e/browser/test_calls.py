@@ -62,6 +62,17 @@ def test_the_offer_goes_with_the_number(operator, record, scooter):
     page.get_by_label("Описание").fill("")
 
 
+def test_enter_records(operator, record, scooter):
+    record(f"Самокат {scooter} не в сети")
+    page = operator.goto(f"{LIST}add/")
+    page.get_by_label("Описание").fill(f"Самокат {scooter} горит")
+    expect(page.locator("#same-number li")).to_have_count(1)
+    page.get_by_label("Срочно").check()
+    page.keyboard.press("Enter")
+    expect(page.locator(".messagelist")).to_contain_text("записан.")
+    expect(page.locator(".record")).to_contain_text(f"Самокат {scooter} горит")
+
+
 def test_recording_needs_no_offer(operator, scooter):
     page = operator.goto(f"{LIST}add/")
     page.route("**/same-number/**", lambda route: route.fulfill(status=503))

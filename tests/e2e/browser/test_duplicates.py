@@ -30,3 +30,12 @@ def test_a_duplicate(sit_down, device, record, scripts):
         expect(page.get_by_text(f"№{later} — больше не дубликат №{main}.")).to_be_visible()
     if scripts:
         assert desk.accessibility() == []
+
+
+def test_enter_takes_the_typed_number(operator, record):
+    record("Самокат 4200001 не в сети")
+    main, later = record("Самокат 4200002 не в сети"), record("Самокат 4200001 пищит")
+    page = operator.goto(f"/api/admin/incidents/incident/{later}/change/")
+    page.get_by_label("Дубликат №", exact=True).fill(str(main))
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(f"№{later} — дубликат №{main}.")).to_be_visible()
