@@ -156,6 +156,7 @@ def _render_incident(
     comment_form: CommentForm | None = None,
 ) -> HttpResponse:
     form = form or ChangeForm(instance=incident)
+    form.is_valid()  # a draft has not been compared yet, and the authors of conflicts are named here
     known = news.known(request, model_admin.admin_site)
     may_hand_over = incident.status in UNRESOLVED and model_admin.has_change_permission(request)
     entries = list(incident.changes.order_by("-id")[: ENTRIES_SHOWN + 1])

@@ -157,7 +157,7 @@ def test_what_others_changed_meanwhile_is_compared(browser):
     change_incident(incident, values={"description": "их"}, actor=Named("boris"), channel="api")
     response = log_in(browser, browser.post(f"{INCIDENTS}{incident.pk}/change/", sent, headers=HERE))
     page = browser.get(response["Location"]).content.decode()
-    assert "theirs" in page and "их" in page and "моё" in page
+    assert "theirs" in page and "их" in page and "моё" in page and "boris" in page
     incident.refresh_from_db()
     assert incident.description == "их"
 

@@ -165,7 +165,7 @@ def test_the_list_of_deliveries_takes_the_same_number_of_queries_and_no_bodies(
     for _ in range(3):
         alertmanager.alerts(alert())
     admin.get(DELIVERIES)
-    with django_assert_num_queries(8) as context:
+    with django_assert_num_queries(9) as context:
         admin.get(DELIVERIES)
     assert not any('"body"' in query["sql"] for query in context.captured_queries)
 

@@ -17,7 +17,7 @@ def queries(alertmanager, *alerts):
 
 
 @pytest.mark.parametrize(
-    ("count", "firing", "repeated", "ending"), [(1, 15, 13, 14), (3, 19, 13, 14), (500, 20, 13, 14)]
+    ("count", "firing", "repeated", "ending"), [(1, 15, 13, 14), (3, 19, 13, 14), (500, 22, 13, 14)]
 )
 def test_queries_of_a_call(alertmanager, monkeypatch, count, firing, repeated, ending):
     monkeypatch.setattr(inbox, "MAX_SOON_SIZE", 1024 * 1024)
