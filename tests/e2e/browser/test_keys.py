@@ -57,7 +57,8 @@ def test_take_and_resolve_the_row_that_has_the_focus(operator, press, record):
     press(page, "j")
     press(page, "t")
     expect(row).to_contain_text("В работе")
-    press(page, "r")  # the focus is at the row still
+    page.wait_for_load_state()  # The row has the focus once the page has its scripts.
+    press(page, "r")
     expect(row).to_contain_text("Решён")
 
 
@@ -66,6 +67,7 @@ def test_take_comment_and_resolve_on_its_page(operator, press, record):
     page = operator.goto(of(number))
     press(page, "t")
     expect(page.locator(".incident-head")).to_contain_text("Кто взял: Анна")
+    page.wait_for_load_state()
     press(page, "c")
     expect(page.get_by_placeholder("Напишите комментарий")).to_be_focused()
     expect(page.get_by_placeholder("Напишите комментарий")).to_have_value("")
@@ -73,6 +75,7 @@ def test_take_comment_and_resolve_on_its_page(operator, press, record):
     page.keyboard.press("Control+Enter")
     expect(page.locator(".timeline li").first).to_contain_text("trn ок")
     expect(page.locator(".incident-head .pill")).to_have_text("В работе")
+    page.wait_for_load_state()
     press(page, "r")
     expect(page.locator(".incident-head .pill")).to_have_text("Решён")
 
