@@ -8,6 +8,7 @@ from datetime import timedelta
 from ipaddress import ip_network
 from math import isnan
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -157,7 +158,7 @@ def test_telegram_that_was_turned_off_is_not_late(staff):
 
 
 # They are there where a replica is: tests/e2e/test_replica.py reads them.
-OF_A_REPLICA = dict.fromkeys(["database_replica_up", "database_replica_lag_seconds"], {}.keys())
+OF_A_REPLICA: dict[str, Any] = dict.fromkeys(["database_replica_up", "database_replica_lag_seconds"], ())
 
 
 @pytest.mark.parametrize("file", ["alerts.yml", "dashboard.json"])
