@@ -10,18 +10,22 @@ import random
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import requests
 
+from tests.e2e.test_telegram_kills import CHATS, Telegram, key, words
 from tests.e2e.test_torture import FIELDS, Client
+from tests.helpers.bot_api import TOKEN
 from tests.helpers.incidents import seeded
 from tests.helpers.production import Production, run, until
+from tests.helpers.receiver import Receiver, serve
 
 pytestmark = pytest.mark.e2e
 
@@ -141,6 +145,27 @@ class Sender(Writer):
             with suppress(requests.RequestException):
                 if requests.post(self.url, json={"text": text}, timeout=20).status_code == 200:
                     self.texts.append(text)
+
+
+class People(threading.Thread):
+    """Write in the chats of a Telegram, and press the buttons of its cards."""
+
+    def __init__(self, telegram: Telegram, stop: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self.telegram, self.stop = telegram, stop
+        telegram.watch = self.note_send
+
+    def note_send(self, point: str, method: str, params: dict[str, Any], result: Any) -> None:
+        if (point, method) == ("done", "sendMessage"):
+            self.telegram.sends[key(result)].append(time.monotonic())
+
+    def run(self) -> None:
+        for number in count(1):
+            if self.stop.wait(0.5):
+                return
+            self.telegram.report(number)
+            if number % 4 == 0 and self.telegram.unpressed():
+                self.telegram.press_one()
 
 
 class Readiness(threading.Thread):
@@ -286,8 +311,25 @@ FAULTS = [
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
+def host():
+    """The address by which containers reach this machine."""
+    return run(
+        "docker", "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"
+    ).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def telegram(host):
+    with Telegram(seeded(), host) as telegram:
+        yield telegram
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory, telegram):
     cluster = Cluster(tmp_path_factory.mktemp("cluster"))
+    chats = ",".join(str(1000 + number) for number in range(CHATS))
+    bot = {"TELEGRAM_API_URL": telegram.url, "TELEGRAM_BOT_TOKEN": TOKEN, "TELEGRAM_INTAKE_CHATS": chats}
+    cluster.set(**bot, WEBHOOK_ALLOW_PRIVATE="True")
     try:
         cluster.up()
         cluster.patronictl("edit-config", "--force", "-p", "max_wal_size=256MB", "-p", "max_slot_wal_keep_size=256MB")
@@ -316,7 +358,13 @@ def test_dump_of_the_leader(cluster):
     assert cluster.compose("exec", "-T", "--user", "0:10001", "db", "backup").stdout.strip().endswith(".dump")
 
 
-def test_nothing_acknowledged_is_lost(cluster):
+@pytest.fixture
+def receiver(host):
+    with serve(Receiver(), host=host) as receiver:
+        yield receiver
+
+
+def test_nothing_acknowledged_is_lost(cluster, telegram, receiver, host):
     chance, stop = seeded(), threading.Event()
     cluster.make_user()
     manage = ("exec", "-T", "web", "python", "manage.py")
@@ -328,8 +376,10 @@ def test_nothing_acknowledged_is_lost(cluster):
     ]
     sender = Sender(cluster.url, token, stop, chance)
     sender.url = f"{cluster.url}/api/v1/intake/pumps/{secret.stdout.split()[-1]}/"
-    readiness, acknowledged = Readiness(cluster.url, stop), [time.monotonic()]
-    for thread in (*writers, sender, readiness):
+    subscribe = f"Subscription.objects.create(name='receiver', url='http://{host}:{receiver.port}/hook')"
+    cluster.compose(*manage, "shell", "--command", f"from webhooks.models import Subscription; {subscribe}")
+    people, readiness, acknowledged = People(telegram, stop), Readiness(cluster.url, stop), [time.monotonic()]
+    for thread in (*writers, sender, people, readiness):
         if isinstance(thread, Writer):
             thread.acknowledged = acknowledged
         thread.start()
@@ -362,13 +412,11 @@ def test_nothing_acknowledged_is_lost(cluster):
         print(f"| {' | '.join(map(str, cells))} |", flush=True)
         assert found == (0, 0, 0)
     stop.set()
-    for writer in (*writers, sender):
-        writer.join(60)
-        assert not writer.is_alive()
+    for thread in (*writers, sender, people):
+        thread.join(60)
+        assert not thread.is_alive()
     assert [wrong for writer in writers for wrong in writer.wrong] == []
-    # What the database could not take in while it was called is left to the jobs.
-    calls = "SELECT count(*) FROM intake_delivery WHERE state = 'pending'"
-    until(lambda: cluster.sql(calls) == "0", RECOVERY_SECONDS)
+    check_telegram(cluster, telegram)
     reported = cluster.sql("SELECT description FROM incidents_incident WHERE description LIKE '%Насос %'")
     assert sender.texts and [text for text in sender.texts if reported.count(text) != 1] == []
     known = {pk: values for writer in writers for pk, values in writer.known.items()}
@@ -389,6 +437,39 @@ def test_nothing_acknowledged_is_lost(cluster):
             assert state.get(field) == old
             state[field] = new
     assert replayed == stored
+    check_webhooks(set(stored), receiver)
+
+
+def check_telegram(cluster: Cluster, telegram: Telegram) -> None:
+    # In the order in which work moves on: looked at the other way round, what moves meanwhile is in neither place.
+    until(lambda: not telegram.pending, RECOVERY_SECONDS)
+    until(lambda: cluster.sql("SELECT count(*) FROM intake_delivery WHERE state = 'pending'") == "0", RECOVERY_SECONDS)
+    due = "SELECT count(*) FROM telegram_card WHERE due_at IS NOT NULL"
+    until(lambda: cluster.sql(due) == "0", RECOVERY_SECONDS)
+    twice = [sends for sends in telegram.sends.values() if len(sends) > 1]
+    print(f"{len(telegram.written)} messages, {len(telegram.pressed)} presses, {len(twice)} cards sent twice")
+    expected = [f"{words(report[1])} {telegram.pressed.get(report, 'open')}" for report in telegram.written]
+    rows = cluster.sql(
+        "SELECT i.description || ' ' || i.status FROM incidents_incident i JOIN incidents_incidentchange c"
+        " ON c.incident_id = i.id AND c.channel = 'telegram' AND c.changes->'status'->>0 IS NULL"
+    )
+    assert sorted(rows.splitlines()) == sorted(expected)
+    assert sorted(telegram.sends) == sorted(telegram.written) and not twice
+    shown = {key(sent): sent["reply_markup"]["inline_keyboard"][0] for sent in telegram.messages.values()}
+    statuses = {report: buttons[0]["callback_data"].split(":")[2] for report, buttons in shown.items()}
+    assert statuses == {report: telegram.pressed.get(report, "open") for report in telegram.written}
+
+
+def check_webhooks(incidents: set[int], receiver: Receiver) -> None:
+    """Each is told of as created by one event, which may come more than once."""
+
+    def created() -> Counter[int]:
+        events = dict(zip(receiver.ids(), receiver.events, strict=True))
+        return Counter(pk for kind, pk in events.values() if kind == "created")
+
+    until(lambda: set(created()) == incidents, RECOVERY_SECONDS)
+    print(f"{len(receiver.requests)} calls of webhooks, {len(set(receiver.ids()))} events")
+    assert set(created().values()) == {1}
 
 
 def faults(cluster: Cluster, known: set[int]) -> tuple[int, int, int]:

@@ -57,8 +57,8 @@ HELD_BACK = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT g
 class Telegram(BotAPI):
     """What people write in the chats and press, and how often each card was sent."""
 
-    def __init__(self, chance):
-        super().__init__()
+    def __init__(self, chance, host="127.0.0.1"):
+        super().__init__(host=host)
         self.random = chance
         self.written, self.pressed = [], {}
         self.sends = defaultdict(list)  # of each report: how many kills there were before each time its card was sent

@@ -68,9 +68,9 @@ def units(text: str) -> int:
 class BotAPI(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, *, seed: int = 0, limits: bool = False) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.url = f"http://127.0.0.1:{self.server_port}"
+    def __init__(self, *, host: str = "127.0.0.1", seed: int = 0, limits: bool = False) -> None:
+        super().__init__((host, 0), _Handler)
+        self.url = f"http://{host}:{self.server_port}"
         self.token = TOKEN
         self.me = BOT | {"can_join_groups": True, "can_read_all_group_messages": True}
         self.now: Callable[[], float] = time.time

@@ -1,4 +1,4 @@
-"""A receiver of webhooks: an HTTP server on the loopback interface."""
+"""A receiver of webhooks: an HTTP server, on the loopback interface unless a test says otherwise."""
 
 import json
 import ssl
@@ -45,7 +45,7 @@ class Receiver:
 
 
 @contextmanager
-def serve(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+def serve(receiver: Receiver, tls: ssl.SSLContext | None = None, *, host: str = "127.0.0.1") -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -71,7 +71,7 @@ def serve(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Iterator[Rec
         def log_message(self, *args: Any) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer((host, 0), Handler) as server:
         if tls:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
         receiver.port = server.server_port
