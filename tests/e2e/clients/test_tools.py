@@ -130,6 +130,8 @@ def test_collection_runs_from_its_import_through_the_proxy_and_deletes_no_user(s
         ("PATCH", "api/v1/incidents/1/"): 200,
         ("POST", "api/v1/incidents/1/comments/"): 201,
         ("GET", "api/v1/incidents/1/history/"): 200,
+        ("GET", "api/v1/incidents/1/urgent/"): 200,
+        ("PUT", "api/v1/incidents/1/urgent/"): 200,
         ("GET", "api/v1/incidents/1/attachments/"): 200,
         ("GET", "api/v1/incidents/1/attachments/1/"): 404,
     }
