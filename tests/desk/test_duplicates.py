@@ -187,7 +187,7 @@ def test_what_is_refused_says_why(site, main, incident):
     for one, number, reason in [
         (incident, incident.pk, "Инцидент не может быть дубликатом самого себя. Ничего не изменилось."),
         (incident, duplicate.pk, f"№{duplicate.pk} — сам дубликат: введите №{main.pk}, основной инцидент."),
-        (incident, closed.pk, f"№{closed.pk} закрыт: если проблема вернулась, сначала откройте заново его."),
+        (incident, closed.pk, f"№{closed.pk} закрыт: если проблема вернулась, сначала откройте его заново."),
         (of_its_own, main.pk, f"У №{of_its_own.pk} есть свои дубликаты"),
         (closed, main.pk, f"№{closed.pk} уже закрыт: чтобы сделать его дубликатом"),
     ]:

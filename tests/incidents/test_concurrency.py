@@ -166,3 +166,11 @@ def test_a_form_whose_first_sending_hangs_keeps_what_was_typed_and_its_key(admin
     shown = form_of(response)
     assert (response.status_code, shown["description"], shown["once"]) == (200, "Течь", form["once"])
     assert Incident.objects.count() == 1
+
+
+def test_marks_of_what_is_urgent_are_one_change(api):
+    incident = make_incident()
+    url = f"{URL}{incident.pk}/urgent/"
+    responses = at_once(*[lambda: api.put(url, {"urgent": True}, "application/json")] * 4)
+    assert {response.status_code for response in responses} == {200}
+    assert [entry.changes for entry in incident.changes.order_by("pk")][1:] == [{"urgent": [False, True]}]

@@ -6,8 +6,7 @@ from incidents.actors import Named
 from incidents.models import Incident, Status
 from incidents.reports import oldest
 from incidents.services import create_incident, import_incidents, mark_urgent, new_incident
-from tests.helpers.api import api_for, errors
-from tests.helpers.concurrency import at_once
+from tests.helpers.api import errors
 from tests.helpers.incidents import HOUR, MIDNIGHT, make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -99,14 +98,6 @@ def test_an_unknown_incident_is_404_whatever_the_body(api, pk):
 def test_other_methods(api, incident, method):
     response = getattr(api, method)(f"{URL}{incident.pk}/urgent/")
     assert (response.status_code, response["Allow"]) == (405, "GET, PUT, HEAD")
-
-
-@pytest.mark.django_db(transaction=True)
-def test_marks_at_once_are_one_change(user):
-    incident = make_incident()
-    responses = at_once(*[lambda: put(api_for(user), incident)] * 4)
-    assert {response.status_code for response in responses} == {200}
-    assert last_changes(api_for(user), incident) == [{"urgent": [False, True]}]
 
 
 def test_the_filter(api):

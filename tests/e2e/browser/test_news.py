@@ -167,6 +167,9 @@ def test_one_of_two_windows_is_heard(opened, record):
     second.goto(desk.page.url)
     record("Насос 10 стоит")
     turn(desk, bar(desk).get_by_text("Новых"))
+    second.wait_for_function(
+        "() => localStorage.getItem('news told')"
+    )  # what one window keeps comes to others with a delay
     second.clock.fast_forward(21_000)
     expect(second.get_by_role("status").get_by_text("Новых")).to_be_visible()
     assert sorted(page.evaluate("heard") for page in (desk.page, second)) == [0, 1]

@@ -36,8 +36,12 @@ def test_board_shows_the_oldest_first(operator):
     with operator.task("what is open now", presses=0) as page:
         expect(page.locator(".board-open li").nth(9)).to_be_in_viewport(ratio=1)
         for rows in page.locator(".board-open ol").all():
-            times = [time.get_attribute("datetime") for time in rows.locator("li time").all()]
-            assert times == sorted(times) and times
+            urgent, others = (
+                [time.get_attribute("datetime") for time in rows.locator(f"li{which} time").all()]
+                for which in (":has(.urgent)", ":not(:has(.urgent))")
+            )
+            assert [time.get_attribute("datetime") for time in rows.locator("li time").all()] == [*urgent, *others]
+            assert urgent == sorted(urgent) and others == sorted(others) and others
 
 
 def test_take_and_resolve_on_the_board(desk):
