@@ -40,4 +40,4 @@ echo "openapi-generator $(venv/bin/openapi-generator-cli version)"
 echo "$seen"
 [ "$seen" = "two types: [None]
 three types: [('EntryThreeInner', None, True), ('EntryThreeInner', True, True)]
-no type: [None, True]" ]
+no type: [None, True]" ] || exit 1
