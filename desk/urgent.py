@@ -1,4 +1,4 @@
-"""The mark of what is urgent, set and taken away by one press."""
+"""The urgent mark of an incident, set and taken away by one press."""
 
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin

@@ -21,7 +21,7 @@ from incidents.models import IncidentQuerySet, Source, Status
 from incidents.text import normalize_line_breaks
 
 _OFFSET_WITHOUT_COLON = re.compile(r"([+-]\d\d)(\d\d)\Z", re.ASCII)
-# Without a parameter: a prepared statement could not use the indexes of what is urgent.
+# Without a parameter: a prepared statement could not use the partial indexes of urgent incidents.
 URGENT = {"true": "urgent", "false": "NOT urgent"}
 ORDERINGS = tuple(sign + field for field in ("created_at", "updated_at", "id") for sign in ("", "-"))
 
