@@ -194,11 +194,12 @@ def read_page(query: IncidentQuery, offset: int, limit: int, reader: Reader) -> 
     if start is None:
         ((count,),) = reader.fetch(counting, count_params, prepare=prepare)
         start = PageStart(count, None, offset)
+    skipped = start.offset
     if start.bound:
-        conditions.append(f"created_at {'<' if query.ordering.startswith('-') else '>='} %(bound)s")
-        params["bound"] = start.bound
-    sql = _select(f"0, {COLUMNS}", conditions) + _page(query.ordering, start.offset, limit)
-    return start.count, _as_dicts(reader.fetch(sql, params, prepare=prepare) if start.offset < start.count else [])
+        conditions.append(_from_first_row(conditions, query.ordering, start))
+        params["bound"], skipped = start.bound, 0
+    sql = _select(f"0, {COLUMNS}", conditions) + _page(query.ordering, skipped, limit)
+    return start.count, _as_dicts(reader.fetch(sql, params, prepare=prepare) if skipped < start.count else [])
 
 
 def read_incident(pk: int, reader: Reader) -> Incident | None:
@@ -233,6 +234,18 @@ def _page(ordering: str, offset: int, limit: int) -> str:
     direction = "DESC" if ordering.startswith("-") else "ASC"
     # As numbers, not parameters: a plan for any limit is a plan for a large one.
     return f" ORDER BY {ordering.removeprefix('-')} {direction}, id {direction} LIMIT {limit:d} OFFSET {offset:d}"
+
+
+def _from_first_row(conditions: list[str], ordering: str, start: PageStart) -> str:
+    """Returns the condition for the first row of a page and those behind it."""
+    descending = ordering.startswith("-")
+    before = descending != start.backwards
+    bound = f"created_at {'<' if before else '>='} %(bound)s"
+    if not start.offset and not start.backwards:
+        return bound
+    # By an index alone, unless a condition is not in it: the rows that are skipped are not looked up.
+    first = _select("created_at, id", [*conditions, bound]) + _page(f"{'-' * before}created_at", start.offset, 1)
+    return f"(created_at, id) {'<=' if descending else '>='} ({first})"
 
 
 def mentions(*texts: str) -> Q:

@@ -1,5 +1,6 @@
 """What a list, the admin's and the board are read from, by the planner's own choice among a year's incidents."""
 
+import re
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -135,6 +136,22 @@ def test_an_ordering_has_its_index(plans, index, query):
     page = plans(query)[-1]
     assert index in page
     assert "Sort" not in page.partition("InitPlan")[0]
+
+
+@pytest.mark.parametrize(
+    ("index", "query"),
+    [
+        ("incident_newest", ""),
+        ("incident_newest", "ordering=created_at"),
+        ("incident_status_newest", "status=closed"),
+        ("incident_source_newest", "source=operator"),
+        ("incident_status_source_newest", "status=closed&source=operator"),
+        ("incident_urgent_newest", "urgent=true"),
+    ],
+)
+def test_what_a_far_page_skips_is_not_looked_up(plans, index, query):
+    page = plans(f"page=10&page_size=90&{query}")[-1]
+    assert re.search(f"Index Only Scan( Backward)? using {index} ", page) and "Sort" not in page, page
 
 
 def test_updated_before_does_not_pass_what_was_created_since(plans):
