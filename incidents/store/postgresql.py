@@ -19,7 +19,7 @@ from incidents import table
 from incidents.actors import Actor, Named, Reader
 from incidents.listing.counts import PageStart, count_sql, find_page_start
 from incidents.listing.filters import IncidentQuery, filters_of, where_clause
-from incidents.listing.search import CONTAINS, FOUND, pattern
+from incidents.listing.search import contains_sql, found_sql, pattern
 from incidents.models import Incident, IncidentChange, IncidentCount, IncidentCountDelta
 from incidents.serializers import IncidentSerializer
 from incidents.table import FORMULA, Texts
@@ -260,8 +260,14 @@ def newest_mentions(texts: Sequence[str], limit: int) -> Q:
 
 
 def _found(operator: str, texts: Sequence[str], end: str = "") -> Q:
-    found = operator.join([CONTAINS % {"search": "%s"}] * len(texts))
-    patterns = [pattern(normalize_line_breaks(text)) for text in texts]
+    texts = [normalize_line_breaks(text) for text in texts]
+    conditions = [contains_sql(text) for text in texts]
+    found = operator.join(conditions) % {"search": "%s"}
+    patterns = [
+        pattern(text)
+        for text, condition in zip(texts, conditions, strict=True)
+        for _ in range(condition.count("%(search)s"))
+    ]
     return Q(pk__in=RawSQL(f"SELECT incident_id FROM incidents_search WHERE {found}{end}", patterns))  # noqa: S608, S611
 
 
@@ -279,7 +285,7 @@ def _count_rows(query: IncidentQuery) -> tuple[str, dict[str, Any]]:
     conditions, params = where_clause(query)
     # Each incident has one text: those found need not be looked up.
     search_only = [each.name for each, _ in filters_of(query)] == ["search"]
-    return f"SELECT count(*) {FOUND}" if search_only else _select("count(*)", conditions), params
+    return f"SELECT count(*) {found_sql(query.search)}" if search_only else _select("count(*)", conditions), params
 
 
 def count_by_status_and_source() -> dict[tuple[str, str], int]:

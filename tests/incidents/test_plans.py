@@ -36,6 +36,7 @@ COUNT = 100_000  # one in five minutes
 # The last few hundred are in work. An index is built faster than kept.
 FILL = f"""
 DROP INDEX incidents_search_text;
+DROP INDEX incidents_search_numbers;
 INSERT INTO incidents_incident (description, status, source, urgent, created_at, updated_at)
     SELECT CASE n WHEN 48 THEN 'Самокат: 50 % a_b\\c' ELSE 'Терминал №' || n || ' не отвечает: нет сети' END,
         CASE WHEN n > 300 OR n % 3 = 0 THEN 'closed' WHEN n % 3 = 1 THEN 'open' ELSE 'in_progress' END,
@@ -51,6 +52,7 @@ INSERT INTO incidents_incidentchange (incident_id, at, actor, channel, changes)
         '{{"status": ["open", "closed"]}}' FROM incidents_incident WHERE status = 'closed' ORDER BY id;
 UPDATE incidents_incident SET taken_by = 'user' || id % 10 WHERE status <> 'open';
 CREATE INDEX incidents_search_text ON incidents_search USING gin (text gin_trgm_ops);
+CREATE INDEX incidents_search_numbers ON incidents_search USING gin (incidents_digits(text));
 """
 
 
@@ -89,6 +91,13 @@ def page(year, site):
 def test_a_search_has_its_index(plans, text):
     (plan,) = plans(f"search={quote(text)}")
     assert plan.count("Bitmap Index Scan on incidents_search_text") == 2  # for the count and for the page
+
+
+@pytest.mark.parametrize("text", ["12345", "№54321", "123456 не отвечает"])
+def test_a_search_for_a_number_has_its_index_alone(plans, text):
+    (plan,) = plans(f"search={quote(text)}")
+    assert plan.count("Bitmap Index Scan on incidents_search_numbers") == 2
+    assert "incidents_search_text" not in plan
 
 
 @pytest.mark.parametrize(
@@ -237,9 +246,9 @@ def test_an_order_has_its_index(page, query, index):
 
 
 @pytest.mark.parametrize("number", ["54321", "00000"])
-def test_reports_that_name_a_number_are_found_by_the_index_of_the_texts(year, number):
+def test_reports_that_name_a_number_are_found_by_the_index_of_the_numbers(year, number):
     plan = reports_naming([number]).explain()
-    assert "incidents_search_text" in plan and "Seq Scan" not in plan, plan
+    assert "incidents_search_numbers" in plan and "Seq Scan" not in plan, plan
 
 
 def test_a_report_writes_its_incident_once(db):
