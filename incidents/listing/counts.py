@@ -20,13 +20,14 @@ class PageStart:
     """
     The start of a page in the list of `count` incidents.
 
-    Its rows are those with created_at < `bound` (>= if the order ascends, all without a bound), but for the first
-    `offset` of them.
+    It is the row behind the first `offset` rows from the midnight `bound` on: in the list's order, against it if
+    `backwards`. Without a bound they are the first of the list.
     """
 
     count: int
     bound: datetime | None
     offset: int
+    backwards: bool = False
 
 
 def count_sql(query: IncidentQuery) -> tuple[str, dict[str, Any]] | None:
@@ -44,10 +45,11 @@ def find_page_start(query: IncidentQuery, offset: int, fetch: Callable[..., Any]
     counts, params = _counts(query, by_day=True)
     ascending = query.ordering == "created_at"
     first, order = ("min", "ASC") if ascending else ("max", "DESC")
-    ((count, day, skipped),) = fetch(
+    ((count, day, before, through),) = fetch(
         f"""
         SELECT coalesce(sum(n), 0)::bigint, {first}(day) FILTER (WHERE running > %(offset)s),
-               coalesce(sum(n) FILTER (WHERE running <= %(offset)s), 0)::bigint
+               coalesce(sum(n) FILTER (WHERE running <= %(offset)s), 0)::bigint,
+               (min(running) FILTER (WHERE running > %(offset)s))::bigint
         FROM (SELECT day, sum(n) AS n, sum(sum(n)) OVER (ORDER BY day {order}) AS running
               FROM ({counts}) AS counts GROUP BY day) AS days
         """,  # noqa: S608
@@ -55,8 +57,11 @@ def find_page_start(query: IncidentQuery, offset: int, fetch: Callable[..., Any]
     )
     if day is None:
         return PageStart(count, None, offset)
-    bound = datetime.combine(day, time.min, UTC) + (timedelta() if ascending else DAY)
-    return PageStart(count, bound, offset - skipped)
+    # From the nearer end of the day: half as many rows are skipped, few for the last page.
+    skipped, left = offset - before, through - offset - 1
+    backwards = left < skipped
+    bound = datetime.combine(day, time.min, UTC) + (timedelta() if ascending != backwards else DAY)
+    return PageStart(count, bound, min(skipped, left), backwards)
 
 
 def _is_counted(query: IncidentQuery) -> bool:

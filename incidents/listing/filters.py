@@ -1,7 +1,7 @@
 """Each filter of the list, once: how its parameter is read, what the OpenAPI document says of it, and its condition."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -92,7 +92,7 @@ class Filter:
     name: str  # of its parameter, and of its value in IncidentQuery
     field: forms.Field
     schema: dict[str, Any]  # of OpenAPI
-    sql: str | Mapping[str, str]  # the condition on PostgreSQL, or that of each value
+    sql: str | Callable[[Any], str]  # the condition on PostgreSQL, or that of a value
     q: Callable[[Any], Q]  # the condition for the ORM, which SQLite goes by
     counted: bool = True  # whether the counts know how many incidents it chooses
     description: str = ""
@@ -143,7 +143,7 @@ FILTERS = (
         "urgent",
         forms.ChoiceField(choices=[(value, value) for value in URGENT], required=False),
         {"type": "boolean", "example": True},
-        URGENT,
+        URGENT.__getitem__,
         lambda value: Q(urgent=value == "true"),
         description="Whether the incident is marked as urgent: `true` or `false`.",
     ),
@@ -178,7 +178,7 @@ FILTERS = (
         "search",
         TextField(strip=False, min_length=3, required=False),
         {"type": "string", "minLength": 3, "example": "самокат"},
-        f"id IN (SELECT incident_id {search.FOUND})",
+        lambda text: f"id IN (SELECT incident_id {search.found_sql(text)})",
         search.contains,
         counted=False,
         description="A part of the description, whatever its case, without a NUL; е finds ё.",
@@ -247,7 +247,7 @@ def where_clause(query: IncidentQuery) -> tuple[list[str], dict[str, Any]]:
             conditions.append(f"{each.name} = %({each.name})s")
             params[each.name] = value[0]
         elif not isinstance(each.sql, str):
-            conditions.append(each.sql[value])
+            conditions.append(each.sql(value))
         else:
             conditions.append(each.sql)
             params[each.name] = list(value) if isinstance(value, tuple) else value

@@ -19,7 +19,7 @@ from incidents import table
 from incidents.actors import Actor, Named, Reader
 from incidents.listing.counts import PageStart, count_sql, find_page_start
 from incidents.listing.filters import IncidentQuery, filters_of, where_clause
-from incidents.listing.search import CONTAINS, FOUND, pattern
+from incidents.listing.search import contains_sql, found_sql, pattern
 from incidents.models import Incident, IncidentChange, IncidentCount, IncidentCountDelta
 from incidents.serializers import IncidentSerializer
 from incidents.table import FORMULA, Texts
@@ -194,11 +194,12 @@ def read_page(query: IncidentQuery, offset: int, limit: int, reader: Reader) -> 
     if start is None:
         ((count,),) = reader.fetch(counting, count_params, prepare=prepare)
         start = PageStart(count, None, offset)
+    skipped = start.offset
     if start.bound:
-        conditions.append(f"created_at {'<' if query.ordering.startswith('-') else '>='} %(bound)s")
-        params["bound"] = start.bound
-    sql = _select(f"0, {COLUMNS}", conditions) + _page(query.ordering, start.offset, limit)
-    return start.count, _as_dicts(reader.fetch(sql, params, prepare=prepare) if start.offset < start.count else [])
+        conditions.append(_from_first_row(conditions, query.ordering, start))
+        params["bound"], skipped = start.bound, 0
+    sql = _select(f"0, {COLUMNS}", conditions) + _page(query.ordering, skipped, limit)
+    return start.count, _as_dicts(reader.fetch(sql, params, prepare=prepare) if skipped < start.count else [])
 
 
 def read_incident(pk: int, reader: Reader) -> Incident | None:
@@ -235,6 +236,18 @@ def _page(ordering: str, offset: int, limit: int) -> str:
     return f" ORDER BY {ordering.removeprefix('-')} {direction}, id {direction} LIMIT {limit:d} OFFSET {offset:d}"
 
 
+def _from_first_row(conditions: list[str], ordering: str, start: PageStart) -> str:
+    """Returns the condition for the first row of a page and those behind it."""
+    descending = ordering.startswith("-")
+    before = descending != start.backwards
+    bound = f"created_at {'<' if before else '>='} %(bound)s"
+    if not start.offset and not start.backwards:
+        return bound
+    # By an index alone, unless a condition is not in it: the rows that are skipped are not looked up.
+    first = _select("created_at, id", [*conditions, bound]) + _page(f"{'-' * before}created_at", start.offset, 1)
+    return f"(created_at, id) {'<=' if descending else '>='} ({first})"
+
+
 def mentions(*texts: str) -> Q:
     """Descriptions that contain each of the texts, in any order."""
     # In one condition, so that one scan of the index finds what has all of them.
@@ -247,8 +260,14 @@ def newest_mentions(texts: Sequence[str], limit: int) -> Q:
 
 
 def _found(operator: str, texts: Sequence[str], end: str = "") -> Q:
-    found = operator.join([CONTAINS % {"search": "%s"}] * len(texts))
-    patterns = [pattern(normalize_line_breaks(text)) for text in texts]
+    texts = [normalize_line_breaks(text) for text in texts]
+    conditions = [contains_sql(text) for text in texts]
+    found = operator.join(conditions) % {"search": "%s"}
+    patterns = [
+        pattern(text)
+        for text, condition in zip(texts, conditions, strict=True)
+        for _ in range(condition.count("%(search)s"))
+    ]
     return Q(pk__in=RawSQL(f"SELECT incident_id FROM incidents_search WHERE {found}{end}", patterns))  # noqa: S608, S611
 
 
@@ -266,7 +285,7 @@ def _count_rows(query: IncidentQuery) -> tuple[str, dict[str, Any]]:
     conditions, params = where_clause(query)
     # Each incident has one text: those found need not be looked up.
     search_only = [each.name for each, _ in filters_of(query)] == ["search"]
-    return f"SELECT count(*) {FOUND}" if search_only else _select("count(*)", conditions), params
+    return f"SELECT count(*) {found_sql(query.search)}" if search_only else _select("count(*)", conditions), params
 
 
 def count_by_status_and_source() -> dict[tuple[str, str], int]:

@@ -152,10 +152,13 @@ def test_the_count_of_any_filters(incidents, chance):
         assert counted(**filters) == chosen.count(), filters
 
 
-def test_a_page_in_a_day_is_found_without_walking_the_days_before_it(incidents):
-    start = find_page_start(IncidentQuery(ordering="created_at"), 300, fetch)
-    assert start.bound > MIDNIGHT + DAY
-    assert start.offset < Incident.objects.filter(created_at__gte=start.bound, created_at__lt=start.bound + DAY).count()
+@pytest.mark.parametrize("ordering", ["created_at", "-created_at"])
+def test_at_most_half_of_a_day_is_skipped(incidents, ordering):
+    days = [Incident.objects.filter(created_at__date=MIDNIGHT + DAY * number).count() for number in range(10)]
+    starts = [find_page_start(IncidentQuery(ordering=ordering), offset, fetch) for offset in range(600)]
+    assert max(start.offset for start in starts) == (max(days) - 1) // 2
+    assert {start.backwards for start in starts} == {True, False}
+    assert starts[0].offset == starts[-1].offset == 0
 
 
 def test_behind_the_last_page(incidents):

@@ -193,6 +193,16 @@ def test_search_takes_ye_for_yo(api, text):
     assert ids(api, f"?search={quote(text)}") == found[::-1]
 
 
+def test_search_finds_any_part_of_a_number(api):
+    """Also in longer ones, and not across what is no digit."""
+    texts = ["№1234567.", "0123456", "12345 6", "123456789012345", "12345-67890", "١٢٣٤٥٦", "12345\n6", "1234", "a"]
+    rows = [*zip(texts, [add(description=text)[0].pk for text in texts], strict=True)]
+    searches = ["1234", "12345", "123456", "23456", "345678901", "№12345", "12345 6", "45-678", "0123456789", "01234"]
+    for text in [*searches, "12345%", "_2345", "1234567890123456", "5\n6", "١٢٣٤٥"]:
+        found = [pk for description, pk in rows if text in description]
+        assert ids(api, f"?search={quote(text)}&ordering=id") == found, text
+
+
 def test_search_does_not_know_languages(api):
     """The upper case of i is I: İ is another letter, as for Python."""
     add(description="İSTANBUL")

@@ -1,5 +1,6 @@
 """What a list, the admin's and the board are read from, by the planner's own choice among a year's incidents."""
 
+import re
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -35,6 +36,7 @@ COUNT = 100_000  # one in five minutes
 # The last few hundred are in work. An index is built faster than kept.
 FILL = f"""
 DROP INDEX incidents_search_text;
+DROP INDEX incidents_search_numbers;
 INSERT INTO incidents_incident (description, status, source, urgent, created_at, updated_at)
     SELECT CASE n WHEN 48 THEN 'Самокат: 50 % a_b\\c' ELSE 'Терминал №' || n || ' не отвечает: нет сети' END,
         CASE WHEN n > 300 OR n % 3 = 0 THEN 'closed' WHEN n % 3 = 1 THEN 'open' ELSE 'in_progress' END,
@@ -50,6 +52,7 @@ INSERT INTO incidents_incidentchange (incident_id, at, actor, channel, changes)
         '{{"status": ["open", "closed"]}}' FROM incidents_incident WHERE status = 'closed' ORDER BY id;
 UPDATE incidents_incident SET taken_by = 'user' || id % 10 WHERE status <> 'open';
 CREATE INDEX incidents_search_text ON incidents_search USING gin (text gin_trgm_ops);
+CREATE INDEX incidents_search_numbers ON incidents_search USING gin (incidents_digits(text));
 """
 
 
@@ -88,6 +91,13 @@ def page(year, site):
 def test_a_search_has_its_index(plans, text):
     (plan,) = plans(f"search={quote(text)}")
     assert plan.count("Bitmap Index Scan on incidents_search_text") == 2  # for the count and for the page
+
+
+@pytest.mark.parametrize("text", ["12345", "№54321", "123456 не отвечает"])
+def test_a_search_for_a_number_has_its_index_alone(plans, text):
+    (plan,) = plans(f"search={quote(text)}")
+    assert plan.count("Bitmap Index Scan on incidents_search_numbers") == 2
+    assert "incidents_search_text" not in plan
 
 
 @pytest.mark.parametrize(
@@ -135,6 +145,22 @@ def test_an_ordering_has_its_index(plans, index, query):
     page = plans(query)[-1]
     assert index in page
     assert "Sort" not in page.partition("InitPlan")[0]
+
+
+@pytest.mark.parametrize(
+    ("index", "query"),
+    [
+        ("incident_newest", ""),
+        ("incident_newest", "ordering=created_at"),
+        ("incident_status_newest", "status=closed"),
+        ("incident_source_newest", "source=operator"),
+        ("incident_status_source_newest", "status=closed&source=operator"),
+        ("incident_urgent_newest", "urgent=true"),
+    ],
+)
+def test_what_a_far_page_skips_is_not_looked_up(plans, index, query):
+    page = plans(f"page=10&page_size=90&{query}")[-1]
+    assert re.search(f"Index Only Scan( Backward)? using {index} ", page) and "Sort" not in page, page
 
 
 def test_updated_before_does_not_pass_what_was_created_since(plans):
@@ -220,9 +246,9 @@ def test_an_order_has_its_index(page, query, index):
 
 
 @pytest.mark.parametrize("number", ["54321", "00000"])
-def test_reports_that_name_a_number_are_found_by_the_index_of_the_texts(year, number):
+def test_reports_that_name_a_number_are_found_by_the_index_of_the_numbers(year, number):
     plan = reports_naming([number]).explain()
-    assert "incidents_search_text" in plan and "Seq Scan" not in plan, plan
+    assert "incidents_search_numbers" in plan and "Seq Scan" not in plan, plan
 
 
 def test_a_report_writes_its_incident_once(db):

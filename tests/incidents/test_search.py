@@ -8,6 +8,7 @@ from django.db import connection
 
 from incidents.models import Incident
 from tests.helpers.counts import SEARCH_EXPECTED, SEARCH_KEPT, execute, rows
+from tests.helpers.incidents import make_incident, seeded
 
 pytestmark = pytest.mark.django_db
 
@@ -96,6 +97,42 @@ def test_the_migration_takes_ye_for_yo_in_older_texts(low_ids, monkeypatch, batc
         migration.refold(apps, editor)
     assert rows(SEARCH_KEPT) == rows(SEARCH_EXPECTED)
     assert {text for _, text in rows(SEARCH_KEPT)} == {"ЕЛКА", "ЕЛЬ"}
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("", []),
+        ("Дом 1234, корпус 5", []),
+        ("00012", [12]),
+        ("№123456 и 54321", [12345, 23456, 54321]),
+        ("12345678901234", [1234, 12345, 23456, 34567, 45678, 56789, 67890, 78901, 89012, 90123]),
+        ("12345\n67890", [12345, 67890]),
+    ],
+)
+def test_each_five_digits_in_a_row_are_indexed(text, parts):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT incidents_digits(%s)", [text])
+        assert sorted(cursor.fetchone()[0]) == parts
+
+
+@pytest.mark.parametrize("length", [49, 50, 51, 54, 55, 97, 20_000])
+def test_a_long_number_is_indexed_to_its_end(length):
+    number = "".join(seeded().choices("0123456789", k=length))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT incidents_digits(%s)", [f"№{number}, {number[:7]}"])
+        fives = [int(number[start : start + 5]) for start in [*range(length - 4), 0, 1, 2]]
+        assert cursor.fetchone()[0] == fives
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_index_of_numbers_can_be_made_again_and_undone():
+    migration = import_module("incidents.migrations.0026_index_numbers")
+    with connection.schema_editor(atomic=False) as editor:
+        for change in (migration.forwards, migration.backwards, migration.forwards):
+            change(apps, editor)
+    make_incident(description="№654321")
+    assert rows("SELECT incidents_digits(text) FROM incidents_search") == [([65432, 54321],)]
 
 
 def test_the_fold_is_that_of_python_whatever_the_letter():
