@@ -10,7 +10,7 @@ from typing import Any
 
 from django.contrib.admin import AdminSite, ModelAdmin
 from django.core.cache import cache
-from django.db.models import Model
+from django.db.models import Max, Model
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
@@ -24,7 +24,7 @@ from core.db import replica
 from desk import buttons, registry
 from incidents import reports
 from incidents.history import names_of_takers
-from incidents.models import UNRESOLVED, Incident, Source, Status
+from incidents.models import UNRESOLVED, Incident, IncidentChange, Source, Status
 
 MAX_ROWS = 15  # of a status
 DAYS = 30
@@ -106,8 +106,7 @@ def _context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
     rows = {status: _urgent_first(status, found) for status, found in oldest.items()}
     takers = names_of_takers(rows[Status.IN_PROGRESS])
     counts = reports.counts_by_status_and_source()
-    created, resolved = reports.created_per_day(DAYS), reports.resolved_per_day(DAYS)
-    weeks = reports.last_weeks()
+    created, resolved, weeks = _last_days(counts)
     return board | {
         "incidents": {
             status: [(incident, takers.get(incident.pk, ""), buttons.in_row(status)) for incident in found]
@@ -127,6 +126,23 @@ def _context(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
         "created": [Number(week.created, _created(week.since, week.until)) for week in weeks],
         "resolved": [Number(week.resolved, _resolved(week.since, week.until)) for week in weeks],
     }
+
+
+def _last_days(
+    counts: dict[tuple[str, str], int],
+) -> tuple[dict[date, int], dict[date, int], tuple[reports.Period, ...]]:
+    """
+    Returns what was created and resolved on each of the last days, and the last weeks.
+
+    Where there are many incidents this takes most of a page's time: pages share it for SHARED_SECONDS, until the
+    history has a new entry. One with a smaller id, which was committed later, changes the counts by status.
+    """
+    newest = IncidentChange.objects.aggregate(newest=Max("pk"))["newest"]
+    known, found = cache.get("board:last_days", (None, None))
+    if known != (newest, counts):
+        found = reports.created_per_day(DAYS), reports.resolved_per_day(DAYS), reports.last_weeks()
+        cache.set("board:last_days", ((newest, counts), found), SHARED_SECONDS)
+    return found
 
 
 def _urgent_first(status: Status, oldest: list[Incident]) -> list[Incident]:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 from itertools import batched, groupby
@@ -43,6 +43,28 @@ MESSAGE_COLUMNS = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What a batch becomes; the dictionaries are by the message's number in the chat."""
+
+    alias: ChatAlias
+    incidents: list[tuple[Incident, str]]
+    comments: list[Comment | AttachedFile]
+    messages: list[tuple[Report, Incident, Message.Role]]
+    pks: dict[int | None, int]  # of new messages, and of those known before that get a file
+    files: dict[int | None, Attachment]
+    exported: dict[int | None, ExportedFile]  # what can be stored, known before or not
+
+    def counts(self) -> dict[str, int]:
+        missing = sum(attachment.state == Attachment.State.FAILED for attachment in self.files.values())
+        return {
+            "incidents": len(self.incidents),
+            "comments": len(self.comments) - len(self.files),
+            "files": len(self.files) - missing,
+            "missing files": missing,
+        }
+
+
 class History:
     """
     Records reports, and their files from a folder; `counts` says what became of them.
@@ -69,16 +91,19 @@ class History:
         a process that dies in between, the next import stores what is left.
         """
         batches = self._batches(found)
-        # A thread reads the next batch while the database writes this one, in the language that is active here.
+        # A thread reads the next batch in the language that is active here. It begins when the database has rows to
+        # write: earlier it would take turns with what makes them, and be done before the wait for the database.
         with ThreadPoolExecutor(1, initializer=activate, initargs=(get_language(),)) as reader:
             following = reader.submit(next, batches, None)
             while batch := following.result():
-                following = reader.submit(next, batches, None)
                 with transaction.atomic():
-                    alias = self._record(*batch)
+                    rows = self._prepare(*batch)
+                    following = reader.submit(next, batches, None)
+                    _write(rows)
                     transaction.set_rollback(self.dry_run)
+                self.counts.update(rows.counts())
                 if not self.dry_run:
-                    self._store_files(alias, batch[1])
+                    self._store_files(rows)
                 reset_queries()  # which DEBUG keeps: they hold the whole history
         if self.error:
             raise self.error
@@ -99,13 +124,17 @@ class History:
         except (NotUnderstoodError, OSError) as exc:  # of the whole file: the batch that was begun is recorded first
             self.error = exc
 
-    def _record(self, chat_id: int, batch: tuple[Report, ...]) -> ChatAlias:
+    def _prepare(self, chat_id: int, batch: tuple[Report, ...]) -> _Rows:
         alias = chats.add(self.bot_id, chat_id)
         chat = Chat.objects.select_for_update(no_key=True).get(pk=alias.chat_id)
         incidents: list[tuple[Incident, str]] = []
         comments: list[Comment | AttachedFile] = []
         messages: list[tuple[Report, Incident, Message.Role]] = []
-        files: dict[int | None, Attachment] = {}  # by the message's number in the chat
+        # Each file, and why it cannot be imported
+        found = {
+            each.message_id: (file, self.folder.why_not(file, each.link)) for each in batch if (file := file_of(each))
+        }
+        files: dict[int | None, Attachment] = {}
         targets = _targets(alias, batch)
         for each in batch:
             report = self._read(each, chat) if each.message_id not in targets else None
@@ -129,56 +158,27 @@ class History:
                 role = Message.Role.REPORT
             targets[report.message_id] = target
             messages.append((report, target, role))
-            if file := file_of(report):
-                files[report.message_id] = self._announce(report, file, target)
+            if report.message_id in found:
+                files[report.message_id] = _announce(*found[report.message_id], target)
                 comments.append(AttachedFile(files[report.message_id], at, actor))
         numbers = [report.message_id for report, *_ in messages]
         pks = dict(zip(numbers, store.reserve_ids(Message, len(numbers)), strict=True))
-        recorded = {
-            each.message_id: (each, file) for each in batch if each.message_id not in pks and (file := file_of(each))
-        }
+        recorded = {each.message_id: each for each in batch if each.message_id in found and each.message_id not in pks}
         for pk, number, incident_id in _without_files(alias, recorded):
-            report, file = recorded[number]
-            pks[number], files[number] = pk, self._announce(report, file, Incident(pk=incident_id))
-            comments.append(AttachedFile(files[number], timezone.now(), self._actor(report.author)))
-        import_incidents(incidents, comments, channel=Channel.TELEGRAM)
-        store.insert_rows(Message, MESSAGE_COLUMNS, (_row(pks, alias, *message) for message in messages))
-        # Until then the job leaves alone what is stored here.
-        due_at = timezone.now() + STORED_WITHIN
-        File.objects.bulk_create(
-            File(attachment=attachment, message_id=pks[number], unique_id=EXPORTED, due_at=due_at)
-            for number, attachment in files.items()
-        )
-        self.counts.update({"incidents": len(incidents), "comments": len(comments) - len(files)})
-        missing = sum(attachment.state == Attachment.State.FAILED for attachment in files.values())
-        self.counts.update({"files": len(files) - missing, "missing files": missing})
-        return alias
+            pks[number], files[number] = pk, _announce(*found[number], Incident(pk=incident_id))
+            comments.append(AttachedFile(files[number], timezone.now(), self._actor(recorded[number].author)))
+        exported = {number: file for number, (file, error) in found.items() if not error}
+        return _Rows(alias, incidents, comments, messages, pks, files, exported)
 
-    def _announce(self, report: Report, file: ExportedFile, incident: Incident) -> Attachment:
-        """Returns the attachment as it stands until its file is stored, or for good."""
-        error = self.folder.why_not(file, report.link)
-        return Attachment(
-            incident=incident,
-            kind=KINDS[file.kind],
-            name=clean_name(file.name, file.kind),
-            size=file.size,
-            state=Attachment.State.FAILED if error else Attachment.State.PENDING,
-            error=error[:255],
-        )
-
-    def _store_files(self, alias: ChatAlias, batch: tuple[Report, ...]) -> None:
+    def _store_files(self, rows: _Rows) -> None:
         """Stores the files that are there and have not been stored yet, also those that an earlier export lacked."""
-        exported = {
-            report.message_id: file
-            for report in batch
-            if (file := file_of(report)) and not self.folder.why_not(file, report.link)
-        }
-        if not exported:
+        if not rows.exported:
             return
-        rows = File.objects.filter(message__alias=alias, message__message_id__in=exported, unique_id=EXPORTED)
-        waiting = rows.exclude(attachment__state=Attachment.State.STORED).filter(attachment__deleted_at=None)
+        files = File.objects.filter(message__alias=rows.alias, message__message_id__in=rows.exported)
+        waiting = files.filter(unique_id=EXPORTED, attachment__deleted_at=None)
+        waiting = waiting.exclude(attachment__state=Attachment.State.STORED)
         for row in waiting.select_related("attachment", "message"):
-            stored = self.folder.save(exported[row.message.message_id])
+            stored = self.folder.save(rows.exported[row.message.message_id])
             if stored is None:
                 fail_attachment(row.attachment, not_exported(row.message.link))
                 continue
@@ -199,6 +199,29 @@ class History:
 
     def _actor(self, author: Author) -> str:
         return self.usernames.get(author.user_id or 0) or self.outside_name(author.name)
+
+
+def _announce(file: ExportedFile, error: str, incident: Incident) -> Attachment:
+    """Returns the attachment as it stands until its file is stored, or for good."""
+    return Attachment(
+        incident=incident,
+        kind=KINDS[file.kind],
+        name=clean_name(file.name, file.kind),
+        size=file.size,
+        state=Attachment.State.FAILED if error else Attachment.State.PENDING,
+        error=error[:255],
+    )
+
+
+def _write(rows: _Rows) -> None:
+    import_incidents(rows.incidents, rows.comments, channel=Channel.TELEGRAM)
+    store.insert_rows(Message, MESSAGE_COLUMNS, (_row(rows.pks, rows.alias, *message) for message in rows.messages))
+    # Until then the job leaves alone what is stored here.
+    due_at = timezone.now() + STORED_WITHIN
+    File.objects.bulk_create(
+        File(attachment=attachment, message_id=rows.pks[number], unique_id=EXPORTED, due_at=due_at)
+        for number, attachment in rows.files.items()
+    )
 
 
 def _targets(alias: ChatAlias, batch: tuple[Report, ...]) -> dict[int, Incident | None]:

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from html import unescape
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -15,8 +16,9 @@ from django.utils import timezone
 from desk import board
 from desk.filters import OpenForFilter
 from identity.models import User
+from incidents import reports
 from incidents.actors import Named
-from incidents.models import Status
+from incidents.models import Incident, Status
 from incidents.services import change_incident
 from intake.models import Delivery
 from telegram.models import Card, Chat
@@ -279,12 +281,33 @@ def test_no_window_goes_back():
     assert int(period) > board.SHARED_SECONDS * 1_000
 
 
+def test_pages_share_the_numbers_of_the_last_days_until_something_changes(site, monkeypatch):
+    read = Mock(wraps=reports.last_weeks)
+    monkeypatch.setattr(reports, "last_weeks", read)
+    monkeypatch.setattr(board, "SHARED_SECONDS", 1_000)
+    incident = make_incident()
+
+    def shown():
+        page = site.get(BOARD)
+        return [page.context["resolved"][0].n, page.context["chart"].bars[-1].resolved.n]
+
+    assert [shown(), shown(), read.call_count] == [[0, 0], [0, 0], 1]
+    for status, resolved in (("resolved", 1), ("open", 0)):
+        incident = change_incident(incident, values={"status": status}, actor=Named("a"), channel="api")
+        assert shown() == [resolved, resolved]
+    other = make_incident()
+    shown()
+    Incident.objects.filter(pk=other.pk).update(status="closed")  # an entry that is committed late has a smaller id
+    shown()
+    assert read.call_count == 5
+
+
 @pytest.mark.parametrize("rows", [1, 50])
 def test_queries(site, rows, django_assert_num_queries):
     for _ in range(rows):
         make_incident()
         make_incident(status="in_progress")
-    with django_assert_num_queries(20):
+    with django_assert_num_queries(21):
         site.get(BOARD)
 
 
