@@ -68,6 +68,7 @@ class Cluster(Production):
         return self.compose("exec", "-T", *user, "-c", query, "incidents").stdout.strip()
 
     def remove(self) -> None:
+        self.compose("kill", check=False)  # They would end one after the other.
         super().remove()
         run("docker", "image", "rm", "--force", f"incidents-ha:{self.name}", check=False)
 
@@ -500,7 +501,9 @@ def check_webhooks(incidents: set[int], receiver: Receiver) -> None:
     """Each is told of as created by one event, which may come more than once."""
 
     def created() -> Counter[int]:
-        events = dict(zip(receiver.ids(), receiver.events, strict=True))
+        # Calls may still come in: ids and events are those of the same moment.
+        calls = Receiver(requests=list(receiver.requests))
+        events = dict(zip(calls.ids(), calls.events, strict=True))
         return Counter(pk for kind, pk in events.values() if kind == "created")
 
     until(lambda: set(created()) == incidents, RECOVERY_SECONDS)
