@@ -299,9 +299,10 @@ def disk_full(cluster: Cluster, wait: Callable[[], None]) -> None:
     cluster.compose("exec", "-T", "hand", "rm", f"/disks/{leader}/filler")
 
 
-SHORT = [leader_killed, patroni_frozen, both_standbys_killed, leader_cut_off, switchover]
+SHORT = [patroni_frozen, both_standbys_killed, leader_cut_off, switchover]  # leader_killed: behind PgBouncer
 FAULTS = [
     *SHORT,
+    leader_killed,
     standby_killed,
     both_standbys_killed_strict,
     patroni_killed,
