@@ -2,17 +2,56 @@
 
 import json
 import os
+import re
 import shutil
+import socket
 import tempfile
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from logging import LogRecord
 from pathlib import Path
 from typing import Any
 
 from gunicorn import util
+from gunicorn.workers.gthread import _DEFER, ThreadWorker
+
+HEALTH_CHECK = re.compile(rb"(GET|HEAD) [^ ?]*/api/health[/ ?]")
+HEALTH_CHECKS = 4  # at once
+PEEK = int(socket.MSG_PEEK | socket.MSG_DONTWAIT)  # To join them costs as much as the call.
+
+
+class Threads(ThreadPoolExecutor):
+    """Has further threads for health checks: all others may be waiting for a database that does not answer."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.health_checks = ThreadPoolExecutor(HEALTH_CHECKS)
+
+    def submit(self, handle: Callable[[Any], Any], connection: Any) -> Future[Any]:  # type: ignore[override]
+        try:
+            start = connection.sock.recv(256, PEEK)
+        except BlockingIOError:
+            if not connection.initialized:
+                # The request is not there yet: gunicorn calls again when it is.
+                later = Future[Any]()
+                later.set_result(_DEFER)
+                return later
+            start = b""  # gunicorn has read it together with the one before.
+        except OSError:
+            start = b""
+        if HEALTH_CHECK.match(start):
+            return self.health_checks.submit(handle, connection)
+        return super().submit(handle, connection)
+
+
+class Worker(ThreadWorker):
+    def get_thread_pool(self) -> Threads:
+        return Threads(self.cfg.threads)
+
 
 bind = "0.0.0.0:8000"
 workers = int(os.environ.get("WEB_CONCURRENCY") or max(2, os.cpu_count() or 2))
-worker_class = "gthread"
+worker_class = Worker
 threads = 2
 # Safe, since no database connection is opened before the fork: Django connects on first use.
 preload_app = True

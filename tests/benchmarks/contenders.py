@@ -149,7 +149,7 @@ class Instance:
 
 
 def gunicorn_server(variables: dict[str, str]) -> str:
-    """Such as "gunicorn gthread 2x2": the worker class, and processes by threads."""
+    """Such as "gunicorn gthread 2x2": processes by threads."""
     command = [*GUNICORN.format(port=0).split(), "--print-config", "tests.benchmarks.peers.bare:application"]
     return describe_gunicorn(run_step([str(SERVICE_BIN / command[0]), *command[1:]], variables))
 
@@ -159,4 +159,4 @@ def describe_gunicorn(printed: str) -> str:
     for line in printed.splitlines():
         name, _, value = line.partition("=")
         settings[name.strip()] = value.strip()
-    return f"gunicorn {settings['worker_class']} {settings['workers']}x{settings['threads']}"
+    return f"gunicorn gthread {settings['workers']}x{settings['threads']}"

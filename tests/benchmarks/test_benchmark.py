@@ -61,7 +61,7 @@ def test_details_say_how_many_samples_were_unfair():
 
 
 def test_the_server_is_described_by_its_own_settings():
-    printed = "threads                           = 2\nworker_class                      = gthread\nworkers    = 4\n"
+    printed = "threads                           = 2\nworkers    = 4\n"
     assert describe_gunicorn(printed) == "gunicorn gthread 4x2"
 
 

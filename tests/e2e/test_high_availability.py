@@ -32,6 +32,7 @@ pytestmark = pytest.mark.e2e
 MINUTES = float(os.environ.get("MINUTES", "0"))
 RECOVERY_SECONDS = 180
 NODES = ("postgres1", "postgres2", "postgres3")
+MANAGE = ("exec", "-T", "web", "python", "manage.py")
 
 # Disks that can be full, and a container that reaches all processes and disks. It keeps the disks mounted.
 TORTURE = """
@@ -52,19 +53,22 @@ volumes:
 
 
 class Cluster(Production):
+    files = (Production.file, "docker-compose.ha.yml", "torture.yml")
+
     def compose(self, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
-        files = ("-f", self.file, "-f", "docker-compose.ha.yml", "-f", "torture.yml")
+        files = [argument for file in self.files for argument in ("-f", file)]
         return self.run("docker", "compose", *files, *arguments, check=check, **environment)
 
     def set(self, **variables: str) -> None:
         super().set(REPLICATION_PASSWORD=self.password[::-1], **variables)
         (self.path / "torture.yml").write_text(TORTURE)
 
-    def sql(self, query: str) -> str:
-        user = ("--env", f"PGPASSWORD={self.password}", "db", "psql", "-AtX", "-U", "incidents")
+    def sql(self, query: str, host: str = "127.0.0.1") -> str:
+        user = ("--env", f"PGPASSWORD={self.password}", "db", "psql", "-AtX", "-h", host, "-U", "incidents")
         return self.compose("exec", "-T", *user, "-c", query, "incidents").stdout.strip()
 
     def remove(self) -> None:
+        self.compose("kill", check=False)  # They would end one after the other.
         super().remove()
         run("docker", "image", "rm", "--force", f"incidents-ha:{self.name}", check=False)
 
@@ -132,11 +136,12 @@ class WriterWithoutKeys(Writer):
             time.sleep(0.1)
 
 
-class Sender(Writer):
+class Sender(threading.Thread):
     """A system that reports, and does not send again: a call that got 200 becomes one incident."""
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, url: str, stop: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self.url, self.stop = url, stop
         self.texts: list[str] = []
 
     def run(self) -> None:
@@ -294,9 +299,10 @@ def disk_full(cluster: Cluster, wait: Callable[[], None]) -> None:
     cluster.compose("exec", "-T", "hand", "rm", f"/disks/{leader}/filler")
 
 
-SHORT = [leader_killed, patroni_frozen, both_standbys_killed, leader_cut_off, switchover]
+SHORT = [patroni_frozen, both_standbys_killed, leader_cut_off, switchover]  # leader_killed: behind PgBouncer
 FAULTS = [
     *SHORT,
+    leader_killed,
     standby_killed,
     both_standbys_killed_strict,
     patroni_killed,
@@ -332,6 +338,7 @@ def cluster(tmp_path_factory, telegram):
     cluster.set(**bot, WEBHOOK_ALLOW_PRIVATE="True")
     try:
         cluster.up()
+        cluster.make_user()
         cluster.patronictl("edit-config", "--force", "-p", "max_wal_size=256MB", "-p", "max_slot_wal_keep_size=256MB")
         until(cluster.is_whole, RECOVERY_SECONDS)
         yield cluster
@@ -364,33 +371,40 @@ def receiver(host):
         yield receiver
 
 
+def start_writers(cluster: Cluster, chance: random.Random, stop: threading.Event) -> list[Writer]:
+    token = cluster.compose(*MANAGE, "issue_token", "operator", "--days", "1").stdout.split()[-1]
+    acknowledged = [time.monotonic()]
+    kinds = [Writer] * 4 + [WriterWithoutKeys] * 2
+    writers = [kind(cluster.url, token, stop, random.Random(chance.random())) for kind in kinds]
+    for writer in writers:
+        writer.acknowledged = acknowledged
+        writer.start()
+    return writers
+
+
+def wait_for_writes(acknowledged: list[float]) -> None:
+    """Until they have been acknowledged for some seconds."""
+    for _ in range(8):
+        before = len(acknowledged)
+        until(lambda before=before: len(acknowledged) > before + 5, RECOVERY_SECONDS)
+        time.sleep(0.5)
+
+
+def longest_gap(times: list[float]) -> str:
+    return f"{max(later - earlier for earlier, later in pairwise(times)):.1f}"
+
+
 def test_nothing_acknowledged_is_lost(cluster, telegram, receiver, host):
     chance, stop = seeded(), threading.Event()
-    cluster.make_user()
-    manage = ("exec", "-T", "web", "python", "manage.py")
-    secret = cluster.compose(*manage, "add_sender", "pumps", "--format", "generic", "--description", "text")
-    token = cluster.compose(*manage, "issue_token", "operator", "--days", "1").stdout.split()[-1]
-    writers = [
-        kind(cluster.url, token, stop, random.Random(chance.random()))
-        for kind in [Writer] * 4 + [WriterWithoutKeys] * 2
-    ]
-    sender = Sender(cluster.url, token, stop, chance)
-    sender.url = f"{cluster.url}/api/v1/intake/pumps/{secret.stdout.split()[-1]}/"
+    secret = cluster.compose(*MANAGE, "add_sender", "pumps", "--format", "generic", "--description", "text")
     subscribe = f"Subscription.objects.create(name='receiver', url='http://{host}:{receiver.port}/hook')"
-    cluster.compose(*manage, "shell", "--command", f"from webhooks.models import Subscription; {subscribe}")
-    people, readiness, acknowledged = People(telegram, stop), Readiness(cluster.url, stop), [time.monotonic()]
-    for thread in (*writers, sender, people, readiness):
-        if isinstance(thread, Writer):
-            thread.acknowledged = acknowledged
+    cluster.compose(*MANAGE, "shell", "--command", f"from webhooks.models import Subscription; {subscribe}")
+    writers = start_writers(cluster, chance, stop)
+    acknowledged = writers[0].acknowledged
+    sender = Sender(f"{cluster.url}/api/v1/intake/pumps/{secret.stdout.split()[-1]}/", stop)
+    people, readiness = People(telegram, stop), Readiness(cluster.url, stop)
+    for thread in (sender, people, readiness):
         thread.start()
-
-    def wait() -> None:
-        """Until writes have been acknowledged for some seconds."""
-        for _ in range(8):
-            before = len(acknowledged)
-            until(lambda before=before: len(acknowledged) > before + 5, RECOVERY_SECONDS)
-            time.sleep(0.5)
-
     print("\n| round | kind | seconds unavailable | longest ready/ | acknowledged | lost | doubled | torn |")
     print("|---|---|---|---|---|---|---|---|")
     end = time.monotonic() + MINUTES * 60
@@ -400,25 +414,49 @@ def test_nothing_acknowledged_is_lost(cluster, telegram, receiver, host):
         if not deck:
             deck = chance.sample(FAULTS, len(FAULTS))
         fault, first, before = deck.pop(), len(readiness.waits), len(acknowledged) - 1
-        fault(cluster, wait)
+        fault(cluster, lambda: wait_for_writes(acknowledged))
         until(cluster.is_whole, RECOVERY_SECONDS)
-        wait()
+        wait_for_writes(acknowledged)
         rounds += 1
         times = acknowledged[before:]
-        gap = max(later - earlier for earlier, later in pairwise(times))
-        found = faults(cluster, {pk for writer in writers for pk in list(writer.known)})
+        found = faults(cluster, writers)
         ready = max(readiness.waits[first:], default=0.0)
-        cells = (rounds, fault.__name__, f"{gap:.1f}", f"{ready:.1f}", len(times), *found)
+        cells = (rounds, fault.__name__, longest_gap(times), f"{ready:.1f}", len(times), *found)
         print(f"| {' | '.join(map(str, cells))} |", flush=True)
         assert found == (0, 0, 0)
     stop.set()
     for thread in (*writers, sender, people):
         thread.join(60)
         assert not thread.is_alive()
-    assert [wrong for writer in writers for wrong in writer.wrong] == []
     check_telegram(cluster, telegram)
     reported = cluster.sql("SELECT description FROM incidents_incident WHERE description LIKE '%Насос %'")
     assert sender.texts and [text for text in sender.texts if reported.count(text) != 1] == []
+    check_webhooks(check_incidents(cluster, writers), receiver)
+
+
+def test_leader_lost_behind_pgbouncer(cluster):
+    """With prepared statements, which it keeps apart."""
+    cluster.files += ("docker-compose.pgbouncer.yml",)
+    cluster.compose("up", "--detach", "--wait")
+    stop = threading.Event()
+    writers = start_writers(cluster, seeded(), stop)
+    leader_killed(cluster, lambda: wait_for_writes(writers[0].acknowledged))
+    until(cluster.is_whole, RECOVERY_SECONDS)
+    wait_for_writes(writers[0].acknowledged)
+    prepared = "SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'PGBOUNCER_%'"
+    assert cluster.sql(prepared, "pgbouncer") != "0"
+    print(f"\nleader_killed behind PgBouncer: {longest_gap(writers[0].acknowledged)} seconds unavailable")
+    stop.set()
+    for writer in writers:
+        writer.join(60)
+        assert not writer.is_alive()
+    assert faults(cluster, writers) == (0, 0, 0)
+    check_incidents(cluster, writers)
+
+
+def check_incidents(cluster: Cluster, writers: list[Writer]) -> set[int]:
+    """Each is stored as it was acknowledged, and as its history tells. Returns the ids of all."""
+    assert [wrong for writer in writers for wrong in writer.wrong] == []
     known = {pk: values for writer in writers for pk, values in writer.known.items()}
     rows = json.loads(
         cluster.sql("SELECT json_agg(i) FROM (SELECT id, description, status, source FROM incidents_incident) i")
@@ -437,7 +475,7 @@ def test_nothing_acknowledged_is_lost(cluster, telegram, receiver, host):
             assert state.get(field) == old
             state[field] = new
     assert replayed == stored
-    check_webhooks(set(stored), receiver)
+    return set(stored)
 
 
 def check_telegram(cluster: Cluster, telegram: Telegram) -> None:
@@ -464,7 +502,9 @@ def check_webhooks(incidents: set[int], receiver: Receiver) -> None:
     """Each is told of as created by one event, which may come more than once."""
 
     def created() -> Counter[int]:
-        events = dict(zip(receiver.ids(), receiver.events, strict=True))
+        # Calls may still come in: ids and events are those of the same moment.
+        calls = Receiver(requests=list(receiver.requests))
+        events = dict(zip(calls.ids(), calls.events, strict=True))
         return Counter(pk for kind, pk in events.values() if kind == "created")
 
     until(lambda: set(created()) == incidents, RECOVERY_SECONDS)
@@ -472,8 +512,9 @@ def check_webhooks(incidents: set[int], receiver: Receiver) -> None:
     assert set(created().values()) == {1}
 
 
-def faults(cluster: Cluster, known: set[int]) -> tuple[int, int, int]:
+def faults(cluster: Cluster, writers: list[Writer]) -> tuple[int, int, int]:
     """How many acknowledged incidents are lost, recorded twice, or without their history."""
+    known = {pk for writer in writers for pk in list(writer.known)}
     stored = {int(pk) for pk in cluster.sql("SELECT id FROM incidents_incident").split()}
     doubled = cluster.sql(
         "SELECT count(*) FROM (SELECT changes->'description'->>1 FROM incidents_incidentchange"

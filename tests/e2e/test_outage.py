@@ -156,6 +156,20 @@ def test_ready_answers_in_time_though_each_of_several_hosts_swallows_packets(tmp
             assert response.status_code == 503 and seconds < 3
 
 
+def test_ready_answers_though_every_thread_waits_for_the_database(postgres, service, api):
+    url = f"{service.url}/api/v1/incidents/"
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with ThreadPoolExecutor(16) as threads, postgres.connect() as locker, postgres.connect() as observer:
+        with locker.transaction():
+            locker.execute("LOCK TABLE incidents_incident")
+            responses = [threads.submit(requests.get, url, headers=api.headers, timeout=60) for _ in range(16)]
+            wait_until(lambda: observer.execute(waiting).fetchone() == (4,))
+            for path in ("ready", "live"):
+                assert requests.get(f"{service.url}/api/health/{path}/", timeout=20).status_code == 200
+            assert not any(response.done() for response in responses)
+        assert [response.result().status_code for response in responses] == [200] * 16
+
+
 def test_graceful_shutdown_finishes_requests_in_flight(postgres, service, api):
     """Two requests wait for a lock in the database when SIGTERM comes."""
     url = f"{service.url}/api/v1/incidents/"
