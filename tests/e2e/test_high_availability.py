@@ -60,14 +60,6 @@ class Cluster(Production):
         super().set(REPLICATION_PASSWORD=self.password[::-1], **variables)
         (self.path / "torture.yml").write_text(TORTURE)
 
-    def sql(self, query: str) -> str:
-        user = ("--env", f"PGPASSWORD={self.password}", "db", "psql", "-AtX", "-U", "incidents")
-        return self.compose("exec", "-T", *user, "-c", query, "incidents").stdout.strip()
-
-    def remove(self) -> None:
-        super().remove()
-        run("docker", "image", "rm", "--force", f"incidents-ha:{self.name}", check=False)
-
     def container(self, service: str) -> str:
         return f"{self.name}-{service}-1"
 
@@ -308,14 +300,6 @@ FAULTS = [
     haproxy_killed,
     disk_full,
 ]
-
-
-@pytest.fixture(scope="module")
-def host():
-    """The address by which containers reach this machine."""
-    return run(
-        "docker", "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"
-    ).stdout.strip()
 
 
 @pytest.fixture(scope="module")
