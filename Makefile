@@ -25,8 +25,12 @@ test: .venv/test ## Run the tests on SQLite, then on a PostgreSQL that they star
 	$(PYTEST) --database sqlite $(ARGS) $(if $(ARGS),|| [ $$? = 5 ])
 	$(PYTEST) $(ARGS)
 
+# Most of them wait most of their time. Chromium gives up its requests when networks of Docker come and go: it runs apart.
+E2E := .venv/bin/pytest -m e2e -n 2 --dist loadfile --no-loadscope-reorder
+
 e2e: .venv/test .venv-e2e/complete .venv-senders/complete ## Run the tests that need other programs: Chromium, Node.js, Docker (.ci/run installs them)
-	.venv/bin/pytest -m e2e
+	$(E2E) tests/e2e/browser
+	$(E2E) tests/e2e --ignore=tests/e2e/browser
 
 torture: .venv/test ## Kill workers, gunicorn and PostgreSQL under load: MINUTES=10 (HA=1: nodes of a cluster in containers)
 	MINUTES=$(MINUTES) .venv/bin/pytest -s tests/e2e/$(if $(HA),test_high_availability.py,test_torture.py)

@@ -212,6 +212,7 @@ class IncidentAdmin(ListAdmin):
                 messages.info(request, format_html("{} {}", _("This is incident №%d.") % number, link))
             return HttpResponseRedirect(reverse("admin:incidents_incident_change", args=[number]))
         known = news.known(request, self.admin_site)
+        known = known and {**known, "entries": news.newest_entries()}
         context = {"title": capfirst(self.opts.verbose_name_plural), "news": known, **(extra_context or {})}
         return super().changelist_view(request, context)
 

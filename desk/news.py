@@ -31,6 +31,10 @@ def newest_incidents() -> list[int]:
     return list(Incident.objects.order_by("-pk").values_list("pk", flat=True)[:NEWEST])
 
 
+def newest_entries() -> list[int]:
+    return list(IncidentChange.objects.order_by("-pk").values_list("pk", flat=True)[:NEWEST])
+
+
 def known(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
     """Returns what a page knows that is about to read what it shows; nothing for who may not view incidents."""
     if not site.get_model_admin(Incident).has_view_or_change_permission(request):
@@ -41,15 +45,15 @@ def known(request: HttpRequest, site: AdminSite) -> dict[str, Any]:
 
 def respond(request: HttpRequest) -> JsonResponse:
     """
-    Sends the newest incidents, and the newest entries of the history of the one in `incident`.
+    Sends the newest incidents, and the newest entries of the history of those in `incident`: `2985` or `2985,2986`.
 
     A log-in that has ended is refused at once, a permission that was withdrawn after SHARED_SECONDS.
     """
     news: Any = cache.get_or_set("news", _read, SHARED_SECONDS)
     if request.user.pk not in news.readers:
         raise PermissionDenied
-    shown = number_in(request.GET.get("incident", ""))
-    entries = [(pk, author, at) for pk, incident, author, at in news.entries if incident == shown]
+    shown = {number_in(number) for number in request.GET.get("incident", "").split(",")}
+    entries = [(pk, author, at) for pk, incident, author, at in news.entries if incident in shown]
     return JsonResponse({"incidents": news.incidents, "entries": entries})
 
 

@@ -17,12 +17,19 @@ OVERHEAD = 16 * 1024  # bytes: boundaries and headers around the file
 
 
 class _Counted:
+    """The body, with the headers of its first part in UTF-8."""
+
     def __init__(self, stream: Any) -> None:
         self.stream, self.size = stream, 0
 
     def read(self, size: int) -> bytes:
         data: bytes = self.stream.read(size)
+        is_first = not self.size
         self.size += len(data)
+        if is_first:
+            # On Windows curl writes a file's name in the code page of the system: Django would skip the header.
+            headers, end, rest = data.partition(b"\r\n\r\n")
+            data = headers.decode("utf-8", "replace").encode() + end + rest
         return data
 
 

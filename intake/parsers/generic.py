@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from incidents.text import is_blank
 from intake.parsers import uptime_kuma
 from intake.parsers.paths import Paths, find
 from intake.parsers.types import Fault, Ignored, Notice, Part, Reason, Report, Resolution
@@ -20,5 +21,7 @@ def parse(payload: Mapping[str, Any], paths: Paths) -> Iterator[Part]:
         return
     if paths.dedup and not identity:
         yield Notice(Reason.NO_ID)
-    description = text(find(payload, paths.description)).strip() or text(payload)
+    description = text(find(payload, paths.description))
+    if is_blank(description):
+        description = text(payload)
     yield Report(identity, describe([description], fallback="?"), urgent=paths.is_urgent(payload))

@@ -9,7 +9,7 @@ from math import isfinite
 from typing import Any
 from urllib.parse import urlsplit
 
-from incidents.text import DESCRIPTION_MAX_LENGTH
+from incidents.text import DESCRIPTION_MAX_LENGTH, is_blank
 from intake.parsers.placeholders import identifies
 
 FINGERPRINT_MAX_LENGTH = 200
@@ -38,7 +38,8 @@ def text(value: Any) -> str:
 
 def describe(lines: Iterable[str], *, fallback: str) -> str:
     """Returns the lines as a valid description: never blank, cut with a visible mark if too long."""
-    description = _UNSTORABLE.sub("\ufffd", "\n".join(filter(None, lines)).strip()) or fallback
+    shown = "\n".join(line for line in lines if not is_blank(line)).strip()
+    description = _UNSTORABLE.sub("\ufffd", shown) or fallback
     if len(description) > DESCRIPTION_MAX_LENGTH:
         description = description[: DESCRIPTION_MAX_LENGTH - len(CUT)] + CUT
     return description
@@ -81,7 +82,7 @@ def fingerprint(value: Any) -> str | None:
     if value in ({}, []) or (isinstance(value, float) and not isfinite(value)):
         return None
     identity = text(value).strip()
-    if not identifies(identity):
+    if is_blank(identity) or not identifies(identity):
         return None
     if len(identity) > FINGERPRINT_MAX_LENGTH or _UNSTORABLE.search(identity):
         return _digest(identity)

@@ -50,7 +50,24 @@ def test_entries_of_the_incident_that_is_shown(site):
     ]
 
 
-@pytest.mark.parametrize("incident", ["", "x", "-1", "0", "9" * 19, "9" * 30, "%00", "%ED%A0%80", "1&incident=2"])
+def test_entries_of_the_incidents_of_a_list(site):
+    incidents = [make_incident() for _ in range(3)]
+    page = site.get(INCIDENTS)
+    for incident in incidents:
+        add_comment(incident_id=incident.pk, text="Выехал техник", actor=Named("ivanov"), channel="admin")
+    (address,) = re.findall(r'data-url="([^"]*news/[^"]*)"', page.text)
+    assert address == f"{NEWS}?incident={','.join(str(incident.pk) for incident in reversed(incidents))}"
+    entries = [pk for pk, *_ in site.get(address).json()["entries"]]
+    assert sorted(set(entries) - set(known_to(page, "entries"))) == [
+        incident.changes.latest("pk").pk for incident in incidents
+    ]
+    two = site.get(f"{NEWS}?incident={incidents[0].pk},x,{incidents[1].pk}").json()["entries"]
+    assert len(two) == 4
+
+
+@pytest.mark.parametrize(
+    "incident", ["", "x", "-1", "0", "9" * 19, "9" * 30, "%00", "%ED%A0%80", "1&incident=2", ",", "x,,0"]
+)
 def test_another_number_has_no_entries(site, incident):
     response = site.get(f"{NEWS}?incident={incident}", follow=True)
     if response.status_code != 404:  # a NUL is an invalid parameter of every page

@@ -76,7 +76,7 @@ class Desk:
         self.context, self.url, self.name = context, url, name
         self.faults: list[str] = []
         self.presses = 0
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         context.on("console", self._console)
         context.on("weberror", lambda error: self.faults.append(f"uncaught: {error.error}"))
         context.on("request", self._request)

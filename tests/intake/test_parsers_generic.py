@@ -89,7 +89,7 @@ def test_resolved_without_id():
     assert call(state="ok") == [Fault(0, Reason.RESOLVED_WITHOUT_ID)]
 
 
-@pytest.mark.parametrize("text", [None, "", "  "])
+@pytest.mark.parametrize("text", [None, "", "  ", "\u200b"])
 def test_without_a_description_all_of_it_is_shown(text):
     (report,) = call(Paths(description="event.text"), text=text, host="web-1")
     assert '"host": "web-1"' in report.description

@@ -92,6 +92,7 @@ def test_fingerprints(value, expected):
         None,
         "",
         " \n",
+        "\u200b\ufeff",
         "{EVENT.ID}",
         "zabbix-{EVENT.ID}",
         "{EVENT.TAGS.host}",
@@ -115,6 +116,12 @@ def test_unstorable_fingerprint_is_a_digest(value):
     assert digest == values.fingerprint(value) != values.fingerprint(value + "x")
     assert digest.startswith("sha256:")
     assert len(digest) == 71
+
+
+@pytest.mark.parametrize("lines", [[], [""], [" \n"], ["\u200b"], ["\ufeff", "\u2060\u00ad"], ["\0"]])
+def test_description_of_nothing_visible(lines):
+    assert values.describe(lines, fallback="F") == "F"
+    assert values.describe([*lines, "x"], fallback="F") == "x"
 
 
 def test_exactly_the_limit_is_not_cut():

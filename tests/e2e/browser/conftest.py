@@ -75,7 +75,7 @@ def write_in_chats(telegram):
 
 @pytest.fixture(scope="package")
 def browser():
-    expect.set_options(timeout=15_000)
+    expect.set_options(timeout=30_000)
     with sync_playwright() as playwright, chromium(playwright) as browser:
         yield browser
 

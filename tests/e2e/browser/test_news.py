@@ -96,6 +96,26 @@ def test_the_list_tells_and_stays_as_it_is(opened, record, device):
     turn(desk, bar(desk).get_by_text("Новых с открытия страницы: 1."))
 
 
+def test_the_list_tells_who_changed_its_rows(opened, sit_down, record):
+    other_number, number = record("Ворота 4 не закрываются"), record("Насос 4 стоит")
+    desk = opened(f"{LIST}?q=насос+4")
+    other = sit_down("petrova")
+    other.press(other.goto(f"{LIST}{other_number}/change/").get_by_role("button", name="Взять"))
+    desk.page.clock.fast_forward(21_000)
+    expect(bar(desk).get_by_text("Изменено")).to_be_hidden()
+    other.press(other.goto(f"{LIST}{number}/change/").get_by_role("button", name="Взять"))
+    turn(desk, bar(desk).get_by_text("Изменено в этом списке: Анна"))
+    rows = desk.page.locator("#result_list tbody")
+    expect(rows).not_to_contain_text("В работе")
+    assert desk.accessibility() == []
+    desk.look("bar", whole=False)
+    desk.page.clock.fast_forward(2_000)
+    desk.press(bar(desk).get_by_role("button", name="Показать"))
+    expect(rows).to_contain_text("В работе")
+    assert desk.page.url.endswith("?q=%D0%BD%D0%B0%D1%81%D0%BE%D1%81+4")
+    expect(bar(desk).get_by_text("Изменено")).to_be_hidden()
+
+
 def test_the_incident_tells_who_changed_it_and_keeps_what_is_typed(opened, sit_down, record, device):
     number = record("Насос 5 стоит")
     desk = opened(f"{LIST}{number}/change/?_changelist_filters=q%3Dнасос", device=device)

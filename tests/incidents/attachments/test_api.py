@@ -238,6 +238,15 @@ def test_faults_are_named_and_record_nothing(api, incident, media, body, found):
     assert (IncidentChange.objects.count(), files(media)) == (1, [])
 
 
+def test_a_name_that_is_not_utf_8_loses_its_letters_and_not_the_file(api, incident):
+    # As curl sends it on a Russian Windows
+    head = PART.replace(b'"a"', '"фото.png"'.encode("cp1251")) + b"\r\nContent-Type: image/png\r\n\r\n"
+    url, body = f"{URL}{incident.pk}/attachments/", head + PNG + b"\r\n--b--\r\n"
+    response = api.post(url, body, "multipart/form-data; boundary=b")
+    assert (response.status_code, response.json()["name"]) == (201, "\ufffd\ufffd\ufffd\ufffd.png")
+    assert api.get(response.json()["url"]).getvalue() == PNG
+
+
 def test_another_media_type_is_415(api, incident):
     url = f"{URL}{incident.pk}/attachments/"
     for content_type in ("application/json", "image/png", "application/x-www-form-urlencoded"):
