@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from tests.helpers.production import Production
+from tests.helpers.production import Production, run
 from tests.helpers.servers import Gunicorn, Postgres
 
 
@@ -43,6 +43,14 @@ def production(tmp_path_factory):
     finally:
         print(production.compose("logs", "--tail", "30", check=False).stdout)
         production.remove()
+
+
+@pytest.fixture(scope="session")
+def host():
+    """The address by which containers reach this machine."""
+    return run(
+        "docker", "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"
+    ).stdout.strip()
 
 
 @pytest.fixture

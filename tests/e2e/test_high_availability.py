@@ -63,14 +63,9 @@ class Cluster(Production):
         super().set(REPLICATION_PASSWORD=self.password[::-1], **variables)
         (self.path / "torture.yml").write_text(TORTURE)
 
-    def sql(self, query: str, host: str = "127.0.0.1") -> str:
-        user = ("--env", f"PGPASSWORD={self.password}", "db", "psql", "-AtX", "-h", host, "-U", "incidents")
-        return self.compose("exec", "-T", *user, "-c", query, "incidents").stdout.strip()
-
     def remove(self) -> None:
         self.compose("kill", check=False)  # They would end one after the other.
         super().remove()
-        run("docker", "image", "rm", "--force", f"incidents-ha:{self.name}", check=False)
 
     def container(self, service: str) -> str:
         return f"{self.name}-{service}-1"
@@ -317,14 +312,6 @@ FAULTS = [
 
 
 @pytest.fixture(scope="module")
-def host():
-    """The address by which containers reach this machine."""
-    return run(
-        "docker", "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"
-    ).stdout.strip()
-
-
-@pytest.fixture(scope="module")
 def telegram(host):
     with Telegram(seeded(), host) as telegram:
         yield telegram
@@ -444,7 +431,7 @@ def test_leader_lost_behind_pgbouncer(cluster):
     until(cluster.is_whole, RECOVERY_SECONDS)
     wait_for_writes(writers[0].acknowledged)
     prepared = "SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'PGBOUNCER_%'"
-    assert cluster.sql(prepared, "pgbouncer") != "0"
+    assert cluster.sql(prepared, "-h", "pgbouncer") != "0"
     print(f"\nleader_killed behind PgBouncer: {longest_gap(writers[0].acknowledged)} seconds unavailable")
     stop.set()
     for writer in writers:

@@ -1,54 +1,43 @@
-"""Attachments in a bucket, on a server that speaks the protocol of S3 and checks its signatures."""
+"""Attachments in a bucket, on a server that speaks the protocol of S3."""
 
 import os
 import re
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 import requests
 
-from tests.helpers.proxies import Process, Server
-from tests.helpers.servers import free_port, manage, service_environment
+from tests.helpers.proxies import Server
+from tests.helpers.s3 import KEY, S3, SECRET
+from tests.helpers.servers import manage, service_environment
 
 pytestmark = pytest.mark.e2e
 
-S3RVER = Path(__file__).parent / "node_modules/.bin/s3rver"
 LARGE = 20 * 2**20  # stored in several parts
 
 
-class Bucket:
+class Bucket(S3):
     def __init__(self, home):
-        self.home, port = home, free_port()
-        options = ["--directory", home / "s3", "--address", "127.0.0.1", "--port", str(port)]
-        (home / "s3").mkdir()
-        command = [S3RVER, *options, "--configure-bucket", "attachments"]
-        self.process = Process(command, port, home / "s3.log")
+        super().__init__(home, "attachments")
         self.environment = {
-            "ATTACHMENT_S3_BUCKET": "attachments",
-            "ATTACHMENT_S3_ENDPOINT": f"http://127.0.0.1:{port}",
+            "ATTACHMENT_S3_BUCKET": self.bucket,
+            "ATTACHMENT_S3_ENDPOINT": f"http://127.0.0.1:{self.port}",
             "ATTACHMENT_S3_REGION": "eu-central-1",
-            "ATTACHMENT_S3_ACCESS_KEY": "S3RVER",
-            "ATTACHMENT_S3_SECRET_KEY": "S3RVER",
-        }
-
-    def objects(self):
-        found = (self.home / "s3" / "attachments").rglob("*._S3rver_object")
-        return {
-            str(file.relative_to(self.home / "s3" / "attachments")).removesuffix("._S3rver_object") for file in found
+            "ATTACHMENT_S3_ACCESS_KEY": KEY,
+            "ATTACHMENT_S3_SECRET_KEY": SECRET,
         }
 
     def age(self, name, by):
         """The server reads when an object was stored from its file."""
         at = (datetime.now(UTC) - by).timestamp()
-        os.utime(self.home / "s3" / "attachments" / f"{name}._S3rver_object", (at, at))
+        os.utime(self.home / "s3" / self.bucket / f"{name}._S3rver_object", (at, at))
 
 
 @pytest.fixture(scope="module")
 def bucket(tmp_path_factory):
     bucket = Bucket(tmp_path_factory.mktemp("bucket"))
     yield bucket
-    bucket.process.close()
+    bucket.close()
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +170,7 @@ def test_a_file_is_read_through_the_api(bucket, server, token):
 
 
 def test_an_outage_is_an_error_within_half_a_minute(shell, bucket):
-    bucket.process.close()
+    bucket.close()
     said = shell("""
 try:
     attach(b"x")

@@ -92,10 +92,6 @@ class Project:
         ids = self.compose("ps", "--quiet", *services).stdout.split()
         return json.loads(run("docker", "inspect", *ids).stdout)
 
-    def sql(self, query: str) -> str:
-        command = ("psql", "-AtX", "-U", "incidents", "-c", query, "incidents")
-        return self.compose("exec", "-T", "db", *command).stdout.strip()
-
     def remove(self) -> None:
         self.compose("down", "--volumes", "--remove-orphans", "--timeout", "5")
         ours = f"--filter=label=com.docker.compose.project={self.name}"
@@ -107,7 +103,7 @@ class Project:
             *run("docker", "volume", "ls", "--quiet", ours).stdout.split(),
             check=False,
         )
-        images = (f"--filter=reference={pattern}" for pattern in (f"incidents:{self.name}", f"{self.name}-*"))
+        images = (f"--filter=reference={pattern}" for pattern in (f"incidents*:{self.name}", f"{self.name}-*"))
         run(
             "docker",
             "image",
@@ -141,6 +137,13 @@ class Production(Project):
 
     def up(self, *arguments: str) -> None:
         self.compose("up", "--build", "--detach", "--wait", *arguments)
+
+    def sql(self, query: str, *options: str) -> str:
+        """The output of psql in the container `db`."""
+        # In a cluster the server asks for it.
+        password = ("--env", f"PGPASSWORD={self.password}")
+        command = ("psql", "-AtX", *options, "-U", "incidents", "-c", query, "incidents")
+        return self.compose("exec", "-T", *password, "db", *command).stdout.strip()
 
     def make_user(self) -> None:
         name = ("--env", "DJANGO_SUPERUSER_PASSWORD=only-for-the-tests", "-T", "web")

@@ -63,20 +63,22 @@ backend service
 """
 
 
-def is_open(address: int | Path) -> bool:
-    """Whether something listens on the port of 127.0.0.1, or on the Unix socket."""
+def is_open(address: int | Path, host: str = "127.0.0.1") -> bool:
+    """Whether something listens on the port of the host, or on the Unix socket."""
     with suppress(OSError):
         if isinstance(address, Path):
             with socket.socket(socket.AF_UNIX) as client:
                 client.connect(str(address))
         else:
-            socket.create_connection(("127.0.0.1", address)).close()
+            socket.create_connection((host, address)).close()
         return True
     return False
 
 
 class Process:
-    def __init__(self, command: list[str | Path], address: int | Path, log: Path, **options: object) -> None:
+    def __init__(
+        self, command: list[str | Path], address: int | Path, log: Path, host: str = "127.0.0.1", **options: object
+    ) -> None:
         with log.open("a") as out:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, stdout=out, stderr=out, start_new_session=True, **options
@@ -84,7 +86,7 @@ class Process:
 
         def ready() -> bool:
             assert self.process.poll() is None, log.read_text()
-            return is_open(address)
+            return is_open(address, host)
 
         wait_until(ready)
 
