@@ -16,8 +16,8 @@ from core.api.exceptions import RequestTooLarge
 OVERHEAD = 16 * 1024  # bytes: boundaries and headers around the file
 
 
-class _Counted:
-    """The body, with the headers of its first part in UTF-8."""
+class _Body:
+    """Counts what is read. The headers of the first part, which has the file, become UTF-8."""
 
     def __init__(self, stream: Any) -> None:
         self.stream, self.size = stream, 0
@@ -48,17 +48,17 @@ class UploadParser(MultiPartParser):
             raise RequestTooLarge
         # The settings have none: elsewhere files are discarded.
         request.upload_handlers = [MemoryFileUploadHandler(request), TemporaryFileUploadHandler(request)]
-        counted: Any = _Counted(stream)
+        body: Any = _Body(stream)
         # Django knows the type in lower case alone.
         kind, _semicolon, parameters = (media_type or "").partition(";")
         try:
-            found: Any = super().parse(counted, f"{kind.lower()};{parameters}", context)
+            found: Any = super().parse(body, f"{kind.lower()};{parameters}", context)
         except RequestDataTooBig:  # of fields that are no file
             raise RequestTooLarge from None
         except UnreadablePostError:
             raise ParseError from None
         # Django takes what came of a file for the whole.
-        if counted.size < length:
+        if body.size < length:
             raise ParseError
         if any((file.size or 0) > settings.ATTACHMENT_MAX_BYTES for file in found.files.values()):
             raise RequestTooLarge

@@ -16,7 +16,7 @@ from django.db.models.lookups import Contains
 # The parameter is a pattern(); incidents_fold() is of migration 0020_search_yo_as_ye.
 CONTAINS = "text LIKE incidents_fold(%(search)s)"
 # Trigrams of digits are few, and each is in many texts: the index of migration 0026_index_numbers is read in place of
-# theirs, which has another collation.
+# theirs, which LIKE with another collation cannot use. LIKE decides what is found.
 CONTAINS_NUMBER = """(
   incidents_digits(text) @> incidents_digits(%(search)s) AND text COLLATE "C" LIKE incidents_fold(%(search)s)
 )"""
