@@ -32,7 +32,7 @@ class Threads(ThreadPoolExecutor):
             start = connection.sock.recv(256, PEEK)
         except BlockingIOError:
             if not connection.initialized:
-                # The request is not there yet: gunicorn calls again when it is.
+                # The request is not there yet: gunicorn calls again when it is. It has no public name for that.
                 later = Future[Any]()
                 later.set_result(_DEFER)
                 return later

