@@ -1,4 +1,4 @@
-"""A mark of what is urgent, by which the counts count, too."""
+"""The column `urgent`, by which the counts are grouped, too."""
 
 from django.db import migrations, models
 

@@ -80,7 +80,7 @@ def fill(apps, schema_editor):
     """
     Fills the column for the entries that were written before the trigger.
 
-    Each batch locks its incidents and then reads their histories: whoever writes an entry that decides has changed the
+    Each batch locks its incidents and then reads their histories: a writer of an entry that decides has changed the
     incident's row first. It may be interrupted and started again.
     """
     incidents, changes = (apps.get_model("incidents", name).objects for name in ("Incident", "IncidentChange"))
